@@ -1,0 +1,54 @@
+# make alone prints the targets. PYTHON chooses the interpreter (3.10 to 3.13).
+PYTHON  ?= python3
+VENV    ?= .venv
+NH_HOME ?= .nh
+export NH_HOME
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test lint format lock bench clean
+
+help:  ## print the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create the virtual environment from requirements.lock
+
+# uv installs the locked set in parallel; it is itself taken from PyPI, into the environment.
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), "Python 3.10 to 3.13 is needed, this is " + sys.version'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP)  ## generate deliveries, run the whole chain on them, print what came out
+	$(BIN)/nh demo
+
+ui: $(STAMP)  ## open the Dagster UI on the lake in NH_HOME (http://127.0.0.1:3000)
+	$(BIN)/nh ui
+
+test: $(STAMP) lint  ## lint, types, all tests that this machine can run
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## rewrite in house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## time a full quarter against a hand-written DuckDB script
+	$(BIN)/python -m benchmarks.quarter
+
+lock:  ## recompile requirements.lock (needs uv)
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --generate-hashes --no-emit-index-url \
+		--no-strip-extras --no-header --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment, the lake and caches
+	rm -rf $(VENV) $(NH_HOME) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse
+	find . -name __pycache__ -prune -exec rm -rf {} +

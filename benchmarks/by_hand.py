@@ -1,0 +1,114 @@
+"""The same tables from the same files with DuckDB, written by hand, without any check, lineage or commit.
+
+This is the yardstick: what a good engineer would write for one quarter in an afternoon.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from nh_pipeline.contracts.gold import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
+from nh_pipeline.contracts.raw import DATASETS, canonical_header
+from nh_pipeline.contracts.silver import CLAIMS_MEASURES, HOUR_COLUMNS, ROLLUPS, STAFF_GROUPS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def build(csv: Path, providers: list[str], claims: list[str], out: Path) -> dict[str, float]:
+    """Builds bronze, silver and gold as Parquet files.
+
+    Args:
+        csv: the quarter's CSV.
+        providers: Parquet files of dim_providers.
+        claims: Parquet files of dim_claims.
+        out: an empty folder.
+
+    Returns:
+        Seconds per layer.
+    """
+    seconds: dict[str, float] = {}
+    with csv.open(encoding="cp1252") as stream:
+        header = canonical_header(DATASETS["daily_nurse_staffing"], stream.readline().strip().split(","))
+    names = [name or f"extra_{i}" for i, name in enumerate(header.columns)]
+    with duckdb.connect() as db:
+        db.execute("set threads to 2; set preserve_insertion_order = false")
+        started = time.perf_counter()
+        recoded = out / "utf8.csv"  # DuckDB does not read Windows-1252
+        with csv.open("rb") as source, recoded.open("wb") as target:
+            while chunk := source.read(1 << 24):
+                target.write(chunk if chunk.isascii() else chunk.decode("cp1252").encode())
+        db.execute(
+            f"""copy (select * from read_csv('{recoded}', header=true, all_varchar=true, names={names}))
+            to '{out}/bronze.parquet' (format parquet, compression zstd)"""
+        )
+        seconds["bronze"] = time.perf_counter() - started
+        started = time.perf_counter()
+        db.execute(_silver(out))
+        seconds["silver"] = time.perf_counter() - started
+        started = time.perf_counter()
+        db.execute(_gold(out, providers, claims))
+        seconds["gold"] = time.perf_counter() - started
+    return seconds
+
+
+def _silver(out: Path) -> str:
+    hours = ", ".join(f"try_cast({c} as decimal(9,2)) as {c}" for c in HOUR_COLUMNS)
+    sums = {name: " + ".join(f"hrs_{g}" for g in groups) for name, groups in ROLLUPS.items()}
+    sums["contract_hours"] = " + ".join(f"hrs_{g}_ctr" for g in STAFF_GROUPS)
+    added = ", ".join(f"cast({sql} as decimal(11,2)) as {name}" for name, sql in sums.items())
+    off = " or ".join(f"abs(hrs_{g} - hrs_{g}_emp - hrs_{g}_ctr) > 0.01" for g in STAFF_GROUPS)
+    return f"""
+        copy (
+            with typed as (
+                select upper(trim(provider_id)) as provider_id,
+                       cast(strptime(work_date, '%Y%m%d') as date) as work_date,
+                       cy_qtr, state, try_cast(census as int) as census, {hours}
+                from '{out}/bronze.parquet'),
+            summed as (select *, {added} from typed)
+            select *, census = 0 as is_zero_census, census > 0 and total_hours = 0 as is_missing_hours,
+                   census > 0 and total_hours > 24 * census as is_implausible_hours, {off} as is_unbalanced,
+                   strftime(work_date, '%Y-%m') as month
+            from summed order by work_date, provider_id
+        ) to '{out}/silver' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""
+
+
+def _gold(out: Path, providers: list[str], claims: list[str]) -> str:
+    rates = ", ".join(f"case when census > 0 then {h}::double / census end as {name}" for name, h in HPRD.items())
+    attributes = ", ".join(f"p.{c}" for c in PROVIDER_COLUMNS)
+    measures = ", ".join(
+        f"max(adjusted_score) filter (measure_code = '{c}') as {n}" for c, n in CLAIMS_MEASURES.items()
+    )
+    kept = ", ".join(f"f.{c}" for c in FACILITY_MEASURES.columns if c in (*ROLLUPS, "contract_hours") or c[:3] == "is_")
+    first = (
+        "case when row_number() over (partition by {} order by valid_from) = 1 "
+        "then date '0001-01-01' else valid_from end"
+    )
+    return f"""
+        copy (
+            with p as (select *, {first.format("provider_id")} as f, coalesce(valid_to, date '9999-12-31') as t
+                       from read_parquet({providers})),
+            c0 as (select *, {first.format("provider_id, measure_code")} as f,
+                          coalesce(valid_to, date '9999-12-31') as t from read_parquet({claims})),
+            cuts as (select provider_id, f as cut from c0 union select provider_id, t from c0),
+            spans as (select provider_id, cut as f, lead(cut) over (partition by provider_id order by cut) as t
+                      from cuts),
+            c as (select s.provider_id, s.f, s.t, max(c0.valid_from) as since, {measures}
+                  from spans s join c0 on c0.provider_id = s.provider_id and c0.f <= s.f and s.f < c0.t group by all)
+            select f.provider_id, f.work_date, f.cy_qtr, coalesce(p.state, f.state) as state, f.census, {kept},
+                   {rates}, {attributes},
+                   case when total_hours > 0 then contract_hours::double / total_hours::double end as contract_share,
+                   case when certified_beds > 0 then census::double / certified_beds end as occupancy_rate,
+                   c.* exclude (provider_id, f, t, since),
+                   case when p.provider_id is null then 'unknown' when f.work_date < p.valid_from then 'earliest'
+                        else 'as_of' end as provider_match,
+                   case when c.provider_id is null then 'unknown' when f.work_date < c.since then 'earliest'
+                        else 'as_of' end as claims_match, p.valid_from as provider_valid_from, f.month
+            from read_parquet('{out}/silver/*/*.parquet', hive_partitioning=true) f
+            left join p on p.provider_id = f.provider_id and f.work_date >= p.f and f.work_date < p.t
+            left join c on c.provider_id = f.provider_id and f.work_date >= c.f and f.work_date < c.t
+            order by f.work_date, f.provider_id
+        ) to '{out}/gold' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""

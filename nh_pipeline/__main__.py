@@ -1,0 +1,7 @@
+"""``python -m nh_pipeline`` is ``nh``."""
+
+from __future__ import annotations
+
+from nh_pipeline.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What runs by itself: conditions, sensors, and what is behind in the lake."""

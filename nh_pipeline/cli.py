@@ -1,0 +1,314 @@
+"""The ``nh`` command.
+
+Exit codes: 0 done; 1 a run failed, or the gate refused what it had staged; 2 wrong usage; 3 done, but files went into
+quarantine (``nh status`` shows why).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from datetime import datetime  # noqa: TC003 (typer reads the annotations)
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+# The command line is for people; what libraries tell developers is for the test suite, where it is an error.
+warnings.simplefilter("ignore")
+
+app = typer.Typer(
+    help="Nursing-home staffing and quality: CMS deliveries to checked Iceberg tables.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+console, errors = Console(), Console(stderr=True)
+
+FAILED, USAGE, QUARANTINED = 1, 2, 3
+
+
+@app.callback()
+def _home(
+    home: Annotated[Path | None, typer.Option(envvar="NH_HOME", help="Root of the lake (default .nh).")] = None,
+) -> None:
+    if home is not None:
+        os.environ["NH_HOME"] = str(home)  # runs and resources read their settings from the environment
+
+
+def _settings() -> Any:
+    from nh_pipeline.settings import Settings
+
+    return Settings()
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    facilities: Annotated[int, typer.Option(min=1, help="Nursing homes (full size: 14564).")] = 120,
+    quarters: Annotated[str, typer.Option(help="Quarters of daily staffing, comma separated.")] = "2024Q1,2024Q2",
+    releases: Annotated[int, typer.Option(min=0, help="Monthly releases of provider information and claims.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+) -> None:
+    """Write generated deliveries in CMS's layouts (they are no CMS data)."""
+    from nh_pipeline import sample as generator
+
+    with _bar() as progress:
+        task = progress.add_task("generating", total=None)
+        files = generator.generate(
+            out,
+            facilities=facilities,
+            quarters=[q.strip() for q in quarters.split(",")],
+            releases=releases,
+            seed=seed,
+            progress=lambda text: progress.update(task, description=text),
+        )
+    console.print(f"{len(files)} generated files in {out}", highlight=False)
+
+
+@app.command()
+def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
+    """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import Manifest, RawZone
+    from nh_pipeline.sources import FolderSource, SourceUnavailable
+
+    settings = _settings()
+    zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
+    counts = {"landed": 0, "known": 0, "quarantined": 0}
+    for path in paths:
+        source = FolderSource(path)
+        try:
+            files = source.changes(None).files
+            with _bar() as progress:
+                task = progress.add_task(f"landing {path}", total=len(files))
+                for file in files:
+                    progress.update(task, description=file.name[:50])
+                    landed = zone.land(source, file)
+                    if isinstance(landed.document, Manifest):
+                        counts["landed" if landed.created else "known"] += 1
+                    else:
+                        counts["quarantined"] += 1
+                        progress.console.print(f"[red]quarantined[/] {landed.document.name}: {landed.document.reason}")
+                    progress.advance(task)
+        except SourceUnavailable as error:
+            _stop(str(error), USAGE)
+    console.print(
+        f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine",
+        highlight=False,
+    )
+    if counts["quarantined"]:
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def materialize(
+    select: Annotated[
+        str, typer.Option(help="Assets, comma separated, * allowed (default: what deliveries changed).")
+    ] = "",
+    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+) -> None:
+    """Build tables, through Dagster: releases, then dimensions, then the daily chain, then gold."""
+    from nh_pipeline.running import behind, selected
+
+    settings = _settings()
+    start, end = (d.date() if d else None for d in (from_, to))
+    if start and end and start > end:
+        _stop(f"--from {start} is after --to {end}", USAGE)
+    try:
+        if select or start or end:
+            patterns = [p.strip() for p in (select or "raw/daily*,bronze/daily*,silver/fct*,gold/*").split(",")]
+            runs = iter(selected(settings, patterns, start, end))
+        else:
+            runs = behind(settings)
+    except ValueError as error:
+        _stop(str(error), USAGE)
+    _execute(settings, runs)
+
+
+def _execute(settings: Any, runs: Any) -> None:
+    from nh_pipeline.progress import run_logger
+    from nh_pipeline.running import execute, open_instance
+
+    done = failed = 0
+    with open_instance(settings) as instance:
+        for run in runs:
+            console.print(f"[bold]{run.title}[/]", highlight=False)
+            with run_logger(console) as logger:
+                result = execute(settings, instance, run, logger=logger)
+            done += 1
+            if not result.success:
+                failed += 1
+                errors.print(
+                    f"[red]failed[/] {run.title} (run {result.run_id}): what it would have changed is as it was"
+                )
+    if failed:
+        raise typer.Exit(FAILED)
+    console.print("nothing to do: every table is up to date" if not done else f"{done} runs", highlight=False)
+
+
+@app.command()
+def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
+    """Ingest, then materialize what changed."""
+    quarantined = 0
+    try:
+        ingest(paths)
+    except typer.Exit as stop:
+        quarantined = stop.exit_code
+        if quarantined != QUARANTINED:
+            raise
+    materialize(select="", from_=None, to=None)
+    if quarantined:
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def demo() -> None:
+    """Generate deliveries, run the whole chain on them and show what came out."""
+    from nh_pipeline.demo import PLAN, deliveries, foreign, summary
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+
+    settings = _settings()
+    folder = deliveries(settings)
+    strangers = foreign(RawZone(Lake(settings.home, settings.catalog_properties).storage), folder)
+    if strangers:
+        _stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
+    console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}", highlight=False)
+    run([folder])
+    summary(console, settings)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Start the Dagster UI with its daemon (sensors, backfills) on the lake; Ctrl-C ends it."""
+    from nh_pipeline.running import open_instance
+
+    settings = _settings()
+    with open_instance(settings):
+        pass
+    Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
+    console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ["NH_HOME"] = str(Path(settings.home).resolve())
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "nh_pipeline.definitions",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 (our own interpreter, no shell)
+
+
+@app.command()
+def confirm(
+    delivery: Annotated[str, typer.Argument(help="Id of a held delivery, or its beginning (nh status shows it).")],
+    reason: Annotated[str, typer.Option(help="Why it is complete; kept with the confirmation.")] = "",
+) -> None:
+    """Take a delivery that is held because it lacks more than 5 % of the facilities of the one before."""
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.landing.confirmations import confirm as record
+
+    settings = _settings()
+    lake = Lake(settings.home, settings.catalog_properties)
+    found = [d for d in RawZone(lake.storage).deliveries() if d.delivery_id.startswith(delivery)]
+    if len(found) != 1:
+        _stop(f"{len(found)} deliveries have an id that begins with {delivery!r}; nh status shows the ids", USAGE)
+    record(lake.storage, found[0], reason=reason)
+    console.print(f"confirmed {found[0].manifest.name}; nh materialize takes it", highlight=False)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='For example "select count(*) from silver.fct_staffing_levels".')],
+    output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+) -> None:
+    """Run SQL over the current tables (DuckDB)."""
+    import duckdb
+
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.query import connect
+
+    if output not in ("table", "csv", "json"):
+        _stop(f"--format {output}: expected table, csv or json", USAGE)
+    settings = _settings()
+    with connect(Lake(settings.home, settings.catalog_properties)) as db:
+        try:
+            found = db.execute(sql)
+        except duckdb.Error as error:
+            _stop(str(error), USAGE)
+        names = [c[0] for c in found.description or ()]
+        rows = found.fetchall()
+    _print_rows(names, rows, output)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show deliveries, tables, the last checks and what is in quarantine."""
+    from nh_pipeline.definitions import build_defs
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.progress import print_status
+    from nh_pipeline.running import open_instance
+    from nh_pipeline.status import status as look
+
+    settings = _settings()
+    lake = Lake(settings.home, settings.catalog_properties)
+    with open_instance(settings) as instance:
+        keys = sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
+        found = look(lake, RawZone(lake.storage), instance, keys)
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=1) + "\n")
+    else:
+        print_status(console, found)
+
+
+def _print_rows(names: list[str], rows: list[tuple[Any, ...]], output: str) -> None:
+    if output == "json":
+        sys.stdout.write(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str, indent=1) + "\n")
+    elif output == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        table = RichTable(*names)
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row))
+        console.print(table)
+
+
+def _bar() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, transient=True)
+
+
+def _stop(message: str, code: int) -> Any:
+    errors.print(message, style="red", highlight=False, markup=False)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point."""
+    app()

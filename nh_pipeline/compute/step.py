@@ -1,0 +1,216 @@
+"""The one way through which every table is written: read pins, transform, stage, gate, publish.
+
+A step is a description (serializable, so that it can be sent to a job elsewhere) with a method that does the work
+in a :class:`Workspace`, which is an engine's session and the lake. Where the session comes from does not matter.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import functions as F
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from nh_pipeline.compute.gate import CheckResult, gate
+from nh_pipeline.lake.lake import WHOLE, LakeError
+from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
+from nh_pipeline.landing.zone import RawZone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake, Pin
+
+T = TypeVar("T")
+
+ONE_SLICE = f"'{WHOLE}'"
+
+ATTEMPTS = 5
+"""How often a step is computed anew when others publish what it read."""
+
+
+class Run(BaseModel):
+    """Who publishes: recorded with every snapshot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    asset: str
+
+
+class StepResult(BaseModel):
+    """What a step did to one table.
+
+    ``published`` is None when the gate refused the staged rows; then the table is as it was.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    checks: tuple[CheckResult, ...]
+    published: Published | None
+    rows: int
+
+    @property
+    def refused(self) -> tuple[CheckResult, ...]:
+        """The blocking rules that failed."""
+        return tuple(c for c in self.checks if c.blocking and not c.passed)
+
+
+def accounting(rows_in: int, rows_out: int, rejects: int) -> CheckResult:
+    """The rule that no line gets lost: ``rows_in = rows_out + rejects``."""
+    return CheckResult(
+        name="row_accounting",
+        passed=rows_in == rows_out + rejects,
+        failed_rows=abs(rows_in - rows_out - rejects),
+        rows=rows_in,
+        description=f"{rows_in} rows in = {rows_out} out + {rejects} rejected",
+        advice="" if rows_in == rows_out + rejects else "rows were lost or doubled between input and output",
+    )
+
+
+@dataclass
+class Workspace:
+    """An engine's session and the lake, with the operations that steps are made of."""
+
+    spark: SparkSession
+    lake: Lake
+    run: Run
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def zone(self) -> RawZone:
+        """The raw zone of the lake."""
+        return RawZone(self.lake.storage)
+
+    def read(self, contract: Contract, pin: Pin) -> DataFrame:
+        """Exactly the pinned files.
+
+        Raises:
+            LakeError: the engine sees another number of rows than the table's metadata says.
+        """
+        if not pin.files:
+            return self.spark.createDataFrame([], contract.spark)
+        rows = self._files(contract, pin.paths)
+        seen = int(rows.count())
+        if seen != pin.rows:  # some engines pass over a missing file without a word
+            raise LakeError(
+                f"{contract.name}, snapshot {pin.snapshot_id}: {pin.rows} rows by its metadata, {seen} by its files; "
+                "a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
+            )
+        return rows
+
+    def _files(self, contract: Contract, paths: Sequence[str]) -> DataFrame:
+        return self.spark.read.schema(contract.spark).parquet(*paths)
+
+    def new_folder(self, contract: Contract) -> str:
+        """A folder below the table, of this attempt alone, that nobody reads yet."""
+        return staging_folder(contract, f"{self.token}-{uuid.uuid4().hex[:8]}")
+
+    def stage(
+        self, contract: Contract, rows: DataFrame, replaces: Collection[str], slice_of: str = ONE_SLICE
+    ) -> Staged:
+        """Writes rows into a folder that nobody reads yet: sorted, one file per slice.
+
+        Args:
+            contract: of the table.
+            rows: with the contract's columns.
+            replaces: the slices that the rows are to replace.
+            slice_of: SQL for the slice of a row; default for a table that is one slice.
+        """
+        folder = self.new_folder(contract)
+        cut = rows.select(F.expr(slice_of).alias("slice"), *contract.columns)
+        # All rows of a slice in one task, so that it becomes one sorted file; coalesce() would not keep the order.
+        gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions("slice", *contract.sort)
+        gathered.write.partitionBy("slice").parquet(self.lake.storage.uri(folder))
+        return find_staged(self.lake, contract, folder, replaces)
+
+    def check(self, contract: Contract, staged: Staged) -> list[CheckResult]:
+        """The gate, on the staged files as they are on disk."""
+        if not staged.files:
+            return gate(contract, self.spark.createDataFrame([], contract.spark), rows=0)
+        return gate(contract, self.staged_rows(contract, staged), rows=staged.rows)
+
+    def gate(self, contract: Contract, pin: Pin) -> list[CheckResult]:
+        """The gate's rules on rows that are published already."""
+        return gate(contract, self.read(contract, pin), rows=pin.rows)
+
+    def staged_rows(self, contract: Contract, staged: Staged) -> DataFrame:
+        """Staged files as a DataFrame, with the schema that is in them."""
+        if not staged.files:
+            return self.spark.createDataFrame([], contract.spark)
+        return self.spark.read.parquet(*(f.path for f in staged.files))
+
+    def replace(
+        self,
+        contract: Contract,
+        rows: DataFrame,
+        slices: Collection[str],
+        *,
+        base: Pin,
+        inputs: Sequence[tuple[Contract, Pin]] = (),
+        extent: str,
+        slice_of: str = ONE_SLICE,
+        more: Callable[[DataFrame], Iterable[CheckResult]] = lambda _: (),
+    ) -> StepResult:
+        """Stage, gate and settle in one go; ``more`` adds results that need the staged rows."""
+        staged = self.stage(contract, rows, slices, slice_of)
+        checks = [*self.check(contract, staged), *more(self.staged_rows(contract, staged))]
+        return self.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent)
+
+    def settle(
+        self,
+        contract: Contract,
+        staged: Staged,
+        checks: Iterable[CheckResult],
+        *,
+        base: Pin,
+        inputs: Sequence[tuple[Contract, Pin]] = (),
+        extent: str,
+    ) -> StepResult:
+        """Publishes what passed its gate; throws away what did not.
+
+        Args:
+            contract: of the table.
+            staged: the staged files.
+            checks: all results; a failed blocking one forbids publication.
+            base: the replaced slices as the step saw them.
+            inputs: everything else that the step read.
+            extent: what the step covered (a range of days, a delivery, ``all``).
+
+        Raises:
+            Conflict: see :func:`nh_pipeline.lake.publish.publish`.
+        """
+        results = tuple(checks)
+        if any(c.blocking and not c.passed for c in results):
+            self.lake.storage.delete(staged.folder)
+            return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
+        properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
+        published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
+        return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
+
+
+def with_recompute(attempt: Callable[[], T]) -> T:
+    """Runs a step's attempt; computes it again when somebody published what it had read.
+
+    Raises:
+        LakeError: others kept publishing through all attempts.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+    )
+    try:
+        return retrying(attempt)
+    except RetryError as error:
+        raise LakeError(
+            f"gave up after {ATTEMPTS} attempts: {error.last_attempt.exception()}; other runs publish the same rows, "
+            "run this one again when they are through"
+        ) from error

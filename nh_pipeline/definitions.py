@@ -1,0 +1,54 @@
+"""Everything that Dagster loads, and nothing else. Importing it does no work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from nh_pipeline.assets.bronze import BRONZE_ASSETS, REJECTS_SPEC
+from nh_pipeline.assets.gold import GOLD_ASSETS
+from nh_pipeline.assets.raw import RAW_ASSETS
+from nh_pipeline.assets.silver import SILVER_ASSETS
+from nh_pipeline.automation.jobs import JOBS
+from nh_pipeline.automation.sensors import SENSORS
+from nh_pipeline.checks.advisory import ADVISORY_CHECKS
+from nh_pipeline.resources import EngineResource, LakeResource, SourceResource
+from nh_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def build_defs(
+    settings: Settings | None = None,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """The code location.
+
+    Args:
+        settings: default from the environment.
+        resources: replace the ones made from the settings, by name (``lake``, ``engine``, ``source``).
+        loggers: default is Dagster's own.
+    """
+    settings = settings or Settings()
+    made = {
+        "lake": LakeResource.of(settings),
+        "engine": EngineResource(engine=settings.engine),
+        "source": SourceResource(folder=settings.source_folder),
+    }
+    return dg.Definitions(
+        assets=[*RAW_ASSETS, *BRONZE_ASSETS, REJECTS_SPEC, *SILVER_ASSETS, *GOLD_ASSETS],
+        asset_checks=ADVISORY_CHECKS,
+        jobs=JOBS,
+        sensors=SENSORS,
+        loggers=loggers,
+        resources={**made, **(resources or {})},
+        # One run, one engine: the transforms of a run share its process and its session.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

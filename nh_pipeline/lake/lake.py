@@ -1,0 +1,223 @@
+"""The lake: where tables are, what their current snapshot holds, and pins to read exactly that.
+
+Reading is by :class:`Pin` (an explicit list of Parquet files of one snapshot), writing by
+:mod:`nh_pipeline.lake.publish`. No engine and no Dagster here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+from pyiceberg.catalog import load_catalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.transforms import MonthTransform
+from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
+from nh_pipeline.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import pyarrow as pa
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+    from nh_pipeline.contracts.base import Contract
+
+
+WHOLE = "all"
+"""The slice of a table that is always replaced as a whole."""
+
+
+class LakeError(Exception):
+    """A table is not as this product leaves it; the message says what was found and what to do."""
+
+
+# Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
+# the slower one gets a database error, and finds it there when it looks again.
+_lost_races_again = Retrying(
+    retry=retry_if_exception_type(DBAPIError), stop=stop_after_attempt(4), wait=wait_random(0.05, 0.3), reraise=True
+)
+
+
+class PinnedFile(BaseModel):
+    """One Parquet file of a snapshot: address, rows, and the slice (month, delivery, …) that it belongs to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    rows: int
+    slice: str
+
+
+class Pin(BaseModel):
+    """An exact state of (part of) a table: its snapshot and the files to read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    snapshot_id: int | None
+    files: tuple[PinnedFile, ...] = ()
+    slices: frozenset[str] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows in the pinned files, from table metadata."""
+        return sum(f.rows for f in self.files)
+
+    @property
+    def paths(self) -> list[str]:
+        """Addresses of the pinned files."""
+        return [f.path for f in self.files]
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Slices that hold rows."""
+        return frozenset(f.slice for f in self.files)
+
+    def only(self, slices: Collection[str]) -> Pin:
+        """The same snapshot, fewer slices."""
+        wanted = frozenset(slices)
+        files = tuple(f for f in self.files if f.slice in wanted)
+        return Pin(table=self.table, snapshot_id=self.snapshot_id, files=files, slices=wanted)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Iceberg tables below ``root`` (folder or ``s3://`` prefix), found through a catalog.
+
+    Attributes:
+        root: home of warehouse, raw zone and state.
+        catalog_properties: PyIceberg catalog properties; default is a SQLite file in ``root``.
+    """
+
+    root: str
+    catalog_properties: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Files outside of tables."""
+        return Storage(self.root)
+
+    @property
+    def warehouse(self) -> str:
+        """Address below which tables are stored."""
+        root = self.storage.root
+        return f"{root if '://' in root else 'file://' + root}/warehouse"
+
+    def relative(self, address: str) -> str:
+        """The path below ``root`` of a data file's address."""
+        return address.removeprefix(self.warehouse.removesuffix("warehouse"))
+
+    def open(self, address: str) -> pa.NativeFile:
+        """A seekable stream of a data file."""
+        return self.storage.open(self.relative(address))
+
+    def readable(self, address: str) -> str:
+        """A data file's address as DuckDB takes it."""
+        return address.removeprefix("file://")
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The Iceberg catalog."""
+        options = dict(self.catalog_properties)
+        if not options:
+            self.storage.fs.create_dir(self.storage.base, recursive=True)
+            # Two processes may commit at once; SQLite waits for its lock instead of failing.
+            options = {"type": "sql", "uri": f"sqlite:///{self.storage.base}/catalog.db?timeout=60"}
+        return _lost_races_again(load_catalog, "nh", **{"warehouse": self.warehouse, **options})
+
+    def table(self, contract: Contract) -> Table:
+        """The table of a contract, created if need be; columns that the contract gained are added."""
+        try:
+            table = self.catalog.load_table(contract.name)
+        except NoSuchTableError:
+            return self._create(contract)
+        known = set(table.schema().column_names)
+        gained = [f for f in iceberg_schema(contract).fields if f.name not in known]
+        if gained:
+            with table.update_schema() as update:
+                for new in gained:
+                    update.add_column(new.name, new.field_type, doc=new.doc)
+            mapping = table.schema().name_mapping.model_dump_json()
+            table.transaction().set_properties({"schema.name-mapping.default": mapping}).commit_transaction()
+        return table
+
+    def _create(self, contract: Contract) -> Table:
+        namespace, _, name = contract.name.partition(".")
+        with suppress(NamespaceAlreadyExistsError):
+            _lost_races_again(self.catalog.create_namespace, namespace)
+        schema = iceberg_schema(contract)
+        try:
+            return self.catalog.create_table(
+                contract.name,
+                schema,
+                location=f"{self.warehouse}/{namespace}/{name}",
+                partition_spec=partition_spec(contract, schema),
+                properties=properties(contract, schema),
+            )
+        except TableAlreadyExistsError:  # another process was faster
+            return self.catalog.load_table(contract.name)
+
+    def pin(self, contract: Contract, slices: Collection[str] | None = None) -> Pin:
+        """The current snapshot of a table, whole or some of its slices; empty if it does not exist yet."""
+        try:
+            table = self.catalog.load_table(contract.name)
+        except NoSuchTableError:
+            return Pin(table=contract.name, snapshot_id=None, slices=None if slices is None else frozenset(slices))
+        pin = pin_table(table, contract)
+        return pin if slices is None else pin.only(slices)
+
+    def pin_at(self, contract: Contract, snapshot_id: int) -> Pin | None:
+        """An older snapshot of a table; None if it has expired."""
+        table = self.catalog.load_table(contract.name)
+        if table.snapshot_by_id(snapshot_id) is None:
+            return None
+        return pin_table(table, contract, snapshot_id)
+
+
+def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, DataFile]]:
+    """(slice, data file) of the current snapshot, or of an older one.
+
+    Raises:
+        LakeError: the snapshot has delete files, which this product never writes and its engines do not apply.
+    """
+    found = []
+    for task in table.scan(snapshot_id=snapshot_id).plan_files():
+        if task.delete_files:
+            raise LakeError(
+                f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
+                "tool; rewrite the table's data files (copy-on-write) before using it here"
+            )
+        found.append((_slice(table, task.file), task.file))
+    return found
+
+
+def _slice(table: Table, file: DataFile) -> str:
+    fields = table.specs()[file.spec_id].fields
+    values = [file.partition[i] for i in range(len(fields))]
+    if len(fields) == 1 and isinstance(fields[0].transform, MonthTransform):
+        return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
+    # A slice is the name of a staging folder too: nothing in it that engines would escape.
+    return ".".join(str(v) for v in values) or WHOLE
+
+
+def pin_table(table: Table, contract: Contract, snapshot_id: int | None = None) -> Pin:
+    """Pins the loaded state of a table, or an older snapshot of it."""
+    snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
+    if snapshot is None:
+        return Pin(table=contract.name, snapshot_id=None)
+    found = data_files(table, snapshot.snapshot_id)
+    files = (PinnedFile(path=f.file_path, rows=f.record_count, slice=s) for s, f in found)
+    return Pin(
+        table=contract.name,
+        snapshot_id=snapshot.snapshot_id,
+        files=tuple(sorted(files, key=lambda f: (f.slice, f.path))),
+    )

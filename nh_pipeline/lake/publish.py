@@ -1,0 +1,223 @@
+"""Publishing: staged files replace slices of a table in one commit, or nothing happens at all.
+
+The protocol, and what it protects against:
+
+1. A step pins what it reads (inputs and the slices that it will replace), computes, and stages Parquet files in a
+   fresh folder below the table. Nobody reads a staged folder that no snapshot names.
+2. :func:`publish` drops staged slices that hold the same rows as the table already does. Nothing left: no commit.
+3. It then loads the table anew. If a slice to be replaced or an input slice is not as pinned, somebody published
+   in between: :class:`Conflict`, and the step is computed again (committing would put older data over newer).
+4. One snapshot removes the old files and adds the new ones, on condition that the table is still the one just
+   loaded. Lost that race: step 3 again, which decides between a plain retry and a conflict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from nh_pipeline.lake.lake import Pin, PinnedFile, data_files
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pyiceberg.table import Table
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake
+
+_COMMIT_ATTEMPTS = 12
+
+
+class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a failure)
+    """What the step read is no longer current: compute it again."""
+
+
+class Staged(BaseModel):
+    """Parquet files that wait for publication, and the slices that they will replace."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    folder: str
+    files: tuple[PinnedFile, ...]
+    replaces: frozenset[str]
+
+    @property
+    def rows(self) -> int:
+        """Rows staged."""
+        return sum(f.rows for f in self.files)
+
+
+class Published(BaseModel):
+    """Outcome of a publish. ``snapshot_id`` is the table's current one; ``changed`` the slices that it replaced."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    snapshot_id: int | None
+    changed: frozenset[str]
+    rows: int
+    content_hash: str
+
+    @classmethod
+    def unchanged(cls, pin: Pin, content_hash: str = "") -> Published:
+        """Nothing to do: the table is as pinned."""
+        return cls(table=pin.table, snapshot_id=pin.snapshot_id, changed=frozenset(), rows=0, content_hash=content_hash)
+
+
+def staging_folder(contract: Contract, token: str) -> str:
+    """Folder (relative to the lake's root) for one attempt of one step."""
+    return f"warehouse/{contract.name.replace('.', '/')}/data/{token}"
+
+
+def find_staged(lake: Lake, contract: Contract, folder: str, replaces: Collection[str]) -> Staged:
+    """Lists what an engine wrote into a staging folder; rows come from the Parquet footers.
+
+    The slice of a file is the name of its sub-folder (``slice=2024-04/…``), or, for files that no engine wrote, the
+    only one replaced.
+    """
+    files = []
+    for relative in lake.storage.files(folder, suffix=".parquet"):
+        with lake.storage.open(relative) as source:
+            rows = pq.ParquetFile(source).metadata.num_rows
+        if rows == 0:  # an empty DataFrame: some engines write a file, some none
+            continue
+        part = relative[len(folder) + 1 :].rpartition("/")[0]
+        name = part.removeprefix("slice=") if part else next(iter(replaces))
+        address = lake.warehouse.removesuffix("warehouse") + relative
+        files.append(PinnedFile(path=address, rows=rows, slice=name))
+    unexpected = {f.slice for f in files} - set(replaces)
+    if unexpected:
+        raise ValueError(f"{contract.name}: staged rows outside of what is replaced: {sorted(unexpected)}")
+    return Staged(table=contract.name, folder=folder, files=tuple(files), replaces=frozenset(replaces))
+
+
+def publish(
+    lake: Lake,
+    contract: Contract,
+    staged: Staged,
+    *,
+    base: Pin,
+    inputs: Sequence[tuple[Contract, Pin]],
+    properties: Mapping[str, str],
+) -> Published:
+    """Makes the staged files the content of the slices that they replace.
+
+    Args:
+        lake: the lake.
+        contract: of the table.
+        staged: what :func:`find_staged` found, gate passed.
+        base: the table's slices as the step saw them.
+        inputs: contract and pin of everything that the step read.
+        properties: for the snapshot (run id, asset, range).
+
+    Raises:
+        Conflict: a slice or an input changed since it was pinned.
+        CommitFailedException: the table stayed contended for all attempts.
+    """
+    digest = _content_hash(lake, staged)
+    changed = {s for s in staged.replaces if not _same_rows(lake, staged, base, s)}
+    if not changed:
+        lake.storage.delete(staged.folder)
+        return Published.unchanged(base, digest)
+    for file in staged.files:
+        if file.slice not in changed:
+            lake.storage.delete(lake.relative(file.path))
+    summary = {
+        **{f"nh.{k}": v for k, v in properties.items()},
+        **{f"nh.input.{pin.table}": str(pin.snapshot_id) for _, pin in inputs},
+        "nh.slices": ",".join(sorted(changed)),
+        "nh.content-sha256": digest,
+    }
+    new = [f.path for f in staged.files if f.slice in changed]
+    snapshot_id = _commit(lake, contract, new, changed, base=base, inputs=inputs, summary=summary)
+    rows = sum(f.rows for f in staged.files if f.slice in changed)
+    return Published(
+        table=contract.name, snapshot_id=snapshot_id, changed=frozenset(changed), rows=rows, content_hash=digest
+    )
+
+
+@retry(
+    retry=retry_if_exception_type(CommitFailedException),
+    stop=stop_after_attempt(_COMMIT_ATTEMPTS),
+    wait=wait_random_exponential(multiplier=0.1, max=5),
+    reraise=True,
+)
+def _commit(
+    lake: Lake,
+    contract: Contract,
+    paths: Sequence[str],
+    changed: Collection[str],
+    *,
+    base: Pin,
+    inputs: Sequence[tuple[Contract, Pin]],
+    summary: Mapping[str, str],
+) -> int:
+    table = lake.table(contract)
+    current = data_files(table)
+    _require_unchanged(base, {f.file_path for s, f in current if s in (base.slices or {s})})
+    for other, pin in inputs:
+        now = lake.pin(other, pin.slices)
+        _require_unchanged(pin, set(now.paths))
+    with (
+        table.transaction() as transaction,
+        transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite,
+    ):
+        for slice_, file in current:
+            if slice_ in changed:
+                overwrite.delete_data_file(file)
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(paths)):
+            overwrite.append_data_file(file)
+    return _current_id(table)
+
+
+def _current_id(table: Table) -> int:
+    snapshot = table.current_snapshot()
+    if snapshot is None:
+        raise RuntimeError(f"{table.name()}: no snapshot after a commit")
+    return snapshot.snapshot_id
+
+
+def _require_unchanged(pin: Pin, now: set[str]) -> None:
+    if set(pin.paths) != now:
+        raise Conflict(f"{pin.table} changed since snapshot {pin.snapshot_id}")
+
+
+def _content_hash(lake: Lake, staged: Staged) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(staged.files, key=lambda f: f.slice):
+        with lake.open(file.path) as source:
+            while chunk := source.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _same_rows(lake: Lake, staged: Staged, base: Pin, slice_: str) -> bool:
+    """Whether a slice's staged rows equal its published ones, in order; stops at the first difference."""
+    new = [f for f in staged.files if f.slice == slice_]
+    old = [f for f in base.files if f.slice == slice_]
+    if sum(f.rows for f in new) != sum(f.rows for f in old):
+        return False
+    if len(new) != 1 or len(old) != 1:
+        return not new and not old
+    with lake.open(new[0].path) as a, lake.open(old[0].path) as b:
+        first, second = pq.ParquetFile(a), pq.ParquetFile(b)
+        names = first.schema_arrow.names
+        if names != second.schema_arrow.names:
+            return False
+        # Column by column: chunk borders do not matter, and one column of a month is small.
+        return all(_column(first, name).equals(_column(second, name)) for name in names)
+
+
+def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    values = file.read([name]).column(0)
+    # Engines differ in the text type that they note in the file (string, large_string), not in the text.
+    return values.cast(pa.string()) if pa.types.is_large_string(values.type) else values

@@ -1,0 +1,22 @@
+"""The raw zone: deliveries are recognised by content, downloaded, verified and kept with a manifest."""
+
+from __future__ import annotations
+
+from nh_pipeline.landing.coverage import Coverage
+from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
+from nh_pipeline.landing.recognise import Recognition, Unrecognised
+from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.zone import Landed, LandingError, RawZone
+
+__all__ = [
+    "Coverage",
+    "Delivery",
+    "Landed",
+    "LandingError",
+    "Manifest",
+    "Quarantined",
+    "RawZone",
+    "Recognition",
+    "Refused",
+    "Unrecognised",
+]

@@ -1,0 +1,111 @@
+"""What the raw zone writes beside each delivery.
+
+What belongs here: the JSON documents of the raw zone, which outlive every version of the code: fields are added, never
+renamed. Not here: where they are kept (:mod:`nh_pipeline.landing.zone`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from nh_pipeline.landing.archive import Compression
+from nh_pipeline.landing.coverage import Coverage
+
+
+class _Received(BaseModel):
+    """Where a delivery came from, and its bytes.
+
+    Attributes:
+        source: Name of the source.
+        file_id: The source's key of the file.
+        name: The name that people know it by; text only, never a path.
+        size: Bytes as delivered.
+        md5: Hexadecimal digest of the bytes as delivered.
+        sha256: The same, for evidence.
+        modified_at: The source's modified time when this content was first seen there.
+        landed_at: When it was landed. Lineage only: no result depends on it.
+        compression: How it is packed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    file_id: str
+    name: str
+    size: int
+    md5: str
+    sha256: str
+    modified_at: AwareDatetime
+    landed_at: AwareDatetime
+    compression: Compression
+
+
+class Manifest(_Received):
+    """A delivery that has landed (``manifest.json``).
+
+    Attributes:
+        dataset: Name in :data:`nh_pipeline.contracts.raw.DATASETS`.
+        layout: Era of its header.
+        encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, checked on every byte.
+        member: Name of the CSV within a zip archive, else None.
+        coverage: What it covers.
+        csv_size: Bytes of the CSV, unpacked.
+        extras: Header cells that the layout does not know.
+        absent: Canonical columns that the file does not have.
+    """
+
+    dataset: str
+    layout: str
+    encoding: Literal["utf-8", "utf-8-sig", "cp1252"]
+    member: str | None
+    coverage: Coverage
+    csv_size: int
+    extras: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+class Quarantined(_Received):
+    """A delivery that was refused (``reason.json``).
+
+    Attributes:
+        reason: What is wrong, in a few words.
+        expected: What would have been taken.
+        found: What is there instead.
+        what_to_do: How whoever delivered it can put it right.
+    """
+
+    reason: str
+    expected: str
+    found: str
+    what_to_do: str
+
+
+class Delivery(BaseModel):
+    """A landed content: what downstream reads.
+
+    Attributes:
+        manifest: Its manifest; of the same content under several file ids, the earliest by modified time.
+        path: Its folder, relative to the storage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: Manifest
+    path: str
+
+    @property
+    def delivery_id(self) -> str:
+        """The content's md5."""
+        return self.manifest.md5
+
+    @property
+    def precedence(self) -> tuple[AwareDatetime, str]:
+        """Orders the deliveries of one coverage in business time; the last one counts."""
+        return self.manifest.modified_at, self.manifest.md5
+
+    @property
+    def file(self) -> str:
+        """Path of the delivered bytes, relative to the storage."""
+        return f"{self.path}/delivery.{self.manifest.compression}"

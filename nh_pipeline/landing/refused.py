@@ -1,0 +1,24 @@
+"""How the raw zone says no: one error that tells whoever delivered a file what to do.
+
+What belongs here: the error. Not here: what is refused (each module of :mod:`nh_pipeline.landing`).
+"""
+
+from __future__ import annotations
+
+
+class Refused(ValueError):  # noqa: N818 - an outcome that is kept and shown, as SourceUnavailable
+    """A delivery that is not taken.
+
+    Attributes:
+        reason: What is wrong, in a few words.
+        expected: What would have been taken.
+        found: What is there instead.
+        what_to_do: How whoever delivered it can put it right.
+    """
+
+    def __init__(self, reason: str, *, expected: str, found: str, what_to_do: str) -> None:
+        super().__init__(f"{reason}: expected {expected}, found {found}. {what_to_do}")
+        self.reason = reason
+        self.expected = expected
+        self.found = found
+        self.what_to_do = what_to_do

@@ -1,0 +1,254 @@
+"""The raw zone: immutable deliveries, each with its manifest.
+
+What belongs here: landing a file of a source exactly once, and finding what has landed. Not here: what is read from
+the deliveries (bronze), and when files are landed (assets and sensors). Nothing here imports Dagster.
+
+Layout, relative to the storage::
+
+    raw/<dataset>/<coverage key>/<file id>-<md5>/delivery.<csv|zip|gz>, manifest.json
+    quarantine/<file id>-<md5>/delivery.<csv|zip|gz>, reason.json
+    raw/.incoming/<uuid>        a download under way; after a crash it may be left, and can be deleted
+
+The JSON document is written last. A folder without one is no delivery; the next landing writes over it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from nh_pipeline.landing.archive import Head, kind, open_csv
+from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
+from nh_pipeline.landing.recognise import encoding_of, recognise_csv
+from nh_pipeline.landing.refused import Refused
+from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nh_pipeline.sources.protocol import Source, SourceFile
+    from nh_pipeline.storage import Storage
+
+
+class LandingError(RuntimeError):
+    """A file arrived otherwise than its source describes it. Nothing was kept; landing it again is safe."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of a file.
+
+    Attributes:
+        document: Its manifest, or why it is in quarantine.
+        path: Its folder, relative to the storage.
+        created: Whether this landing wrote it; False if it had been there before.
+    """
+
+    document: Manifest | Quarantined
+    path: str
+    created: bool
+
+
+@dataclass(frozen=True)
+class _Received:
+    """Bytes in the incoming folder, with their size and digests."""
+
+    path: str
+    size: int
+    md5: str
+    sha256: str
+
+
+class _Digesting(io.RawIOBase):
+    """Passes bytes on to a stream, counting and digesting them."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.size = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)  # what sources publish; sha256 is the evidence
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]  # any buffer, as the callers pass it
+        self._out.write(content)
+        self.md5.update(content)
+        self.sha256.update(content)
+        self.size += len(content)
+        return len(content)
+
+
+class RawZone:
+    """Deliveries of one lake.
+
+    Args:
+        storage: The lake's files.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def land(self, source: Source, file: SourceFile) -> Landed:
+        """Lands one file: downloads, verifies, recognises and keeps it.
+
+        The same content of the same file again changes nothing and keeps the first manifest. A content that was
+        refused before is judged again, since the layouts that are known may have grown.
+
+        Args:
+            source: Where the file is.
+            file: The file, as the source listed it.
+
+        Returns:
+            The manifest, or why the file is in quarantine.
+
+        Raises:
+            LandingError: If size or md5 are not what the source says. Nothing is left behind.
+            SourceUnavailable: If the source fails. Nothing is left behind.
+        """
+        known = self._landed(file.file_id, file.md5) if file.md5 else None
+        if known:
+            return known
+        incoming = f"raw/.incoming/{uuid.uuid4().hex}"
+        try:
+            received = self._receive(source, file, incoming)
+            return self._landed(file.file_id, received.md5) or self._keep(source.name, file, received)
+        finally:
+            self.storage.delete(incoming)
+
+    def deliveries(self, dataset: str | None = None) -> list[Delivery]:
+        """What has landed, each content once.
+
+        Args:
+            dataset: Only of this dataset.
+
+        Returns:
+            One delivery for each dataset, coverage key and md5, sorted by dataset, coverage key and precedence. Of
+            the same content under several file ids, the one that was modified first.
+        """
+        found: dict[tuple[str, str, str], Delivery] = {}
+        for path, manifest in self._manifests(f"raw/{dataset}" if dataset else "raw"):
+            key = (manifest.dataset, manifest.coverage.key, manifest.md5)
+            delivery = Delivery(manifest=manifest, path=path)
+            if key not in found or _first_seen(delivery) < _first_seen(found[key]):
+                found[key] = delivery
+        return sorted(found.values(), key=lambda d: (d.manifest.dataset, d.manifest.coverage.key, d.precedence))
+
+    def quarantined(self) -> list[Quarantined]:
+        """What was refused, sorted by file id and md5."""
+        files = self.storage.files("quarantine", suffix="/reason.json")
+        return [Quarantined.model_validate_json(self.storage.read(path)) for path in files]
+
+    def open(self, delivery: Delivery) -> BinaryIO:
+        """The delivery's CSV, unpacked, as a stream in its own encoding.
+
+        Raises:
+            Refused: On reading, if the bytes were damaged after they landed.
+        """
+        return self._open(delivery.file, delivery.manifest.name)[0]
+
+    def _receive(self, source: Source, file: SourceFile, incoming: str) -> _Received:
+        with self.storage.create(incoming) as out:
+            digesting = _Digesting(cast("BinaryIO", out))
+            source.download(file, cast("BinaryIO", digesting))
+        received = _Received(incoming, digesting.size, digesting.md5.hexdigest(), digesting.sha256.hexdigest())
+        for what, expected, found in (("bytes", file.size, received.size), ("md5", file.md5, received.md5)):
+            if expected is not None and expected != found:
+                raise LandingError(
+                    f"{file.name!r} of {source.name}: expected {what} {expected} as the source says, found {found} "
+                    "after the download. It may have changed meanwhile or been cut off; nothing was kept, land it "
+                    "again."
+                )
+        return received
+
+    def _keep(self, source: str, file: SourceFile, received: _Received) -> Landed:
+        with self.storage.open(received.path) as stream:
+            compression = kind(stream.read(4))
+        common = {
+            "source": source,
+            "file_id": file.file_id,
+            "name": file.name,
+            "size": received.size,
+            "md5": received.md5,
+            "sha256": received.sha256,
+            "modified_at": file.modified_at,
+            "landed_at": datetime.now(tz=timezone.utc),
+            "compression": compression,
+        }
+        refused_path = f"quarantine/{file.file_id}-{received.md5}"
+        try:
+            about = self._recognised(received.path, file.name)
+        except Refused as refused:
+            return self._refuse(refused, common, received.path, refused_path)
+        manifest = Manifest.model_validate({**common, **about})
+        path = f"raw/{manifest.dataset}/{manifest.coverage.key}/{file.file_id}-{received.md5}"
+        self.storage.move(received.path, f"{path}/delivery.{compression}")
+        self.storage.write(f"{path}/manifest.json", manifest.model_dump_json(indent=1).encode())
+        self.storage.delete(refused_path)
+        return Landed(manifest, path, created=True)
+
+    def _refuse(self, refused: Refused, common: dict[str, object], incoming: str, path: str) -> Landed:
+        if self.storage.exists(f"{path}/reason.json"):
+            first = Quarantined.model_validate_json(self.storage.read(f"{path}/reason.json"))
+            return Landed(first, path, created=False)
+        reason = Quarantined.model_validate(
+            {
+                **common,
+                "reason": refused.reason,
+                "expected": refused.expected,
+                "found": refused.found,
+                "what_to_do": refused.what_to_do,
+            }
+        )
+        self.storage.move(incoming, f"{path}/delivery.{reason.compression}")
+        self.storage.write(f"{path}/reason.json", reason.model_dump_json(indent=1).encode())
+        return Landed(reason, path, created=True)
+
+    def _recognised(self, path: str, name: str) -> dict[str, object]:
+        # One pass over all of it: the first 64 KB of a Windows-1252 file are often plain ASCII, and only the end of
+        # an archive shows that it is whole.
+        stream, member = self._open(path, name)
+        with stream:
+            first = stream.read(PEEK_BYTES + 1)
+            encoding = encoding_of(_chunks(first, stream), name)
+            csv_size = stream.tell()
+        start = Head(first[:PEEK_BYTES], len(first) <= PEEK_BYTES, "csv", member)
+        found = recognise_csv(start, name, encoding=encoding)
+        return {
+            "dataset": found.dataset,
+            "layout": found.header.layout,
+            "encoding": encoding,
+            "member": member,
+            "coverage": found.coverage,
+            "csv_size": csv_size,
+            "extras": found.header.extras,
+            "absent": found.header.absent,
+        }
+
+    def _open(self, path: str, name: str) -> tuple[BinaryIO, str | None]:
+        opened = open_csv(cast("BinaryIO", self.storage.open(path)), name)
+        return opened.stream, opened.member
+
+    def _manifests(self, folder: str) -> Iterator[tuple[str, Manifest]]:
+        for path in self.storage.files(folder, suffix="/manifest.json"):
+            yield path.rpartition("/")[0], Manifest.model_validate_json(self.storage.read(path))
+
+    def _landed(self, file_id: str, md5: str) -> Landed | None:
+        suffix = f"/{file_id}-{md5}/manifest.json"
+        for path in self.storage.files("raw", suffix=suffix):
+            return Landed(Manifest.model_validate_json(self.storage.read(path)), path.rpartition("/")[0], created=False)
+        return None
+
+
+def _first_seen(delivery: Delivery) -> tuple[datetime, str]:
+    return delivery.manifest.modified_at, delivery.manifest.file_id
+
+
+def _chunks(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    yield first
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk

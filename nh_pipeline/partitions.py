@@ -1,0 +1,39 @@
+"""Dagster partitions. Dates and periods as such are in :mod:`nh_pipeline.periods`.
+
+All staffing assets share one daily partitions object: with different starts a backfill of a range would not be
+one run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date, timedelta
+
+import dagster as dg
+
+from nh_pipeline.periods import FIRST_WORK_DATE
+
+WORK_DATES = dg.DailyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat())
+"""One partition per day of staffing."""
+
+RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat())
+"""One partition per month of CMS releases (two Processing Dates of a month are two releases of one partition)."""
+
+# Beta parameters, silenced one by one: the first is ours, the second Dagster passes on for every sensor with jobs.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+"""A range of partitions is one run."""
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def range_tags(start: date, end: date) -> dict[str, str]:
+    """Run tags that make one run of a range of partitions (days, or months by their first days)."""
+    return {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}
+
+
+def run_range(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tuple[date, date]:
+    """First and last day of the partitions of this run; a month partition counts with all of its days."""
+    window = context.partition_time_window
+    return window.start.date(), window.end.date() - timedelta(days=1)

@@ -1,0 +1,55 @@
+"""Calendar units that the product works in: days, months (files of daily tables), quarters (CMS's deliveries)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+FIRST_WORK_DATE = date(2017, 1, 1)
+"""CMS publishes daily staffing from the first quarter of 2017."""
+
+_QUARTER = re.compile(r"^([0-9]{4})Q([1-4])$")
+
+
+def quarter_of(day: date) -> str:
+    """The calendar quarter as CMS writes it: ``2024Q2``."""
+    return f"{day.year}Q{(day.month - 1) // 3 + 1}"
+
+
+def quarter_bounds(quarter: str) -> tuple[date, date]:
+    """First and last day of ``2024Q2``.
+
+    Raises:
+        ValueError: not a quarter.
+    """
+    match = _QUARTER.match(quarter)
+    if match is None:
+        raise ValueError(f"{quarter!r} is no quarter: expected 2024Q2")
+    year, first = int(match[1]), (int(match[2]) - 1) * 3 + 1
+    following = date(year + 1, 1, 1) if first == 10 else date(year, first + 3, 1)  # noqa: PLR2004 (October)
+    return date(year, first, 1), following - timedelta(days=1)
+
+
+def quarters(start: date, end: date) -> list[tuple[str, date, date]]:
+    """The quarters that a range touches, each with the part of the range that lies in it."""
+    found = []
+    while start <= end:
+        quarter = quarter_of(start)
+        last = min(quarter_bounds(quarter)[1], end)
+        found.append((quarter, start, last))
+        start = last + timedelta(days=1)
+    return found
+
+
+def months(start: date, end: date) -> list[str]:
+    """The months that a range touches: ``2024-04``."""
+    count = (end.year - start.year) * 12 + end.month - start.month
+    indices = (start.year * 12 + start.month - 1 + i for i in range(count + 1))
+    return [f"{i // 12:04d}-{i % 12 + 1:02d}" for i in indices]
+
+
+def month_bounds(month: str) -> tuple[date, date]:
+    """First and last day of ``2024-04``."""
+    year, number = (int(part) for part in month.split("-"))
+    following = date(year + number // 12, number % 12 + 1, 1)
+    return date(year, number, 1), following - timedelta(days=1)

@@ -1,0 +1,103 @@
+"""How the command line shows runs and status."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+    from rich.status import Status as Spinner
+
+    from nh_pipeline.status import Status
+
+
+class _Steps(logging.Handler):
+    """Turns Dagster's events into lines: an asset built, a check that warns or fails, an error."""
+
+    def __init__(self, console: Console, spinner: Spinner) -> None:
+        super().__init__()
+        self._console, self._spinner, self._started = console, spinner, time.monotonic()
+        self._built: dict[str, Mapping[str, Any]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None:
+            return
+        kind = event.event_type_value
+        if kind == "STEP_START":
+            self._started = time.monotonic()
+            self._spinner.update(f"{(event.step_key or '').replace('__', '/')} …")
+        elif kind == "ASSET_MATERIALIZATION" and event.asset_key is not None:
+            self._built[event.asset_key.to_user_string()] = event.materialization.metadata  # one event per partition
+        elif kind == "STEP_SUCCESS":
+            for key, metadata in self._built.items():
+                self._show(key, metadata)
+            self._built.clear()
+        elif kind == "ASSET_CHECK_EVALUATION":
+            found = event.asset_check_evaluation_data
+            if not found.passed:
+                bad = found.severity.value == "ERROR"
+                mark = "[red]✗[/]" if bad else "[yellow]![/]"
+                count = found.metadata.get("failed_rows")
+                where = f"{found.asset_key.to_user_string()} {found.check_name}"
+                self._console.print(
+                    f"  {mark} {where}: {count.value if count else '?'} found; {found.description or ''}"[:160],
+                    highlight=False,
+                )
+        elif kind == "STEP_FAILURE":
+            error = event.step_failure_data.user_failure_data or event.step_failure_data.error
+            text = str(getattr(error, "description", None) or getattr(error, "message", ""))
+            cause = getattr(event.step_failure_data.error, "cause", None)
+            if cause is not None and not getattr(error, "description", None):
+                text = f"{text.strip()} {cause.message.strip()}"
+            self._console.print(
+                f"  [red]✗[/] {(event.step_key or '').replace('__', '/')}: {text.strip()}", highlight=False
+            )
+
+    def _show(self, key: str, metadata: Mapping[str, Any]) -> None:
+        rows, changed = metadata.get("dagster/row_count"), metadata.get("changed")
+        detail = f"{rows.value:>12,} rows" if rows is not None else " " * 17
+        note = "  unchanged" if changed is not None and changed.value == "nothing" else ""
+        seconds = time.monotonic() - self._started
+        self._console.print(f"  [green]✓[/] {key:<36}{detail} {seconds:6.1f} s{note}", highlight=False)
+
+
+@contextmanager
+def run_logger(console: Console) -> Iterator[logging.Logger]:
+    """A logger for one run that shows a spinner with the current asset and a line per result."""
+    logger = logging.Logger("nh.progress")  # noqa: LOG001 (of this run alone, in no hierarchy)
+    with console.status("starting …") as spinner:
+        logger.addHandler(_Steps(console, spinner))
+        yield logger
+
+
+def print_status(console: Console, found: Status) -> None:
+    """Deliveries, tables, checks that did not pass, quarantine."""
+    deliveries = Table("dataset", "deliveries", "coverage", "", title="Deliveries", title_justify="left")
+    for d in found.datasets:
+        span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} … {d.coverages[-1]}"
+        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "recognised, not modelled yet")
+    console.print(deliveries)
+    for d in found.datasets:
+        for s in d.needs_attention:
+            console.print(f"[yellow]{s.state}[/] {s.name} ({s.coverage}): {s.reason}", highlight=False)
+    tables = Table("table", "rows", "from", "to", "snapshot", title="Tables", title_justify="left")
+    for t in found.tables:
+        tables.add_row(t.table, f"{t.rows:,}", t.first, t.last, str(t.snapshot_id or "none"))
+    console.print(tables)
+    passed = sum(c.passed for c in found.checks)
+    console.print(f"Checks: {passed} of {len(found.checks)} pass", highlight=False)
+    for c in found.checks:
+        if not c.passed:
+            color = "red" if c.severity == "ERROR" else "yellow"
+            console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {c.description}", highlight=False)
+    console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
+    for q in found.quarantine:
+        console.print(f"  [red]{q['name']}[/]: {q['reason']}; {q['what_to_do']}", highlight=False)

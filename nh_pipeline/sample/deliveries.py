@@ -1,0 +1,226 @@
+"""A plan of deliveries, from which single files or all of them can be written, and what they must come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nh_pipeline.sample import files, measures, providers
+from nh_pipeline.sample.facilities import World, build_world
+from nh_pipeline.sample.headers import staffing_name
+from nh_pipeline.sample.history import History, plan_history
+from nh_pipeline.sample.layouts import INTERVALS, STATE_AVERAGES, era_of
+from nh_pipeline.sample.periods import Quarter, release_months, reported_quarter, timestamp
+from nh_pipeline.sample.staffing import Correction, QuarterSums, blocks
+from nh_pipeline.sample.truth import QuarterTruth, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+ZIP_FROM_ROWS = 5_000
+"""Quarters after the first are delivered as ``.zip`` from this many rows on."""
+
+README_NAME = ".README.txt"
+_README = """Generated sample data, not CMS data.
+
+The files in this folder have the layouts of the public nursing home files of the U.S. Centers for Medicare &
+Medicaid Services (CMS). All facilities, people, places and figures in them are made up by nh_pipeline.sample.
+"""
+_CORRECTION_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """A deterministic plan: equal plans write equal bytes.
+
+    Attributes:
+        facilities: In the staffing files.
+        quarters: Like ``2024Q2``; sorted, without repetitions.
+        releases: Monthly releases, from the first that reports the first quarter.
+        seed: Of all random numbers.
+        quirks: Whether the oddities of real files occur (those of single facilities from 20 facilities on).
+        days: Only the first days of each quarter, for fast tests; None for all.
+    """
+
+    facilities: int = 120
+    quarters: tuple[str, ...] = ("2024Q1", "2024Q2")
+    releases: int = 4
+    seed: int = 7
+    quirks: bool = True
+    days: int | None = None
+    _sums: dict[Quarter, QuarterSums] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.quarters or self.releases < 0 or self.seed < 0 or (self.days is not None and self.days < 1):
+            raise ValueError("needs at least one quarter and one day, and no negative releases or seed")
+        object.__setattr__(self, "quarters", tuple(str(quarter) for quarter in self.parsed_quarters))
+
+    @cached_property
+    def parsed_quarters(self) -> tuple[Quarter, ...]:
+        """The quarters, ascending."""
+        return tuple(sorted({Quarter.parse(text) for text in self.quarters}))
+
+    @cached_property
+    def world(self) -> World:
+        """The facilities."""
+        return build_world(self.facilities, self.seed, quirks=self.quirks)
+
+    @cached_property
+    def release_dates(self) -> tuple[date, ...]:
+        """Processing Dates, ascending."""
+        return tuple(release_months(self.parsed_quarters[0], self.releases))
+
+    @cached_property
+    def history(self) -> History:
+        """The plan of changes over the releases."""
+        return plan_history(self.world, self.releases)
+
+    @cached_property
+    def _penalties(self) -> list[providers.Penalty]:
+        return measures.draw_penalties(self.world, self.parsed_quarters[0].reported_from)
+
+    @cached_property
+    def _fixed(self) -> dict[str, list[str]]:
+        return providers.fixed_columns(self.world, self._penalties, self.parsed_quarters[0].reported_from.year)
+
+    def write(self, out: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
+        """Writes all first deliveries into a folder, and a hidden note that they are generated.
+
+        Returns:
+            Paths of the deliveries (not of the note), staffing first.
+        """
+        say = progress or (lambda _: None)
+        out.mkdir(parents=True, exist_ok=True)
+        with files.new_file(out / README_NAME, timestamp(self.parsed_quarters[0].first)) as note:
+            note.write(_README.encode())
+        paths = []
+        for quarter in self.quarters:
+            paths.append(self.staffing(out, quarter))
+            say(f"wrote {paths[-1].name}")
+        for number in range(self.releases):
+            written = self.release(out, number)
+            paths += written
+            say(f"wrote {len(written)} files of {self.release_dates[number]:%B %Y}")
+        return paths
+
+    def staffing(self, out: Path, quarter: str) -> Path:
+        """Writes the first delivery of a quarter of this plan; CSV, or zip for larger ones after the first."""
+        when = self._quarter(quarter)
+        rows = len(self.world) * len(when.dates(self.days))
+        suffix = ".zip" if when > self.parsed_quarters[0] and rows >= ZIP_FROM_ROWS else ".csv"
+        path = out / f"{staffing_name(when)}{suffix}"
+        self._sums[when] = self._write_staffing(path, when, timestamp(when.reported_from), None)
+        return path
+
+    def corrected(self, out: Path, quarter: str, correction: Correction) -> Path:
+        """Writes a corrected re-delivery of a quarter, 30 days after the one before it."""
+        when = self._quarter(quarter)
+        revision = "" if correction.revision == 1 else str(correction.revision)
+        modified = timestamp(when.reported_from, _CORRECTION_DAYS * correction.revision)
+        path = out / f"{staffing_name(when)}_corrected{revision}.csv"
+        self._write_staffing(path, when, modified, correction)
+        return path
+
+    def release(self, out: Path, number: int) -> list[Path]:
+        """Writes the five files of a release, by its number from 0."""
+        release, era = self.release_dates[number], era_of(self.release_dates[number])
+        reported = reported_quarter(release, self.parsed_quarters)
+        sums = self._sums_of(reported)
+        columns = providers.release_columns(
+            self._fixed,
+            providers.measured_columns(self.world, reported, sums),
+            self.history,
+            number,
+            release,
+            noise=self.quirks,
+        )
+        present: list[bool] = self.history.present[number].tolist()
+        computed_for = self.release_dates[number - number % measures.SCORE_RELEASES]
+        blank = [""] * len(self.world)
+        rows = zip(*(columns.get(name, blank) for name in era.provider), strict=True)
+        known = (row for row, here in zip(rows, present, strict=True) if here)
+        claims = measures.claims_rows(self.world, columns, present, number, computed_for, quirks=self.quirks)
+        fines = measures.penalty_rows(columns, present, self._penalties)
+        averages = measures.average_rows(self.world, present, sums, release)
+        intervals = measures.interval_rows(release, reported, computed_for)
+
+        def path(dataset: str) -> Path:
+            return out / f"NH_{dataset}_{_MONTHS[release.month - 1]}{release.year}.csv"
+
+        stamp, style = timestamp(release), {"legacy": era.legacy, "quoted": era.quoted}
+        bom = self.quirks and not era.legacy
+        return [
+            files.write_csv(path("DataCollectionIntervals"), INTERVALS, intervals, stamp, legacy=era.legacy),
+            files.write_csv(path("ProviderInfo"), era.header(era.provider), known, stamp, **style),
+            files.write_csv(path("QualityMsr_Claims"), era.header(era.claims), claims, stamp, **style),
+            files.write_csv(path("Penalties"), era.header(era.penalties), fines, stamp, **style, bom=bom),
+            files.write_csv(path("StateUSAverages"), STATE_AVERAGES, averages, stamp, **style),
+        ]
+
+    def quarter_truth(self, quarter: str, correction: Correction | None = None) -> QuarterTruth:
+        """What a delivery of a quarter holds, first or corrected."""
+        when = self._quarter(quarter)
+        return QuarterTruth.of(self._summarise(when, correction) if correction else self._sums_of(when))
+
+    def truth(self) -> Truth:
+        """What all first deliveries come to."""
+        reports = {day: reported_quarter(day, self.parsed_quarters) for day in self.release_dates}
+        sequence = list(reports.values())
+        new_quarter = np.array([n > 0 and sequence[n] != sequence[n - 1] for n in range(len(sequence))], dtype=np.bool_)
+        measured = np.repeat(new_quarter[:, None], len(self.world), axis=1)
+        measured[:, self.world.roles.suppressed] = False
+        new_scores = np.zeros_like(self.history.present)
+        new_scores[measures.SCORE_RELEASES :: measures.SCORE_RELEASES] = True
+        scored = ~np.array(measures.blank_scores(self.world, quirks=self.quirks))
+        bare = History({}, (), self.history.present)
+        return Truth(
+            quarters={quarter: self.quarter_truth(quarter) for quarter in self.quarters},
+            releases=dict(zip(self.release_dates, self.history.present.sum(axis=1).tolist(), strict=True)),
+            reports={day: str(quarter) for day, quarter in reports.items()},
+            provider_versions=self._by_provider(self.history.versions()),
+            provider_versions_measured=self._by_provider(self.history.versions(measured)),
+            claim_versions=sum(int(bare.versions(new_scores & has).sum()) for has in scored),
+            claim_versions_period=int(bare.versions(new_scores).sum()) * len(scored),
+            unknown_providers=tuple(self.world.ccn[index] for index in self.world.roles.unknown.tolist()),
+        )
+
+    def _by_provider(self, versions: NDArray[np.int64]) -> dict[str, int]:
+        return {ccn: count for ccn, count in zip(self.world.ccn, versions.tolist(), strict=True) if count}
+
+    def _quarter(self, text: str) -> Quarter:
+        quarter = Quarter.parse(text)
+        if quarter not in self.parsed_quarters:
+            raise ValueError(f"{text} is not among the plan's quarters {', '.join(self.quarters)}")
+        return quarter
+
+    def _sums_of(self, quarter: Quarter) -> QuarterSums:
+        if quarter not in self._sums:
+            self._sums[quarter] = self._summarise(quarter, None)
+        return self._sums[quarter]
+
+    def _summarise(self, quarter: Quarter, correction: Correction | None) -> QuarterSums:
+        sums = QuarterSums(len(self.world), len(quarter.dates(self.days)))
+        for block in blocks(self.world, quarter, self.days, correction):
+            sums.add(block)
+        return sums
+
+    def _write_staffing(self, path: Path, quarter: Quarter, modified: float, fix: Correction | None) -> QuarterSums:
+        dates = quarter.dates(self.days)
+        sums = QuarterSums(len(self.world), len(dates))
+        with files.new_file(path, modified) as stream:
+            files.write_staffing_header(stream, quarter)
+            for block in blocks(self.world, quarter, self.days, fix):
+                files.write_staffing_block(stream, self.world, quarter, block, dates)
+                sums.add(block)
+        return sums
+
+
+# Not strftime("%b"): that follows the machine's locale.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -1,0 +1,290 @@
+"""Provider Information: one file per release, a row per provider.
+
+Columns are made as lists over all facilities of the world, under canonical names (:mod:`nh_pipeline.sample.layouts`),
+and each era's layout picks those that it has. Three kinds: fixed ones, those of the history's plan, and those measured
+from the staffing of the quarter that the release reports.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nh_pipeline.sample import words
+from nh_pipeline.sample.history import NAME, OWNERSHIP, RATING, ratings
+from nh_pipeline.sample.layouts import ADDRESS, CHAIN_2025, KEY, PROCESSING_DATE, RATINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from nh_pipeline.sample.facilities import World
+    from nh_pipeline.sample.history import History
+    from nh_pipeline.sample.periods import Quarter
+    from nh_pipeline.sample.staffing import QuarterSums
+
+    Columns = dict[str, list[str]]
+
+_RN, _LPN, _AIDE = slice(0, 3), slice(3, 5), slice(5, 8)
+_HPRD = "Staffing Hours per Resident per Day"
+_CASE_MIX = {"Nurse Aide": 2.12, "LPN": 0.81, "RN": 0.66, "Total Nurse": 3.79, "Weekend Total Nurse": 3.32}
+_NOISY_SHARE = 37  # every 37th facility's town is written with blanks around it in a release
+_MEASURED_STARTS = ("Nursing Case-Mix Index", "Number of administrators")
+_MEASURED_ENDS = ("per Resident per Day", "per Resident Per Day", "Residents per Day", "on the weekend", "turnover")
+_NOISE_CYCLE = ("plain", "capitals", "decimals")
+_DECIMAL_NOISE = ("Number of Certified Beds", *RATINGS)
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A fine or a payment denial of a facility.
+
+    Attributes:
+        facility: Index into the world.
+        day: ISO date.
+        dollars: Amount of the fine; None for a payment denial.
+        denied_days: Length of the payment denial; None for a fine.
+    """
+
+    facility: int
+    day: str
+    dollars: int | None
+    denied_days: int | None
+
+
+def fixed_columns(world: World, penalties: Sequence[Penalty], year: int) -> Columns:
+    """Columns that are the same in all releases.
+
+    Args:
+        world: The facilities.
+        penalties: Those that the totals are to add up to.
+        year: Of the first release; the inspections lie in the years before it.
+    """
+    rng = np.random.default_rng([world.seed, 4])
+    count = len(world)
+
+    def numbers(low: int, high: int) -> list[int]:
+        drawn: list[int] = rng.integers(low, high, count).tolist()
+        return drawn
+
+    def choice(options: Sequence[str], weights: Sequence[float]) -> list[str]:
+        return [options[index] for index in rng.choice(len(options), size=count, p=weights).tolist()]
+
+    chains = [index - 10 for index in numbers(0, 10 + len(words.CHAINS))]
+    owner = [words.CHAINS[chain] if chain >= 0 else "" for chain in chains]
+    street = [words.STREETS[index] for index in numbers(0, len(words.STREETS))]
+    columns: Columns = {
+        KEY: list(world.ccn),
+        "Provider Address": [
+            f"{number} {name} {words.STREET_KINDS[number % len(words.STREET_KINDS)]}"
+            for number, name in zip(numbers(1, 9999), street, strict=True)
+        ],
+        "City/Town": list(world.city),
+        "State": list(world.state),
+        "ZIP Code": [f"{number:05d}" for number in numbers(501, 99951)],
+        # 555-0100 to 555-0199 are kept for fiction.
+        "Telephone Number": [
+            f"{area}55501{line:02d}" for area, line in zip(numbers(201, 990), numbers(0, 100), strict=True)
+        ],
+        "Provider SSA County Code": [f"{int(code) * 10:03d}" for code in world.fips],
+        "County/Parish": list(world.county),
+        "Urban": choice(("Y", "N"), (0.7, 0.3)),
+        "Number of Certified Beds": [str(beds) for beds in world.beds.tolist()],
+        "Provider Type": choice(("Medicare and Medicaid", "Medicare", "Medicaid"), (0.94, 0.04, 0.02)),
+        "Provider Resides in Hospital": choice(("N", "Y"), (0.96, 0.04)),
+        "Legal Business Name": [f"{first} OPERATIONS LLC" for first in (name.split()[0] for name in world.name)],
+        "Date First Approved to Provide Medicare and Medicaid Services": _dates(numbers(1967, 2016), numbers(1, 13)),
+        "Affiliated Entity Name": owner,
+        "Affiliated Entity ID": [str(100 + chain) if chain >= 0 else "" for chain in chains],
+        "Continuing Care Retirement Community": choice(("N", "Y"), (0.89, 0.11)),
+        "Special Focus Status": choice(("", "SFF Candidate"), (0.97, 0.03)),
+        "Abuse Icon": choice(("N", "Y"), (0.94, 0.06)),
+        "Most Recent Health Inspection More Than 2 Years Ago": choice(("N", "Y"), (0.9, 0.1)),
+        "Provider Changed Ownership in Last 12 Months": choice(("N", "Y"), (0.96, 0.04)),
+        "With a Resident and Family Council": choice(("Resident", "Both", "None"), (0.78, 0.17, 0.05)),
+        "Automatic Sprinkler Systems in All Required Areas": choice(("Yes", "Partial"), (0.995, 0.005)),
+        "Latitude": [f"{number / 10_000:.4f}" for number in numbers(260_000, 480_000)],
+        "Longitude": [f"-{number / 10_000:.4f}" for number in numbers(700_000, 1_240_000)],
+    }
+    for name in RATINGS[1:]:
+        columns[name] = ratings(world, rng)
+    columns["RN Staffing Rating"] = ratings(world, rng)
+    for name in (*RATINGS, "RN Staffing Rating"):
+        columns[f"{name} Footnote"] = _at({"1": world.roles.unrated, "18": world.roles.special_focus}, count)
+    for facility in world.roles.special_focus.tolist():
+        columns["Special Focus Status"][facility] = "SFF"
+    sizes = {chain: chains.count(chain) for chain in set(chains) if chain >= 0}
+    columns[CHAIN_2025[0]] = [str(sizes[chain]) if chain >= 0 else "" for chain in chains]
+    for name, stars in zip(CHAIN_2025[1:], ("3.1", "2.8", "2.9", "3.6"), strict=True):
+        columns[name] = [stars if chain >= 0 else "" for chain in chains]
+    columns |= _inspections(count, year, rng) | _penalty_totals(count, penalties)
+    address = zip(*(columns[name] for name in ADDRESS), strict=True)
+    return columns | {"Location": [",".join(parts) for parts in address]}
+
+
+def is_measured(column: str) -> bool:
+    """Whether a column (canonical name) is measured anew in each quarter, rather than an attribute of the provider."""
+    return column.endswith(_MEASURED_ENDS) or column.startswith(_MEASURED_STARTS)
+
+
+def _at(texts: dict[str, NDArray[np.int64]], count: int) -> list[str]:
+    """A column that holds each text at its indices and is blank elsewhere."""
+    column = [""] * count
+    for text, indices in texts.items():
+        for index in indices.tolist():
+            column[index] = text
+    return column
+
+
+def _dates(years: list[int], months: list[int]) -> list[str]:
+    return [f"{year}-{month:02d}-01" for year, month in zip(years, months, strict=True)]
+
+
+def _inspections(count: int, year: int, rng: np.random.Generator) -> Columns:
+    """The three rating cycles and what CMS derives from them."""
+    columns: Columns = {}
+    weighted = np.zeros(count)
+    for cycle, weight in ((1, 1 / 2), (2, 1 / 3), (3, 1 / 6)):
+        standard, complaint = rng.integers(0, 8, count), rng.integers(0, 3, count)
+        score = (standard + complaint) * 4
+        weighted += score * weight
+        survey = "Standard Survey Health Date" if cycle == 1 else "Standard Health Survey Date"
+        years = (year - cycle - rng.integers(0, 2, count)).tolist()
+        figures = {
+            "Total Number of Health Deficiencies": standard + complaint,
+            "Number of Standard Health Deficiencies": standard,
+            "Number of Complaint Health Deficiencies": complaint,
+            "Health Deficiency Score": score,
+            "Number of Health Revisits": np.ones(count, dtype=np.int64),
+            "Health Revisit Score": np.zeros(count, dtype=np.int64),
+            "Total Health Score": score,
+        }
+        columns[f"Rating Cycle {cycle} {survey}"] = _dates(years, rng.integers(1, 13, count).tolist())
+        columns |= {f"Rating Cycle {cycle} {name}": [str(n) for n in array.tolist()] for name, array in figures.items()}
+    columns["Total Weighted Health Survey Score"] = [f"{score:.3f}" for score in weighted.tolist()]
+    for name in (
+        "Facility Reported Incidents",
+        "Substantiated Complaints",
+        "Citations from Infection Control Inspections",
+    ):
+        columns[f"Number of {name}"] = [str(number) for number in rng.integers(0, 4, count).tolist()]
+    return columns
+
+
+def _penalty_totals(count: int, penalties: Sequence[Penalty]) -> Columns:
+    """Sums of the penalties file by facility."""
+    fines, dollars, denials = [0] * count, [0] * count, [0] * count
+    for penalty in penalties:
+        if penalty.dollars is None:
+            denials[penalty.facility] += 1
+        else:
+            fines[penalty.facility] += 1
+            dollars[penalty.facility] += penalty.dollars
+    return {
+        "Number of Fines": [str(number) for number in fines],
+        "Total Amount of Fines in Dollars": [f"{amount}.00" for amount in dollars],
+        "Number of Payment Denials": [str(number) for number in denials],
+        "Total Number of Penalties": [str(a + b) for a, b in zip(fines, denials, strict=True)],
+    }
+
+
+def rates(sums: QuarterSums) -> dict[str, NDArray[np.float64]]:
+    """Hours per resident day by facility, as CMS computes them: Σ hours / Σ residents over days with residents.
+
+    Returns:
+        Canonical column name to values; NaN where there are no resident-days.
+    """
+    rn, lpn, aide = (sums.hours[part].sum(axis=0) for part in (_RN, _LPN, _AIDE))
+    weekend = sums.weekend_hours
+    cents = {
+        f"Reported Nurse Aide {_HPRD}": (aide, sums.residents),
+        f"Reported LPN {_HPRD}": (lpn, sums.residents),
+        f"Reported RN {_HPRD}": (rn, sums.residents),
+        f"Reported Licensed {_HPRD}": (rn + lpn, sums.residents),
+        f"Reported Total Nurse {_HPRD}": (rn + lpn + aide, sums.residents),
+        "Total number of nurse staff hours per resident per day on the weekend": (
+            weekend.sum(axis=0),
+            sums.weekend_residents,
+        ),
+        "Registered Nurse hours per resident per day on the weekend": (
+            weekend[_RN].sum(axis=0),
+            sums.weekend_residents,
+        ),
+    }
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: hours / (100 * residents) for name, (hours, residents) in cents.items()}
+
+
+def measured_columns(world: World, quarter: Quarter, sums: QuarterSums) -> Columns:
+    """Columns measured in the quarter that a release reports; blank, with footnotes, where CMS suppresses them."""
+    rng = np.random.default_rng([world.seed, 6, quarter.index])
+    count = len(world)
+    reported = rates(sums)
+    weight = rng.uniform(0.85, 1.15, count)
+    values: dict[str, tuple[NDArray[np.float64], int]] = {name: (rate, 5) for name, rate in reported.items()}
+    weekend_total = reported["Total number of nurse staff hours per resident per day on the weekend"]
+    for skill, national in _CASE_MIX.items():
+        rate = reported.get(f"Reported {skill} {_HPRD}", weekend_total)
+        values[f"Case-Mix {skill} {_HPRD}"] = (national * weight, 5)
+        values[f"Adjusted {skill} {_HPRD}"] = (rate / weight, 5)
+    values |= {
+        "Average Number of Residents per Day": (sums.all_residents / np.maximum(sums.rows, 1), 1),
+        "Reported Physical Therapist Staffing Hours per Resident Per Day": (rng.uniform(0, 0.15, count), 5),
+        "Nursing Case-Mix Index": (1.36 * weight, 5),
+        "Nursing Case-Mix Index Ratio": (weight, 5),
+        "Total nursing staff turnover": (rng.uniform(25, 75, count), 1),
+        "Registered Nurse turnover": (rng.uniform(15, 80, count), 1),
+        "Number of administrators who have left the nursing home": (np.floor(rng.uniform(0, 3, count)), 0),
+    }
+    hidden = {
+        "Average Number of Residents per Day Footnote": "10",
+        "Reported Staffing Footnote": "6",
+        "Physical Therapist Staffing Footnote": "6",
+        "Total nursing staff turnover footnote": "26",
+        "Registered Nurse turnover footnote": "26",
+        "Administrator turnover footnote": "26",
+    }
+    suppressed = np.zeros(count, dtype=np.bool_)
+    suppressed[world.roles.suppressed] = True
+    columns: Columns = {
+        name: [
+            "" if hide or math.isnan(value) else f"{value:.{digits}f}"
+            for value, hide in zip(array.tolist(), suppressed.tolist(), strict=True)
+        ]
+        for name, (array, digits) in values.items()
+    }
+    return columns | {name: _at({code: world.roles.suppressed}, count) for name, code in hidden.items()}
+
+
+def release_columns(
+    fixed: Columns, measured: Columns, history: History, number: int, release: date, *, noise: bool
+) -> Columns:
+    """All columns of a release, for all facilities, present or not.
+
+    Args:
+        fixed: From :func:`fixed_columns`.
+        measured: From :func:`measured_columns`.
+        history: The plan of changes.
+        number: Of the release, from 0.
+        release: Its Processing Date.
+        noise: Whether to vary the formatting (never the values): owners in capitals in releases 1, 4, …, stars and
+            beds as decimals in releases 2, 5, …, and blanks around some towns in each.
+    """
+    columns = fixed | measured | {name: history.column(name, number) for name in (NAME, OWNERSHIP, RATING)}
+    columns[PROCESSING_DATE] = [release.isoformat()] * len(columns[KEY])
+    if not noise:
+        return columns
+    style = _NOISE_CYCLE[number % len(_NOISE_CYCLE)]
+    if style == "capitals":
+        columns[OWNERSHIP] = [owner.upper() for owner in columns[OWNERSHIP]]
+    elif style == "decimals":
+        columns |= {name: [f"{text}.0" if text else "" for text in columns[name]] for name in _DECIMAL_NOISE}
+    columns["City/Town"] = [
+        f" {town}  " if index % _NOISY_SHARE == number else town for index, town in enumerate(columns["City/Town"])
+    ]
+    return columns

@@ -1,0 +1,145 @@
+"""Deliveries in a folder of this machine (or in one file).
+
+What belongs here: listing and reading a folder. Not here: what the files mean (:mod:`nh_pipeline.landing`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES, Changes, SourceFile, SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARTIAL_SUFFIXES = (".partial", ".crdownload", ".tmp")
+"""Endings that browsers and copy tools give a file while it is being written."""
+
+_CURSOR = TypeAdapter(dict[str, tuple[int, int]])
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise SourceUnavailable(
+        f"cannot list {error.filename!r}: {error.strerror}. Expected a readable folder; grant read and search "
+        "permission on it and on every folder below it. Nothing was taken as removed."
+    ) from error
+
+
+class FolderSource:
+    """A folder, with all its folders below, or a single file.
+
+    Hidden files and folders, partial downloads, anything that is not a regular file and links that lead out of the
+    folder are not seen. Folders behind links are not entered.
+
+    Args:
+        path: The folder or file.
+        name: Name of the source in manifests. Give each folder its own if there are several.
+    """
+
+    def __init__(self, path: str | Path, *, name: str = "folder") -> None:
+        self.name = name
+        self.path = Path(path)
+        self._paths: dict[str, Path] = {}
+
+    def changes(self, cursor: str | None = None) -> Changes:
+        """What is new or gone; see :meth:`nh_pipeline.sources.protocol.Source.changes`.
+
+        A file counts as changed if its modification time or its size differs from the cursor's, whichever is later:
+        a copy with an old date is found too. A cursor that cannot be read counts as none.
+        """
+        seen: dict[str, tuple[int, int]] = {}
+        if cursor is not None:
+            try:
+                seen = _CURSOR.validate_json(cursor)
+            except ValidationError:
+                seen = {}
+        found: dict[str, tuple[int, int]] = {}
+        changed: list[SourceFile] = []
+        for file_id, name, status in self._scan():
+            found[file_id] = (status.st_mtime_ns, status.st_size)
+            if found[file_id] != seen.get(file_id):
+                modified = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, tz=timezone.utc)
+                changed.append(SourceFile(file_id=file_id, name=name, size=status.st_size, modified_at=modified))
+        return Changes(
+            files=sorted(changed, key=lambda file: (file.name, file.file_id)),
+            removed=sorted(seen.keys() - found.keys()),
+            cursor=json.dumps(found, sort_keys=True, separators=(",", ":")),
+        )
+
+    def peek(self, file: SourceFile, size: int = PEEK_BYTES) -> bytes:
+        """The first bytes of a file; see :meth:`nh_pipeline.sources.protocol.Source.peek`."""
+        try:
+            with self._locate(file).open("rb") as stream:
+                return stream.read(size)
+        except OSError as error:
+            raise self._unreadable(file, error) from error
+
+    def download(self, file: SourceFile, out: BinaryIO) -> None:
+        """Copies a file in chunks; see :meth:`nh_pipeline.sources.protocol.Source.download`."""
+        out.writelines(self._chunks(file))
+
+    def _chunks(self, file: SourceFile) -> Iterator[bytes]:
+        try:
+            with self._locate(file).open("rb") as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk
+        except OSError as error:
+            raise self._unreadable(file, error) from error
+
+    def _unreadable(self, file: SourceFile, error: OSError) -> SourceUnavailable:
+        return SourceUnavailable(
+            f"cannot read {file.name!r} in {str(self.path)!r}: {error.strerror}. Grant read permission, or deliver "
+            "the file again."
+        )
+
+    def _locate(self, file: SourceFile) -> Path:
+        # A file that another instance found (a sensor's, in another process) is looked up again.
+        if file.file_id not in self._paths:
+            for _ in self._scan():
+                pass
+        if file.file_id not in self._paths:
+            raise SourceUnavailable(
+                f"{file.name!r} ({file.file_id}) is not in {str(self.path)!r} any more. Deliver it again, or let the "
+                "next listing note that it is gone."
+            )
+        return self._paths[file.file_id]
+
+    def _scan(self) -> Iterator[tuple[str, str, os.stat_result]]:
+        root = self.path.resolve()
+        try:
+            missing = not root.exists()
+        except OSError as error:
+            _fail(error)
+        if missing:
+            raise SourceUnavailable(
+                f"no such folder or file: {str(self.path)!r}. Expected the folder that deliveries arrive in; create "
+                "it, mount it, or correct the configured path."
+            )
+        for path in [root] if root.is_file() else self._walk(root):
+            if path.name.startswith(".") or path.name.lower().endswith(PARTIAL_SUFFIXES):
+                continue
+            try:
+                target = path.resolve(strict=True)
+                status = target.stat()
+            except (OSError, RuntimeError):
+                continue  # gone since it was listed, or a link to nowhere or to itself
+            if not stat.S_ISREG(status.st_mode) or not target.is_relative_to(root):
+                continue
+            relative = os.fsencode(path.relative_to(root.parent if path == root else root).as_posix())
+            file_id = hashlib.blake2b(relative, digest_size=8).hexdigest()
+            self._paths[file_id] = path
+            # A name that is not UTF-8 reaches the manifest with its odd bytes replaced.
+            yield file_id, relative.decode("utf-8", "replace"), status
+
+    def _walk(self, root: Path) -> Iterator[Path]:
+        for folder, folders, files in os.walk(root, onerror=_fail):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted(files))

@@ -1,0 +1,144 @@
+"""What the lake holds, for ``nh status``: deliveries and their standing, tables, last checks, quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from nh_pipeline.contracts import ALL
+from nh_pipeline.contracts.raw import DATASETS
+from nh_pipeline.steps.effective import DIMENSIONS, Standing, quarter_standings, release_standings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.manifest import Delivery, Quarantined
+    from nh_pipeline.landing.zone import RawZone
+
+
+_EVALUATED = "ASSET_CHECK_EVALUATION"
+
+
+class DatasetStatus(BaseModel):
+    """Deliveries of one CMS dataset; ``modelled`` is False where files are kept but no tables are made yet."""
+
+    dataset: str
+    title: str
+    modelled: bool
+    deliveries: int
+    coverages: list[str]
+    needs_attention: list[Standing]
+
+
+class TableStatus(BaseModel):
+    """One table: rows, slices (months, deliveries) and the snapshot that readers see."""
+
+    table: str
+    rows: int
+    slices: int
+    first: str
+    last: str
+    snapshot_id: int | None
+
+
+class CheckStatus(BaseModel):
+    """Last evaluation of one check."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    description: str
+
+
+class Status(BaseModel):
+    """Everything."""
+
+    datasets: list[DatasetStatus]
+    tables: list[TableStatus]
+    checks: list[CheckStatus]
+    quarantine: list[dict[str, str]]
+
+
+def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> Status:
+    """Looks everything up; reads no data, only manifests, table metadata and key columns.
+
+    Args:
+        lake: the lake.
+        zone: its raw zone.
+        instance: for the last checks.
+        keys: of the checks that exist.
+    """
+    by_dataset: dict[str, list[Delivery]] = {}
+    for delivery in zone.deliveries():
+        by_dataset.setdefault(delivery.manifest.dataset, []).append(delivery)
+    return Status(
+        datasets=[_dataset(lake, zone, name, found) for name, found in sorted(by_dataset.items())],
+        tables=[_table(lake, i) for i in range(len(ALL))],
+        checks=_checks(instance, keys),
+        quarantine=[_quarantined(q) for q in zone.quarantined()],
+    )
+
+
+def _dataset(lake: Lake, zone: RawZone, name: str, deliveries: list[Delivery]) -> DatasetStatus:
+    coverages = sorted({d.manifest.coverage.key for d in deliveries})
+    standings: list[Standing] = []
+    if name == "daily_nurse_staffing":
+        standings = [s for quarter in coverages for s in quarter_standings(lake, zone, quarter)]
+    elif name in DIMENSIONS:
+        standings = release_standings(lake, zone, name)
+    return DatasetStatus(
+        dataset=name,
+        title=DATASETS[name].title,
+        modelled=DATASETS[name].modelled,
+        deliveries=len(deliveries),
+        coverages=coverages,
+        needs_attention=[s for s in standings if s.state in ("held", "refused", "unparsed")],
+    )
+
+
+def _table(lake: Lake, index: int) -> TableStatus:
+    contract = ALL[index]
+    pin = lake.pin(contract)
+    slices = sorted(pin.present)
+    monthly = contract.layout == "month"
+    return TableStatus(
+        table=contract.name,
+        rows=pin.rows,
+        slices=len(slices),
+        first=slices[0] if slices and monthly else "",
+        last=slices[-1] if slices and monthly else "",
+        snapshot_id=pin.snapshot_id,
+    )
+
+
+def _checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[CheckStatus]:
+    found = []
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    for key, record in latest.items():
+        event = record.event
+        if event is None or event.dagster_event is None or event.dagster_event.event_type_value != _EVALUATED:
+            continue
+        evaluation = event.dagster_event.asset_check_evaluation_data
+        found.append(
+            CheckStatus(
+                asset=key.asset_key.to_user_string(),
+                check=key.name,
+                passed=evaluation.passed,
+                severity=evaluation.severity.value,
+                description=evaluation.description or "",
+            )
+        )
+    return sorted(found, key=lambda c: (c.asset, c.check))
+
+
+def _quarantined(document: Quarantined) -> dict[str, str]:
+    return {
+        "name": document.name,
+        "reason": document.reason,
+        "expected": document.expected,
+        "found": document.found,
+        "what_to_do": document.what_to_do,
+    }

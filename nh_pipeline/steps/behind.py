@@ -1,0 +1,209 @@
+"""What the tables do not show yet of what has landed: a pure question to the lake, asked by the CLI and by sensors.
+
+Every built slice remembers what it was built from, as table properties (``nh.built-from.<slice>``), because a
+rebuild that finds nothing to change makes no snapshot and must not be asked for again. The properties are only a
+memory: without them a slice counts as behind and is computed once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+from pyiceberg.exceptions import CommitFailedException
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
+from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.lake.lake import WHOLE
+from nh_pipeline.periods import month_bounds
+from nh_pipeline.steps.effective import DIMENSIONS, effective, quarter_standings, release_standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.landing.zone import RawZone
+
+_PREFIX = "nh.built-from."
+_USED = {
+    DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from", "valid_to"),
+    DIM_CLAIMS.name: ("provider_id", "measure_code", "adjusted_score", "valid_from", "valid_to"),
+}
+"""Columns of a dimension that gold depends on: a change elsewhere leaves gold as it is."""
+
+
+@retry(
+    retry=retry_if_exception_type(CommitFailedException),
+    stop=stop_after_attempt(12),
+    wait=wait_random_exponential(multiplier=0.1, max=5),
+    reraise=True,
+)
+def remember(lake: Lake, contract: Contract, built_from: Mapping[str, str]) -> None:
+    """Notes per slice what it was built from; touches no data and makes no snapshot."""
+    table = lake.table(contract)
+    news = {f"{_PREFIX}{s}": v for s, v in built_from.items() if table.properties.get(f"{_PREFIX}{s}") != v}
+    if news:
+        with table.transaction() as transaction:
+            transaction.set_properties(news)
+
+
+def remembered(lake: Lake, contract: Contract) -> dict[str, str]:
+    """What each slice of a table was built from."""
+    if not lake.catalog.table_exists(contract.name):
+        return {}
+    properties = lake.catalog.load_table(contract.name).properties
+    return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
+
+
+def mark(deliveries: Iterable[str]) -> str:
+    """A short name for a set of deliveries."""
+    return hashlib.sha256(" ".join(sorted(deliveries)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class GoldInputs:
+    """Pins that gold is, or would be, built from."""
+
+    facts: Pin
+    providers: Pin
+    claims: Pin
+
+    @classmethod
+    def current(cls, lake: Lake) -> GoldInputs:
+        """As the tables are now."""
+        return cls(lake.pin(FCT_STAFFING_LEVELS), lake.pin(DIM_PROVIDERS), lake.pin(DIM_CLAIMS))
+
+    def of_month(self, month: str) -> str:
+        """What a month of gold built now would be built from."""
+        return json.dumps(
+            {
+                "facts": [p.rpartition("/data/")[2] for p in self.facts.only([month]).paths],
+                DIM_PROVIDERS.name: self.providers.snapshot_id,
+                DIM_CLAIMS.name: self.claims.snapshot_id,
+            },
+            sort_keys=True,
+        )
+
+
+def stale_days(lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = None) -> list[date]:
+    """Days of ``gold.facility_measures`` whose rows would come out differently now.
+
+    A month whose facts changed is stale on all days that it has or had. For a changed dimension only the days of the
+    providers concerned, inside the validity of the versions that differ, are.
+
+    Args:
+        lake: the lake.
+        inputs: the current pins.
+        months: only these; default all loaded ones.
+    """
+    memory = remembered(lake, FACILITY_MEASURES)
+    loaded = inputs.facts.present | (lake.pin(FACILITY_MEASURES).present if months is None else frozenset())
+    stale: set[date] = set()
+    by_memory: dict[str, list[str]] = {}
+    for month in sorted(loaded if months is None else loaded & set(months)):
+        now, then = inputs.of_month(month), memory.get(month, "")
+        if now == then:
+            continue
+        if not then or json.loads(then)["facts"] != json.loads(now)["facts"]:
+            stale |= _days(lake, inputs.facts.only([month])) | _days(lake, lake.pin(FACILITY_MEASURES, [month]))
+        else:
+            by_memory.setdefault(then, []).append(month)
+    for then, behind in by_memory.items():
+        stale |= _touched(lake, inputs, json.loads(then), behind)
+    return sorted(stale)
+
+
+def blocks(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Contiguous runs of days: first and last."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if found and found[-1][1] + timedelta(days=1) == day:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
+
+
+def _days(lake: Lake, pin: Pin) -> set[date]:
+    if not pin.files:
+        return set()
+    with duckdb.connect() as db:
+        rows = db.execute("select distinct work_date from read_parquet(?)", [_local(lake, pin)]).fetchall()
+    return {row[0] for row in rows}
+
+
+def _touched(lake: Lake, inputs: GoldInputs, then: Mapping[str, int | None], months: list[str]) -> set[date]:
+    """Days with facts of providers whose versions differ between then and now, while those versions hold."""
+    facts = inputs.facts.only(months)
+    days: set[date] = set()
+    for contract, now in ((DIM_PROVIDERS, inputs.providers), (DIM_CLAIMS, inputs.claims)):
+        before = then.get(contract.name)
+        if before == now.snapshot_id:
+            continue
+        old = lake.pin_at(contract, before) if before is not None else None
+        if old is None and before is not None:  # that snapshot has expired: nothing to compare with
+            return _days(lake, facts)
+        days |= _differing(lake, contract, old, now, facts)
+    return {d for d in days if any(a <= d <= b for a, b in map(month_bounds, months))}
+
+
+def _differing(lake: Lake, contract: Contract, old: Pin | None, now: Pin, facts: Pin) -> set[date]:
+    key = ", ".join(contract.grain[:-1])
+    used = ", ".join(_USED[contract.name])
+    valid = (
+        f"select {used}, case when row_number() over (partition by {key} order by valid_from) = 1 "
+        f"then date '0001-01-01' else valid_from end as _from, "
+        "coalesce(valid_to, date '9999-12-31') as _to from read_parquet(?)"
+    )
+    nothing = f"select {used}, valid_from as _from, valid_to as _to from read_parquet(?) where false"
+    some = now if now.files else old
+    if some is None or not some.files:
+        return set()
+    query = f"""
+        with a as ({valid if old and old.files else nothing}), b as ({valid if now.files else nothing}),
+        differing as ((from a except all from b) union all (from b except all from a))
+        select distinct f.work_date from read_parquet(?) f join differing d
+        on f.provider_id = d.provider_id and f.work_date >= d._from and f.work_date < d._to"""
+    files = [_local(lake, p) if p and p.files else _local(lake, some) for p in (old, now)]
+    with duckdb.connect() as db:
+        rows = db.execute(query, [*files, _local(lake, facts)]).fetchall()
+    return {row[0] for row in rows}
+
+
+def _local(lake: Lake, pin: Pin) -> list[str]:
+    return [lake.readable(path) for path in pin.paths]
+
+
+def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
+    """Landed deliveries of modelled datasets that are not in bronze."""
+    found = []
+    for dataset, contract in BRONZE.items():
+        present = lake.pin(contract).present
+        found += [d for d in zone.deliveries(dataset) if d.delivery_id not in present]
+    return found
+
+
+def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:
+    """Quarters whose facts were not built, whole, from the delivery that counts now."""
+    memory = remembered(lake, FCT_STAFFING_LEVELS)
+    quarters = {d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing")}
+    chosen = {q: effective(quarter_standings(lake, zone, q)) for q in quarters}
+    return sorted(q for q, ids in chosen.items() if ids and memory.get(q) != mark(ids))
+
+
+def stale_dimensions(lake: Lake, zone: RawZone) -> list[str]:
+    """Monthly datasets whose dimension was not built from the deliveries that count now."""
+    found = []
+    for dataset, contract in DIMENSIONS.items():
+        ids = effective(release_standings(lake, zone, dataset))
+        if ids and remembered(lake, contract).get(WHOLE) != mark(ids):
+            found.append(dataset)
+    return found

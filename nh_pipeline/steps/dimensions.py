@@ -1,0 +1,134 @@
+"""``silver.dim_providers``, ``silver.dim_claims`` (SCD2 over all effective releases) and ``silver.dim_date``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import functions as F
+
+from nh_pipeline.compute.gate import SAMPLE_ROWS, CheckResult
+from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
+from nh_pipeline.contracts.bronze import BRONZE, REJECTS
+from nh_pipeline.contracts.silver import DIM_DATE
+from nh_pipeline.lake.lake import WHOLE
+from nh_pipeline.steps.behind import mark, remember
+from nh_pipeline.steps.effective import DIMENSIONS, Standing, effective, release_standings
+from nh_pipeline.transforms import dates, monthly, scd2
+from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyspark.sql import DataFrame
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Pin
+
+
+class BuildDimension(BaseModel):
+    """Builds the SCD2 dimension of a monthly dataset, always from all of its releases."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+
+    def run(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+        """Results for the dimension and the rejects, and the standing of every delivery."""
+        return with_recompute(lambda: self._attempt(workspace))
+
+    def _attempt(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+        lake, contract = workspace.lake, DIMENSIONS[self.dataset]
+        base = lake.pin(contract)  # before the standings are read, for the reason given in steps.staffing
+        standings = release_standings(lake, workspace.zone, self.dataset)
+        chosen = effective(standings)
+        source = lake.pin(BRONZE[self.dataset], chosen)
+        bronze = workspace.read(BRONZE[self.dataset], source)
+        typed = monthly.typed_release_rows(bronze, contract)
+        refused = self._rejects(workspace, bronze, typed, {s.delivery_id: s.name for s in standings}, chosen)
+        good = int(typed.where("reason is null").count())
+        rows = monthly.present(typed, contract)
+        versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=refused.rows > 0)
+        result = workspace.replace(
+            contract,
+            versions,
+            [WHOLE],
+            base=base,
+            inputs=[(BRONZE[self.dataset], source)],
+            extent="all",
+            more=lambda staged: [*_history(staged, rows, contract), accounting(source.rows, good, refused.rows)],
+        )
+        if result.published:
+            remember(lake, contract, {WHOLE: mark(chosen)})
+        return [result, refused], standings
+
+    def _lacking(self, workspace: Workspace, chosen: Iterable[str]) -> dict[str, list[str]]:
+        """Tracked column to the effective deliveries whose layout does not have it."""
+        lacking: dict[str, list[str]] = {}
+        wanted = set(chosen)
+        for delivery in workspace.zone.deliveries(self.dataset):
+            if delivery.delivery_id in wanted:
+                for column in delivery.manifest.absent:
+                    lacking.setdefault(column, []).append(delivery.delivery_id)
+        return lacking
+
+    def _rejects(
+        self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, names: dict[str, str], chosen: list[str]
+    ) -> StepResult:
+        slices = [f"{delivery}.type" for delivery in chosen]
+        base: Pin = workspace.lake.pin(REJECTS, slices)
+        found = (
+            rejects(bronze, typed, dataset=self.dataset, file_names=names)
+            if chosen
+            else workspace.spark.createDataFrame([], REJECTS.spark)
+        )
+        return workspace.replace(REJECTS, found, slices, base=base, extent=self.dataset, slice_of=SLICE_OF_REJECT)
+
+
+def _history(staged: DataFrame, rows: DataFrame, contract: Contract) -> list[CheckResult]:
+    """SCD2 validity between versions, and that the current versions are the keys of the latest release."""
+    key = list(contract.grain[:-1])
+    broken = scd2.broken_history(staged, contract)
+    failed = int(broken.count())
+    sample = (
+        [{k: str(v) for k, v in r.asDict().items()} for r in broken.orderBy(*key).limit(SAMPLE_ROWS).collect()]
+        if failed
+        else []
+    )
+    latest = rows.agg(F.max("release").alias("release")).first()
+    newest = rows.where(F.col("release") == F.lit(latest["release"] if latest else None)).select(*key).distinct()
+    current = staged.where("is_current").select(*key)
+    strays = int(newest.exceptAll(current).count()) + int(current.exceptAll(newest).count())
+    return [
+        CheckResult(
+            name="scd2_history",
+            passed=failed == 0,
+            failed_rows=failed,
+            description="versions of a key do not overlap, differ from their neighbour, and only the last is current",
+            advice="transforms/scd2.py builds versions that break its own rules" if failed else "",
+            sample=sample,
+        ),
+        CheckResult(
+            name="current_is_latest_release",
+            passed=strays == 0,
+            failed_rows=strays,
+            description="the current versions are exactly the keys of the latest effective release",
+            advice="keys are missing or left over: transforms/scd2.py" if strays else "",
+        ),
+    ]
+
+
+class BuildCalendar(BaseModel):
+    """Builds ``silver.dim_date``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def run(self, workspace: Workspace) -> list[StepResult]:
+        """One result."""
+        return with_recompute(lambda: self._attempt(workspace))
+
+    def _attempt(self, workspace: Workspace) -> list[StepResult]:
+        base = workspace.lake.pin(DIM_DATE)
+        span = f"sequence(date '{dates.FIRST_DAY}', date '{dates.LAST_DAY}', interval 1 day)"
+        days = workspace.spark.range(1).select(F.expr(f"explode({span})").alias("date"))
+        return [workspace.replace(DIM_DATE, dates.calendar(days), [WHOLE], base=base, extent="all")]

@@ -1,0 +1,112 @@
+"""``silver.fct_staffing_levels``: the effective delivery of a quarter, typed; its refused lines to the rejects."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
+from nh_pipeline.contracts.bronze import BRONZE, REJECTS
+from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
+from nh_pipeline.periods import months, quarter_bounds
+from nh_pipeline.steps.behind import mark, remember
+from nh_pipeline.steps.effective import Standing, effective, quarter_standings
+from nh_pipeline.transforms import staffing
+from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from typing_extensions import Self
+
+    from nh_pipeline.lake.lake import Pin
+
+_DATASET = "daily_nurse_staffing"
+MONTH_OF_ROW = "date_format(work_date, 'yyyy-MM')"
+"""SQL for the slice of a daily row."""
+
+
+class NothingDelivered(Exception):  # noqa: N818 (named for what is the case)
+    """No usable delivery covers what was asked for; the message names it."""
+
+
+class BuildStaffing(BaseModel):
+    """Builds the days from ``start`` to ``end`` (included) of one quarter (``2024Q2``)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    coverage: str
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        first, last = quarter_bounds(self.coverage)
+        if not first <= self.start <= self.end <= last:  # another quarter's days would be emptied
+            raise ValueError(f"{self.start} to {self.end} does not lie in {self.coverage}")
+        return self
+
+    def run(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+        """Results for the facts and the rejects, and the standing of the quarter's deliveries.
+
+        The effective delivery is classified as a whole whatever the range: so its rejects are always complete, and
+        the accounting covers every line.
+
+        Raises:
+            NothingDelivered: the quarter has no effective delivery.
+        """
+        return with_recompute(lambda: self._attempt(workspace))
+
+    def _attempt(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+        lake, contract = workspace.lake, FCT_STAFFING_LEVELS
+        slices = months(self.start, self.end)
+        # The order matters: whoever publishes this quarter after this pin is a conflict, and whoever did before has
+        # its delivery in bronze by now, so that the standings below know it.
+        base = lake.pin(contract, slices)
+        standings = quarter_standings(lake, workspace.zone, self.coverage)
+        chosen = effective(standings)
+        if not chosen:
+            raise NothingDelivered(f"no delivery of daily staffing for {self.coverage} is in bronze")
+        names = {s.delivery_id: s.name for s in standings if s.delivery_id in chosen}
+        source = lake.pin(BRONZE[_DATASET], chosen)
+        bronze = workspace.read(BRONZE[_DATASET], source)
+        doubled = int(staffing.doubled_keys(bronze).limit(1).count()) > 0
+        judged = staffing.judged(bronze, doubled=doubled)
+        accepted = staffing.facts(judged)
+        whole = (self.start, self.end) == quarter_bounds(self.coverage)
+        rows = accepted if whole else self._with_kept(workspace, accepted, base)
+        staged = workspace.stage(contract, rows, slices, MONTH_OF_ROW)
+        rows_out = staged.rows if whole else int(accepted.count())
+        refused = self._rejects(workspace, bronze, judged, names, any_refused=rows_out != source.rows)
+        checks = [*workspace.check(contract, staged), accounting(source.rows, rows_out, refused.rows)]
+        inputs, extent = [(BRONZE[_DATASET], source)], f"{self.start}..{self.end}"
+        result = workspace.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent)
+        if whole and result.published:
+            remember(lake, contract, {self.coverage: mark(chosen)})
+        return [result, refused], standings
+
+    def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:
+        """The range's new rows beside the months' other days as they are."""
+        inside = f"work_date between date '{self.start}' and date '{self.end}'"
+        kept = workspace.read(FCT_STAFFING_LEVELS, base).where(f"not ({inside})")
+        return accepted.where(inside).unionByName(kept)
+
+    def _rejects(
+        self,
+        workspace: Workspace,
+        bronze: DataFrame,
+        judged: DataFrame,
+        names: dict[str, str],
+        *,
+        any_refused: bool,
+    ) -> StepResult:
+        slices = [f"{delivery}.type" for delivery in names]
+        base = workspace.lake.pin(REJECTS, slices)
+        # A second pass over the delivery, only if the first one showed that there is something to find.
+        found = (
+            rejects(bronze, judged, dataset=_DATASET, file_names=names)
+            if any_refused
+            else workspace.spark.createDataFrame([], REJECTS.spark)
+        )
+        return workspace.replace(REJECTS, found, slices, base=base, extent=self.coverage, slice_of=SLICE_OF_REJECT)

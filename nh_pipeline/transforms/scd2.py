@@ -1,0 +1,166 @@
+"""Slowly changing dimensions (type 2) as a pure function of all effective releases.
+
+Business time is the release's Processing Date. Nothing here knows in which order releases arrived.
+
+Three kinds of release rows take part:
+
+* a row with readable values informs about every column that its layout has;
+* a column that the layout lacks, or a row whose values were refused, carries no information: the last known
+  value goes on, and no version starts;
+* a release without any row for a key ends that key's version (``absent``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from nh_pipeline.contracts.base import Contract
+
+
+def versions(rows: DataFrame, contract: Contract, *, lacking: Mapping[str, Sequence[str]], refused: bool) -> DataFrame:
+    """Versions of a dimension.
+
+    Args:
+        rows: one row per key and release: the key columns, the tracked columns (typed), ``release`` (date),
+            ``delivery_id`` and ``reason`` (not NULL: the values were refused, only the presence counts).
+        contract: of the dimension; gives key, tracked and caseless columns.
+        lacking: tracked column to the deliveries whose layout has no such column.
+        refused: whether any ``reason`` is not NULL (looking values up again costs a join).
+
+    Returns:
+        The contract's columns: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
+    """
+    key = list(contract.grain[:-1])
+    numbered = rows.join(_releases(rows), on="release")
+    if refused:
+        numbered = _with_last_readable(numbered, key, contract.tracked)
+    else:
+        numbered = numbered.withColumn("_source", F.col("delivery_id"))
+    by_key = Window.partitionBy(*key).orderBy("nth")
+    before = by_key.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    sometimes = [c for c in contract.tracked if lacking.get(c)]
+    always = [c for c in contract.tracked if c not in sometimes]
+    # What is known of a column that some layouts lack: struct(value), NULL while nothing is known yet.
+    known = numbered.select(
+        *key,
+        "release",
+        "delivery_id",
+        "nth",
+        *always,
+        *(
+            F.last(
+                F.when(~F.col("_source").isin(list(lacking[c])), F.struct(F.col(c).alias("value"))),
+                ignorenulls=True,
+            )
+            .over(before)
+            .alias(c)
+            for c in sometimes
+        ),
+    )
+    state = F.struct(*(_comparable(F.col(c), c, contract).alias(c) for c in always))
+    beside = known.select(
+        "*",
+        state.alias("_state"),
+        F.lag(state).over(by_key).alias("_was_state"),
+        F.lag("nth").over(by_key).alias("_was_nth"),
+        *(F.lag(c).over(by_key).alias(f"_was_{c}") for c in sometimes),
+    )
+    first, gap = F.col("_was_nth").isNull(), F.coalesce(F.col("_was_nth") != F.col("nth") - 1, F.lit(False))
+    changes = [~F.col("_state").eqNullSafe(F.col("_was_state"))]
+    changes += [
+        # Nothing known before: the column's first value is no change.
+        F.col(f"_was_{c}").isNotNull()
+        & ~_comparable(F.col(c)["value"], c, contract).eqNullSafe(_comparable(F.col(f"_was_{c}")["value"], c, contract))
+        for c in sometimes
+    ]
+    starts = F.greatest(*(c.cast("int") for c in (first, gap, *changes)))
+    versioned = beside.select(*known.columns, gap.alias("is_reappearance"), starts.alias("_starts")).select(
+        "*", F.sum("_starts").over(before).alias("_version")
+    )
+    spans = versioned.groupBy(*key, "_version").agg(
+        F.min("nth").alias("nth"),
+        F.max("nth").alias("_last"),
+        # Inside a version everything known of a column is the same, so any of it will do.
+        *(F.max(F.col(c)["value"]).alias(f"_known_{c}") for c in sometimes),
+    )
+    ends = _releases(rows).select(F.col("nth").alias("_last"), F.col("next_release").alias("valid_to"))
+    opened = spans.drop("_version").join(versioned.drop("_version"), on=[*key, "nth"]).join(ends, on="_last")
+    following = F.lead("release").over(Window.partitionBy(*key).orderBy("release"))
+    beside_next = opened.select("*", following.alias("_following"))
+    derived = {
+        "valid_from": F.col("release"),
+        "is_current": F.col("valid_to").isNull(),
+        "closed_reason": F.expr(
+            "case when valid_to is not null then case when _following = valid_to then 'changed' else 'absent' end end"
+        ),
+        "release_delivery_id": F.col("delivery_id"),
+        **{c: F.col(f"_known_{c}") for c in sometimes},
+    }
+    # Cast, as Sail takes a column that no layout has for text.
+    return beside_next.select(
+        *(derived.get(f.name, F.col(f.name)).cast(f.dataType).alias(f.name) for f in contract.spark.fields)
+    )
+
+
+def _comparable(value: Column, name: str, contract: Contract) -> Column:
+    return F.upper(value) if name in contract.caseless else value
+
+
+def _releases(rows: DataFrame) -> DataFrame:
+    """release, its number and the release after it."""
+    order = Window.partitionBy(F.lit(1)).orderBy("release")
+    distinct = rows.select("release").distinct()
+    return distinct.select(
+        "release", F.row_number().over(order).alias("nth"), F.lead("release").over(order).alias("next_release")
+    )
+
+
+def _with_last_readable(numbered: DataFrame, key: Sequence[str], tracked: Sequence[str]) -> DataFrame:
+    """Rows whose values were refused take those of the key's last readable release; NULLs if there is none.
+
+    ``_source`` is the delivery that the values are from: its layout says which columns they inform about.
+    """
+    before = Window.partitionBy(*key).orderBy("nth").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    readable = F.when(F.col("reason").isNull(), F.col("nth"))
+    pointed = numbered.select(
+        *key, "release", "delivery_id", "nth", F.last(readable, ignorenulls=True).over(before).alias("_readable")
+    )
+    values = numbered.select(*key, F.col("nth").alias("_readable"), F.col("delivery_id").alias("_source"), *tracked)
+    return pointed.join(values, on=[*key, "_readable"], how="left")
+
+
+def broken_history(dimension: DataFrame, contract: Contract) -> DataFrame:
+    """Versions that break a rule between neighbours, with the rule's name in ``rule``.
+
+    ``overlap``: the version ends after its successor begins. ``second_current``: an older version is still open.
+    ``no_change``: adjacent versions do not differ. ``first_reappears``: nothing to reappear from.
+    """
+    key = contract.grain[:-1]
+    order = Window.partitionBy(*key).orderBy("valid_from")
+    pair = F.struct(*(_comparable(F.col(c), c, contract).alias(c) for c in contract.tracked))
+    beside = dimension.select(
+        *key,
+        "valid_from",
+        "valid_to",
+        "is_current",
+        "is_reappearance",
+        F.lead("valid_from").over(order).alias("next_from"),
+        F.row_number().over(order).alias("_nth"),
+        pair.alias("_now"),
+        F.lead(pair).over(order).alias("_next"),
+    )
+    rule = (
+        F.when(F.expr("is_current and next_from is not null"), "second_current")
+        .when(F.expr("next_from < valid_to"), "overlap")
+        .when(F.expr("next_from = valid_to") & F.col("_now").eqNullSafe(F.col("_next")), "no_change")
+        .when(F.expr("is_reappearance and _nth = 1"), "first_reappears")
+    )
+    return beside.select(*key, "valid_from", "valid_to", "next_from", rule.alias("rule")).where("rule is not null")

@@ -1,0 +1,102 @@
+"""PBJ daily nurse staffing: bronze text to typed facts and rejects (domain rules: paid hours, eight groups)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS, HOUR_COLUMNS, ROLLUPS, STAFF_GROUPS
+from nh_pipeline.transforms import values
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_HOURS = (9, 2)
+"""Precision and scale of the source hours."""
+
+
+def doubled_keys(bronze: DataFrame) -> DataFrame:
+    """Keys that occur more than once in a delivery: provider_id, work_date, ``rows``. Unreadable ones are NULL."""
+    key = [
+        F.expr(values.ccn("provider_id")).alias("provider_id"),
+        F.expr(values.date("work_date")).alias("work_date"),
+    ]
+    return (
+        bronze.select(*key).groupBy("provider_id", "work_date").agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
+    )
+
+
+def judged(bronze: DataFrame, *, doubled: bool) -> DataFrame:
+    """Says of every bronze line of one delivery why it is refused, if it is.
+
+    Only texts are matched here, nothing is converted: engines push the filter on ``reason`` down to the scan, and
+    would convert every accepted line twice.
+
+    Args:
+        bronze: lines of one delivery, all text, as ``bronze.daily_nurse_staffing_raw``.
+        doubled: whether some key occurs more than once (then lines are numbered within their key, which costs a
+            sort; see :func:`doubled_keys`).
+
+    Returns:
+        The same rows with ``reason``: NULL for accepted lines.
+    """
+    day = values.date("work_date")
+    outside = (
+        "case when coalesce(upper(replace(cy_qtr, ' ', '')), '') <> coverage or coverage <> concat(cast(year("
+        f"{day}) as string), 'Q', cast(quarter({day}) as string)) then concat('work_date: expected a day of ', "
+        "coverage, ', found ', coalesce(work_date, 'nothing'), ' in ', coalesce(cy_qtr, 'no quarter')) end"
+    )
+    reasons = [
+        _when(f"{values.ccn('provider_id')} is null", "provider_id", "a CCN (12A456; a leading zero may be lost)"),
+        _when(f"{day} is null", "work_date", "a date (yyyymmdd)"),
+        outside,
+        _when(f"{values.integer('census')} is null", "census", "a whole number of residents"),
+        *(
+            _when(f"not coalesce({values.is_decimal(c, *_HOURS)}, false)", c, "paid hours, at most two decimals")
+            for c in HOUR_COLUMNS
+        ),
+    ]
+    first = bronze.select("*", F.expr(f"coalesce({', '.join(reasons)})").alias("reason"))
+    if not doubled:
+        return first
+    key = [F.expr(values.ccn("provider_id")), F.expr(day)]
+    order = Window.partitionBy(*key).orderBy(F.expr("reason is not null"), "source_line")
+    numbered = first.select(
+        "*", F.row_number().over(order).alias("_nth"), F.first("source_line").over(order).alias("_first")
+    )
+    twice = (
+        "case when reason is null and _nth > 1 then concat('provider_id, work_date: expected one line per facility "
+        "and day, found it in line ', cast(_first as string), ' too, which is kept') else reason end"
+    )
+    return numbered.select(*bronze.columns, F.expr(twice).alias("reason"))
+
+
+def _when(condition: str, column: str, what: str) -> str:
+    return f"case when {condition} then {values.expected(column, what)} end"
+
+
+def facts(lines: DataFrame) -> DataFrame:
+    """Accepted lines (of :func:`judged`), typed, with roll-ups and flags, in the contract's columns and types."""
+    typed = lines.where("reason is null").select(
+        F.expr(values.ccn("provider_id")).alias("provider_id"),
+        F.expr(values.date("work_date")).alias("work_date"),
+        F.col("coverage").alias("cy_qtr"),
+        F.expr(values.text("state")).alias("state"),
+        F.expr(values.integer("census")).alias("census"),
+        *(F.expr(values.checked_decimal(c, *_HOURS)).alias(c) for c in HOUR_COLUMNS),
+        "delivery_id",
+    )
+    add = {name: " + ".join(f"hrs_{g}" for g in groups) for name, groups in ROLLUPS.items()}
+    add["contract_hours"] = " + ".join(f"hrs_{g}_ctr" for g in STAFF_GROUPS)
+    off = " or ".join(f"abs(hrs_{g} - hrs_{g}_emp - hrs_{g}_ctr) > 0.01" for g in STAFF_GROUPS)
+    flags = {
+        "is_zero_census": "census = 0",
+        "is_missing_hours": "census > 0 and total_hours = 0",
+        "is_implausible_hours": "census > 0 and total_hours > 24 * census",
+        "is_unbalanced": off,
+    }
+    summed = typed.select("*", *(F.expr(f"cast({sql} as decimal(11,2))").alias(name) for name, sql in add.items()))
+    flagged = summed.select("*", *(F.expr(sql).alias(name) for name, sql in flags.items()))
+    return flagged.select(*FCT_STAFFING_LEVELS.columns)

@@ -1,0 +1,42 @@
+"""Fixtures that several test modules use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nh_pipeline.compute.engine import spark_session
+from nh_pipeline_tests.chain import workspace_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+    from nh_pipeline.compute.step import Workspace
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real CMS files (``drop/``) and the figures to reach (``golden/``)."""
+    root = Path(os.environ.get("NH_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (root / "drop").is_dir():
+        pytest.skip(f"no real CMS files in {root}: set NH_TEST_DATA to the folder that holds drop/ and golden/")
+    return root
+
+
+@pytest.fixture(scope="session")
+def engine() -> SparkSession:
+    """The Sail session that all tests of this process share."""
+    return spark_session("sail")
+
+
+@pytest.fixture
+def workspace(engine, tmp_path_factory) -> Callable[[], Workspace]:
+    """Makes workspaces, each with an empty lake of its own."""
+    return lambda: workspace_at(tmp_path_factory.mktemp("lake"), engine)
