@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.compute.gate import CheckResult, gate
+from nh_pipeline.contracts.bronze import REJECTS
 from nh_pipeline.lake.lake import WHOLE, LakeError
 from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.landing.zone import RawZone
@@ -147,23 +148,6 @@ class Workspace:
             return self.spark.createDataFrame([], contract.spark)
         return self.spark.read.parquet(*(f.path for f in staged.files))
 
-    def replace(
-        self,
-        contract: Contract,
-        rows: DataFrame,
-        slices: Collection[str],
-        *,
-        base: Pin,
-        inputs: Sequence[tuple[Contract, Pin]] = (),
-        extent: str,
-        slice_of: str = ONE_SLICE,
-        more: Callable[[DataFrame], Iterable[CheckResult]] = lambda _: (),
-    ) -> StepResult:
-        """Stage, gate and settle in one go; ``more`` adds results that need the staged rows."""
-        staged = self.stage(contract, rows, slices, slice_of)
-        checks = [*self.check(contract, staged), *more(self.staged_rows(contract, staged))]
-        return self.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent)
-
     def settle(
         self,
         contract: Contract,
@@ -173,6 +157,7 @@ class Workspace:
         base: Pin,
         inputs: Sequence[tuple[Contract, Pin]] = (),
         extent: str,
+        withheld: bool = False,
     ) -> StepResult:
         """Publishes what passed its gate; throws away what did not.
 
@@ -183,17 +168,49 @@ class Workspace:
             base: the replaced slices as the step saw them.
             inputs: everything else that the step read.
             extent: what the step covered (a range of days, a delivery, ``all``).
+            withheld: do not publish whatever the checks say, because a table that belongs to it was refused.
 
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
         """
         results = tuple(checks)
-        if any(c.blocking and not c.passed for c in results):
+        if withheld or refused(results):
             self.lake.storage.delete(staged.folder)
             return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
         properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
         published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
         return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
+
+    def settle_with_rejects(
+        self,
+        table: tuple[Contract, Staged, Sequence[CheckResult], Pin],
+        rejects: tuple[Staged, Pin],
+        *,
+        inputs: Sequence[tuple[Contract, Pin]] = (),
+        extent: str,
+    ) -> list[StepResult]:
+        """Publishes a table and its part of ``bronze.rejects``, or neither.
+
+        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
+
+        Args:
+            table: contract, staged files, gate results, and the slices as the step saw them.
+            rejects: staged files of the refused lines, and their slices as the step saw them.
+            inputs: everything else that the step read.
+            extent: what the step covered.
+        """
+        contract, staged, checks, base = table
+        lines, lines_base = rejects
+        lines_checks = self.check(REJECTS, lines)
+        withheld = refused(checks) or refused(lines_checks)
+        second = self.settle(REJECTS, lines, lines_checks, base=lines_base, extent=extent, withheld=withheld)
+        first = self.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent, withheld=withheld)
+        return [first, second]
+
+
+def refused(checks: Iterable[CheckResult]) -> bool:
+    """Whether a blocking rule failed."""
+    return any(c.blocking and not c.passed for c in checks)
 
 
 def with_recompute(attempt: Callable[[], T]) -> T:

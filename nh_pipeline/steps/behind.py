@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "nh.built-from."
 _USED = {
-    DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from", "valid_to"),
-    DIM_CLAIMS.name: ("provider_id", "measure_code", "adjusted_score", "valid_from", "valid_to"),
+    DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from"),
+    DIM_CLAIMS.name: ("provider_id", "measure_code", "adjusted_score", "valid_from"),
 }
 """Columns of a dimension that gold depends on: a change elsewhere leaves gold as it is."""
 
@@ -169,9 +169,15 @@ def _differing(lake: Lake, contract: Contract, old: Pin | None, now: Pin, facts:
         return set()
     query = f"""
         with a as ({valid if old and old.files else nothing}), b as ({valid if now.files else nothing}),
-        differing as ((from a except all from b) union all (from b except all from a))
-        select distinct f.work_date from read_parquet(?) f join differing d
-        on f.provider_id = d.provider_id and f.work_date >= d._from and f.work_date < d._to"""
+        differing as ((from a except all from b) union all (from b except all from a)),
+        days as (select distinct f.provider_id as _id, f.work_date from read_parquet(?) f join differing d
+            on f.provider_id = d.provider_id and f.work_date >= d._from and f.work_date < d._to),
+        -- A version that only got another end differs, but not on the days that it still covers.
+        was as (select work_date, {used} from days join a
+            on provider_id = _id and work_date >= _from and work_date < _to),
+        are as (select work_date, {used} from days join b
+            on provider_id = _id and work_date >= _from and work_date < _to)
+        select distinct work_date from ((from was except all from are) union all (from are except all from was))"""
     files = [_local(lake, p) if p and p.files else _local(lake, some) for p in (old, now)]
     with duckdb.connect() as db:
         rows = db.execute(query, [*files, _local(lake, facts)]).fetchall()
@@ -186,8 +192,8 @@ def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
     """Landed deliveries of modelled datasets that are not in bronze."""
     found = []
     for dataset, contract in BRONZE.items():
-        present = lake.pin(contract).present
-        found += [d for d in zone.deliveries(dataset) if d.delivery_id not in present]
+        parsed = remembered(lake, contract)
+        found += [d for d in zone.deliveries(dataset) if d.delivery_id not in parsed]
     return found
 
 

@@ -62,14 +62,12 @@ class ParseDelivery(BaseModel):
         refused = self._refused(workspace, reader, delivery, refused_slice)
         rows_in = _lines_in(lake, reader, staged)
         checks = [*workspace.check(contract, staged), accounting(rows_in, staged.rows, refused.rows)]
-        # The rejects first: a table that has the delivery's rows has its rejects, too.
-        rejects = workspace.settle(
-            REJECTS, refused, workspace.check(REJECTS, refused), base=refused_base, extent=self.delivery
+        results = workspace.settle_with_rejects(
+            (contract, staged, checks, base), (refused, refused_base), extent=self.delivery
         )
-        table = workspace.settle(contract, staged, checks, base=base, extent=self.delivery)
-        if table.published:
+        if results[0].published:
             remember(lake, contract, {self.delivery: str(rows_in)})
-        return [table, rejects]
+        return results
 
     def _parse(self, workspace: Workspace, delivery: Delivery) -> tuple[RecordReader, Staged]:
         contract, lake, zone = BRONZE[self.dataset], workspace.lake, workspace.zone

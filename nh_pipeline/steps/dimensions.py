@@ -13,7 +13,7 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_DATE
 from nh_pipeline.lake.lake import WHOLE
 from nh_pipeline.steps.behind import mark, remember
-from nh_pipeline.steps.effective import DIMENSIONS, Standing, effective, release_standings
+from nh_pipeline.steps.effective import DIMENSIONS, Standing, effective, rejects_slices, release_standings
 from nh_pipeline.transforms import dates, monthly, scd2
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from nh_pipeline.contracts.base import Contract
-    from nh_pipeline.lake.lake import Pin
 
 
 class BuildDimension(BaseModel):
@@ -45,22 +44,31 @@ class BuildDimension(BaseModel):
         source = lake.pin(BRONZE[self.dataset], chosen)
         bronze = workspace.read(BRONZE[self.dataset], source)
         typed = monthly.typed_release_rows(bronze, contract)
-        refused = self._rejects(workspace, bronze, typed, {s.delivery_id: s.name for s in standings}, chosen)
+        slices, lines_base = rejects_slices(lake, standings)
+        found = (
+            rejects(bronze, typed, dataset=self.dataset, file_names={s.delivery_id: s.name for s in standings})
+            if chosen
+            else workspace.spark.createDataFrame([], REJECTS.spark)
+        )
+        lines = workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT)
         good = int(typed.where("reason is null").count())
         rows = monthly.present(typed, contract)
-        versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=refused.rows > 0)
-        result = workspace.replace(
-            contract,
-            versions,
-            [WHOLE],
-            base=base,
+        versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=lines.rows > 0)
+        staged = workspace.stage(contract, versions, [WHOLE])
+        checks = [
+            *workspace.check(contract, staged),
+            *_history(workspace.staged_rows(contract, staged), rows, contract),
+            accounting(source.rows, good, lines.rows),
+        ]
+        results = workspace.settle_with_rejects(
+            (contract, staged, checks, base),
+            (lines, lines_base),
             inputs=[(BRONZE[self.dataset], source)],
             extent="all",
-            more=lambda staged: [*_history(staged, rows, contract), accounting(source.rows, good, refused.rows)],
         )
-        if result.published:
+        if results[0].published:
             remember(lake, contract, {WHOLE: mark(chosen)})
-        return [result, refused], standings
+        return results, standings
 
     def _lacking(self, workspace: Workspace, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Tracked column to the effective deliveries whose layout does not have it."""
@@ -71,18 +79,6 @@ class BuildDimension(BaseModel):
                 for column in delivery.manifest.absent:
                     lacking.setdefault(column, []).append(delivery.delivery_id)
         return lacking
-
-    def _rejects(
-        self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, names: dict[str, str], chosen: list[str]
-    ) -> StepResult:
-        slices = [f"{delivery}.type" for delivery in chosen]
-        base: Pin = workspace.lake.pin(REJECTS, slices)
-        found = (
-            rejects(bronze, typed, dataset=self.dataset, file_names=names)
-            if chosen
-            else workspace.spark.createDataFrame([], REJECTS.spark)
-        )
-        return workspace.replace(REJECTS, found, slices, base=base, extent=self.dataset, slice_of=SLICE_OF_REJECT)
 
 
 def _history(staged: DataFrame, rows: DataFrame, contract: Contract) -> list[CheckResult]:
@@ -131,4 +127,5 @@ class BuildCalendar(BaseModel):
         base = workspace.lake.pin(DIM_DATE)
         span = f"sequence(date '{dates.FIRST_DAY}', date '{dates.LAST_DAY}', interval 1 day)"
         days = workspace.spark.range(1).select(F.expr(f"explode({span})").alias("date"))
-        return [workspace.replace(DIM_DATE, dates.calendar(days), [WHOLE], base=base, extent="all")]
+        staged = workspace.stage(DIM_DATE, dates.calendar(days), [WHOLE])
+        return [workspace.settle(DIM_DATE, staged, workspace.check(DIM_DATE, staged), base=base, extent="all")]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS
 from nh_pipeline.landing.confirmations import confirmed
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nh_pipeline.contracts.base import Contract
-    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.lake import Lake, Pin
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
 
@@ -54,6 +54,15 @@ class Standing(BaseModel):
 def effective(standings: Iterable[Standing]) -> list[str]:
     """Ids of the deliveries that count."""
     return [s.delivery_id for s in standings if s.state == "effective"]
+
+
+def rejects_slices(lake: Lake, standings: Iterable[Standing]) -> tuple[list[str], Pin]:
+    """The slices of ``bronze.rejects`` that a silver step replaces, and their state.
+
+    Those of all deliveries: one that was superseded loses its rejects, whatever the order in which they came.
+    """
+    slices = [f"{s.delivery_id}.type" for s in standings]
+    return slices, lake.pin(REJECTS, slices)
 
 
 def quarter_standings(lake: Lake, zone: RawZone, coverage: str) -> list[Standing]:

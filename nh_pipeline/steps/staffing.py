@@ -12,7 +12,7 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
 from nh_pipeline.periods import months, quarter_bounds
 from nh_pipeline.steps.behind import mark, remember
-from nh_pipeline.steps.effective import Standing, effective, quarter_standings
+from nh_pipeline.steps.effective import Standing, effective, quarter_standings, rejects_slices
 from nh_pipeline.transforms import staffing
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from nh_pipeline.lake.lake import Pin
+    from nh_pipeline.lake.publish import Staged
 
 _DATASET = "daily_nurse_staffing"
 MONTH_OF_ROW = "date_format(work_date, 'yyyy-MM')"
@@ -68,7 +69,6 @@ class BuildStaffing(BaseModel):
         chosen = effective(standings)
         if not chosen:
             raise NothingDelivered(f"no delivery of daily staffing for {self.coverage} is in bronze")
-        names = {s.delivery_id: s.name for s in standings if s.delivery_id in chosen}
         source = lake.pin(BRONZE[_DATASET], chosen)
         bronze = workspace.read(BRONZE[_DATASET], source)
         doubled = int(staffing.doubled_keys(bronze).limit(1).count()) > 0
@@ -78,13 +78,17 @@ class BuildStaffing(BaseModel):
         rows = accepted if whole else self._with_kept(workspace, accepted, base)
         staged = workspace.stage(contract, rows, slices, MONTH_OF_ROW)
         rows_out = staged.rows if whole else int(accepted.count())
-        refused = self._rejects(workspace, bronze, judged, names, any_refused=rows_out != source.rows)
-        checks = [*workspace.check(contract, staged), accounting(source.rows, rows_out, refused.rows)]
-        inputs, extent = [(BRONZE[_DATASET], source)], f"{self.start}..{self.end}"
-        result = workspace.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent)
-        if whole and result.published:
+        lines = self._rejects(workspace, bronze, judged, standings, any_refused=rows_out != source.rows)
+        checks = [*workspace.check(contract, staged), accounting(source.rows, rows_out, lines[0].rows)]
+        results = workspace.settle_with_rejects(
+            (contract, staged, checks, base),
+            lines,
+            inputs=[(BRONZE[_DATASET], source)],
+            extent=f"{self.start}..{self.end}",
+        )
+        if whole and results[0].published:
             remember(lake, contract, {self.coverage: mark(chosen)})
-        return [result, refused], standings
+        return results, standings
 
     def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""
@@ -97,16 +101,15 @@ class BuildStaffing(BaseModel):
         workspace: Workspace,
         bronze: DataFrame,
         judged: DataFrame,
-        names: dict[str, str],
+        standings: list[Standing],
         *,
         any_refused: bool,
-    ) -> StepResult:
-        slices = [f"{delivery}.type" for delivery in names]
-        base = workspace.lake.pin(REJECTS, slices)
+    ) -> tuple[Staged, Pin]:
+        slices, base = rejects_slices(workspace.lake, standings)
         # A second pass over the delivery, only if the first one showed that there is something to find.
         found = (
-            rejects(bronze, judged, dataset=_DATASET, file_names=names)
+            rejects(bronze, judged, dataset=_DATASET, file_names={s.delivery_id: s.name for s in standings})
             if any_refused
             else workspace.spark.createDataFrame([], REJECTS.spark)
         )
-        return workspace.replace(REJECTS, found, slices, base=base, extent=self.coverage, slice_of=SLICE_OF_REJECT)
+        return workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT), base

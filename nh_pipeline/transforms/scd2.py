@@ -88,8 +88,8 @@ def versions(rows: DataFrame, contract: Contract, *, lacking: Mapping[str, Seque
     spans = versioned.groupBy(*key, "_version").agg(
         F.min("nth").alias("nth"),
         F.max("nth").alias("_last"),
-        # Inside a version everything known of a column is the same, so any of it will do.
-        *(F.max(F.col(c)["value"]).alias(f"_known_{c}") for c in sometimes),
+        # What the layouts of the version's first releases lacked, the first one that has it tells.
+        *(F.expr(f"min_by({c}.value, case when {c} is not null then nth end)").alias(f"_known_{c}") for c in sometimes),
     )
     ends = _releases(rows).select(F.col("nth").alias("_last"), F.col("next_release").alias("valid_to"))
     opened = spans.drop("_version").join(versioned.drop("_version"), on=[*key, "nth"]).join(ends, on="_last")
