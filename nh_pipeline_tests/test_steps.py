@@ -21,8 +21,9 @@ from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions, stale_quarters, unparsed
 from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.staffing import BuildStaffing, NothingDelivered
+from nh_pipeline.steps.staffing import READABLE, BuildStaffing, NothingDelivered
 from nh_pipeline_tests import chain
+from nh_pipeline_tests.chain import STAFFING
 
 pytestmark = pytest.mark.integration
 
@@ -376,3 +377,28 @@ def test_gold_without_dimensions_knows_nobody(workspace, quarter_files):
     }
     assert sum(r["total_hours"] for r in gold) == Decimal(SMALL.quarter_truth("2024Q2").hours_cents) / 100
     assert {r["state"] for r in gold} == {r["state"] for r in facts(w)}
+
+
+def test_a_damaged_delivery_replaces_nothing(workspace, tmp_path):
+    w = workspace()
+    plan = Deliveries(facilities=5, quarters=("2024Q1",), releases=0, quirks=False, days=20)
+    good = plan.staffing(tmp_path / "good", "2024Q1")
+    chain.land(w, good)
+    chain.parse(w, STAFFING)
+    chain.staffing(w)
+    before = contents(w)
+    # Saved by a spreadsheet: every CCN is a number, its leading zero is gone where it had one; here, everywhere.
+    header, *lines = good.read_bytes().split(b"\n")
+    damaged = tmp_path / "damaged" / good.name
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"\n".join([header, *(line[1:] for line in lines)]))
+    os.utime(damaged, (good.stat().st_mtime + 86_400,) * 2)
+    chain.land(w, damaged)
+    chain.parse(w, STAFFING)
+    results, _ = BuildStaffing(coverage="2024Q1", start=date(2024, 1, 1), end=date(2024, 3, 31)).run(w)
+    assert [r.published for r in results] == [None, None]
+    (refused,) = results[0].refused
+    assert (refused.name, refused.failed_rows, len(refused.sample)) == (READABLE, 5, 20)
+    assert "a leading zero may be lost" in refused.sample[0]["reason"]
+    after = contents(w)
+    assert [n for n in after if not after[n].equals(before[n])] == [BRONZE[STAFFING].name]

@@ -13,7 +13,7 @@ from nh_pipeline.periods import quarters
 from nh_pipeline.resources import EngineResource, LakeResource
 from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
 from nh_pipeline.steps.effective import DIMENSIONS
-from nh_pipeline.steps.staffing import BuildStaffing
+from nh_pipeline.steps.staffing import READABLE, BuildStaffing
 
 
 @dg.asset(
@@ -23,7 +23,7 @@ from nh_pipeline.steps.staffing import BuildStaffing
     metadata=table_metadata(FCT_STAFFING_LEVELS),
     partitions_def=WORK_DATES,
     backfill_policy=SINGLE_RUN,
-    check_specs=gate_specs(FCT_STAFFING_LEVELS, "row_accounting"),
+    check_specs=gate_specs(FCT_STAFFING_LEVELS, "row_accounting", READABLE),
     group_name="silver",
     kinds={"iceberg", "pyspark"},
 )

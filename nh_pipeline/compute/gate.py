@@ -141,7 +141,7 @@ def _grain(contract: Contract, staged: DataFrame, rows: int) -> CheckResult:
         rows=rows,
         description=f"one row per {', '.join(contract.grain)}",
         advice="keys that occur more than once: the transform joins or unions too much" if keys else "",
-        sample=_sample(doubled) if keys else [],
+        sample=gate_sample(doubled) if keys else [],
     )
 
 
@@ -151,7 +151,7 @@ def _values(
     broken = [r for r in rules if failed[r.name]]
     sample: list[dict[str, str]] = []
     for rule in broken[:SAMPLE_ROWS]:
-        found = _sample(staged.where(f"not ({rule.sql})").select(*contract.grain), 1)
+        found = gate_sample(staged.where(f"not ({rule.sql})").select(*contract.grain), 1)
         sample += [{"rule": rule.name, "rows": str(failed[rule.name]), **row} for row in found]
     return CheckResult(
         name="values",
@@ -173,11 +173,11 @@ def _one(staged: DataFrame, rule: _Rule, failed: int, rows: int) -> CheckResult:
         rows=rows,
         description=rule.sql,
         advice=rule.advice if failed else "",
-        sample=_sample(staged.where(f"not ({rule.sql})")) if failed else [],
+        sample=gate_sample(staged.where(f"not ({rule.sql})")) if failed else [],
     )
 
 
-def _sample(rows: DataFrame, limit: int = SAMPLE_ROWS) -> list[dict[str, str]]:
+def gate_sample(rows: DataFrame, limit: int = SAMPLE_ROWS) -> list[dict[str, str]]:
     """At most ``limit`` rows as text, ordered so that a re-run shows the same ones."""
     return [
         {k: str(v) for k, v in row.asDict().items()} for row in rows.orderBy(*rows.columns[:2]).limit(limit).collect()

@@ -1,21 +1,16 @@
 """What the tables do not show yet of what has landed: a pure question to the lake, asked by the CLI and by sensors.
 
-Every built slice remembers what it was built from, as table properties (``nh.built-from.<slice>``), because a
-rebuild that finds nothing to change makes no snapshot and must not be asked for again. The properties are only a
-memory: without them a slice counts as behind and is computed once more.
+It compares what is there with what the tables remember to be built from (:mod:`.memory`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
-from pyiceberg.exceptions import CommitFailedException
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
@@ -23,6 +18,7 @@ from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING
 from nh_pipeline.lake.lake import WHOLE
 from nh_pipeline.periods import month_bounds
 from nh_pipeline.steps.effective import DIMENSIONS, effective, quarter_standings, release_standings
+from nh_pipeline.steps.memory import mark, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,40 +28,11 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
 
-_PREFIX = "nh.built-from."
 _USED = {
     DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from"),
     DIM_CLAIMS.name: ("provider_id", "measure_code", "adjusted_score", "valid_from"),
 }
 """Columns of a dimension that gold depends on: a change elsewhere leaves gold as it is."""
-
-
-@retry(
-    retry=retry_if_exception_type(CommitFailedException),
-    stop=stop_after_attempt(12),
-    wait=wait_random_exponential(multiplier=0.1, max=5),
-    reraise=True,
-)
-def remember(lake: Lake, contract: Contract, built_from: Mapping[str, str]) -> None:
-    """Notes per slice what it was built from; touches no data and makes no snapshot."""
-    table = lake.table(contract)
-    news = {f"{_PREFIX}{s}": v for s, v in built_from.items() if table.properties.get(f"{_PREFIX}{s}") != v}
-    if news:
-        with table.transaction() as transaction:
-            transaction.set_properties(news)
-
-
-def remembered(lake: Lake, contract: Contract) -> dict[str, str]:
-    """What each slice of a table was built from."""
-    if not lake.catalog.table_exists(contract.name):
-        return {}
-    properties = lake.catalog.load_table(contract.name).properties
-    return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
-
-
-def mark(deliveries: Iterable[str]) -> str:
-    """A short name for a set of deliveries."""
-    return hashlib.sha256(" ".join(sorted(deliveries)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.raw import canonical_header
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
-from nh_pipeline.steps.behind import remember, remembered
+from nh_pipeline.steps.memory import remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
-from nh_pipeline.compute.gate import SAMPLE_ROWS, CheckResult
+from nh_pipeline.compute.gate import CheckResult, gate_sample
 from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_DATE
 from nh_pipeline.lake.lake import WHOLE
-from nh_pipeline.steps.behind import mark, remember
 from nh_pipeline.steps.effective import DIMENSIONS, Standing, effective, rejects_slices, release_standings
+from nh_pipeline.steps.memory import mark, remember
 from nh_pipeline.transforms import dates, monthly, scd2
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -86,11 +86,7 @@ def _history(staged: DataFrame, rows: DataFrame, contract: Contract) -> list[Che
     key = list(contract.grain[:-1])
     broken = scd2.broken_history(staged, contract)
     failed = int(broken.count())
-    sample = (
-        [{k: str(v) for k, v in r.asDict().items()} for r in broken.orderBy(*key).limit(SAMPLE_ROWS).collect()]
-        if failed
-        else []
-    )
+    sample = gate_sample(broken) if failed else []
     latest = rows.agg(F.max("release").alias("release")).first()
     newest = rows.where(F.col("release") == F.lit(latest["release"] if latest else None)).select(*key).distinct()
     current = staged.where("is_current").select(*key)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS
 from nh_pipeline.landing.confirmations import confirmed
+from nh_pipeline.steps.memory import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,7 +112,7 @@ def _supersede(keys: _Keys, deliveries: Sequence[Delivery], approved: frozenset[
     standings: dict[str, Standing] = {}
     for delivery in deliveries:
         if not keys.parsed(delivery):
-            standings[delivery.delivery_id] = _standing(delivery, "unparsed", "landed, not in bronze yet")
+            standings[delivery.delivery_id] = keys.without_lines(delivery)
             continue
         if winner is not None:
             has, had = len(keys.providers(delivery)), len(keys.providers(winner))
@@ -161,10 +162,18 @@ class _Keys:
     def __init__(self, lake: Lake, dataset: str) -> None:
         self._lake = lake
         self._pin = lake.pin(BRONZE[dataset])
+        self._seen = remembered(lake, BRONZE[dataset])
         self._providers: dict[str, pa.Array] = {}
 
     def parsed(self, delivery: Delivery) -> bool:
         return delivery.delivery_id in self._pin.present
+
+    def without_lines(self, delivery: Delivery) -> Standing:
+        """Of a delivery that has no lines in bronze: nobody has parsed it yet, or every line of it was refused."""
+        if delivery.delivery_id in self._seen:
+            reason = "every line of it was refused: see bronze.rejects, and deliver the file anew"
+            return _standing(delivery, "refused", reason)
+        return _standing(delivery, "unparsed", "landed, not in bronze yet")
 
     def providers(self, delivery: Delivery) -> pa.Array:
         """Distinct CCNs of a delivery, in capital letters."""

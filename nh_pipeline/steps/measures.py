@@ -12,7 +12,8 @@ from nh_pipeline.compute.step import StepResult, Workspace, with_recompute
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.periods import month_bounds, months
-from nh_pipeline.steps.behind import GoldInputs, remember, stale_days
+from nh_pipeline.steps.behind import GoldInputs, stale_days
+from nh_pipeline.steps.memory import remember
 from nh_pipeline.steps.staffing import MONTH_OF_ROW
 from nh_pipeline.transforms.measures import facility_measures
 

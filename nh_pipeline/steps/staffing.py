@@ -6,13 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pyspark.sql import functions as F
 
+from nh_pipeline.compute.gate import CheckResult, gate_sample
 from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
+from nh_pipeline.landing.confirmations import confirmed
 from nh_pipeline.periods import months, quarter_bounds
-from nh_pipeline.steps.behind import mark, remember
-from nh_pipeline.steps.effective import Standing, effective, quarter_standings, rejects_slices
+from nh_pipeline.steps.effective import LARGEST_LOSS, Standing, effective, quarter_standings, rejects_slices
+from nh_pipeline.steps.memory import mark, remember
 from nh_pipeline.transforms import staffing
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.publish import Staged
 
 _DATASET = "daily_nurse_staffing"
+READABLE = "facilities_readable"
 MONTH_OF_ROW = "date_format(work_date, 'yyyy-MM')"
 """SQL for the slice of a daily row."""
 
@@ -79,7 +83,12 @@ class BuildStaffing(BaseModel):
         staged = workspace.stage(contract, rows, slices, MONTH_OF_ROW)
         rows_out = staged.rows if whole else int(accepted.count())
         lines = self._rejects(workspace, bronze, judged, standings, any_refused=rows_out != source.rows)
-        checks = [*workspace.check(contract, staged), accounting(source.rows, rows_out, lines[0].rows)]
+        known = chosen[0] in confirmed(lake.storage)
+        checks = [
+            *workspace.check(contract, staged),
+            accounting(source.rows, rows_out, lines[0].rows),
+            _readable(bronze, accepted, workspace.staged_rows(REJECTS, lines[0]), known=known),
+        ]
         results = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             lines,
@@ -113,3 +122,25 @@ class BuildStaffing(BaseModel):
             else workspace.spark.createDataFrame([], REJECTS.spark)
         )
         return workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT), base
+
+
+def _readable(bronze: DataFrame, accepted: DataFrame, refused: DataFrame, *, known: bool) -> CheckResult:
+    """Whether nearly every facility of the delivery has a line that could be read, or a person ``known`` that not.
+
+    A file that was damaged on its way (columns swapped, leading zeros lost) would else replace a good one by its rests.
+    """
+    sample = gate_sample(refused.select("source_line", "reason"))
+    if not sample:
+        return CheckResult(name=READABLE, passed=True, description="no line was refused")
+    delivered = int(bronze.select(F.upper(F.trim("provider_id"))).distinct().count())
+    readable = int(accepted.select("provider_id").distinct().count())
+    enough = readable > 0 and delivered - readable <= max(1, LARGEST_LOSS * delivered)
+    return CheckResult(
+        name=READABLE,
+        passed=enough or known,
+        failed_rows=delivered - readable,
+        rows=delivered,
+        description=f"{readable:,} of {delivered:,} facilities of the delivery have a line that could be read",
+        advice="" if enough else "the file looks damaged: compare it with what CMS publishes and deliver it anew",
+        sample=[] if enough else sample,
+    )
