@@ -1,7 +1,7 @@
 """The ``nh`` command.
 
-Exit codes: 0 done; 1 a run failed, or the gate refused what it had staged; 2 wrong usage; 3 done, but files went into
-quarantine (``nh status`` shows why).
+Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file changed while it was landed; 2
+wrong usage; 3 done, but files went into quarantine (``nh status`` shows why).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table as RichTable
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -74,7 +73,7 @@ def sample(
 def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
     """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing import Manifest, RawZone
+    from nh_pipeline.landing import LandingError, Manifest, RawZone
     from nh_pipeline.sources import FolderSource, SourceUnavailable
 
     settings = _settings()
@@ -97,6 +96,8 @@ def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders wi
                     progress.advance(task)
         except SourceUnavailable as error:
             _stop(str(error), USAGE)
+        except LandingError as error:
+            _stop(str(error), FAILED)
     console.print(
         f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine",
         highlight=False,
@@ -138,7 +139,7 @@ def _execute(settings: Any, runs: Any) -> None:
     done = failed = 0
     with open_instance(settings) as instance:
         for run in runs:
-            console.print(f"[bold]{run.title}[/]", highlight=False)
+            console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
             with run_logger(console) as logger:
                 result = execute(settings, instance, run, logger=logger)
             done += 1
@@ -149,7 +150,10 @@ def _execute(settings: Any, runs: Any) -> None:
                 )
     if failed:
         raise typer.Exit(FAILED)
-    console.print("nothing to do: every table is up to date" if not done else f"{done} runs", highlight=False)
+    console.print(
+        "nothing to do: every table is up to date" if not done else f"{done} run{'s' * (done > 1)} done",
+        highlight=False,
+    )
 
 
 @app.command()
@@ -173,6 +177,8 @@ def demo() -> None:
     from nh_pipeline.demo import PLAN, deliveries, foreign, summary
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
+    from nh_pipeline.running import open_instance
+    from nh_pipeline.status import last_checks
 
     settings = _settings()
     folder = deliveries(settings)
@@ -181,7 +187,8 @@ def demo() -> None:
         _stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
     console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}", highlight=False)
     run([folder])
-    summary(console, settings)
+    with open_instance(settings) as instance:
+        summary(console, settings, last_checks(instance, _check_keys(settings)))
 
 
 @app.command()
@@ -248,18 +255,16 @@ def query(
     settings = _settings()
     with connect(Lake(settings.home, settings.catalog_properties)) as db:
         try:
-            found = db.execute(sql)
+            found = db.sql(sql)
+            if found is not None:  # a statement without rows
+                _print_rows(found, output)
         except duckdb.Error as error:
             _stop(str(error), USAGE)
-        names = [c[0] for c in found.description or ()]
-        rows = found.fetchall()
-    _print_rows(names, rows, output)
 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show deliveries, tables, the last checks and what is in quarantine."""
-    from nh_pipeline.definitions import build_defs
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
     from nh_pipeline.progress import print_status
@@ -269,28 +274,31 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     settings = _settings()
     lake = Lake(settings.home, settings.catalog_properties)
     with open_instance(settings) as instance:
-        keys = sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
-        found = look(lake, RawZone(lake.storage), instance, keys)
+        found = look(lake, RawZone(lake.storage), instance, _check_keys(settings))
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
     else:
         print_status(console, found)
 
 
-def _print_rows(names: list[str], rows: list[tuple[Any, ...]], output: str) -> None:
+def _check_keys(settings: Any) -> Any:
+    from nh_pipeline.definitions import build_defs
+
+    return sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
+
+
+def _print_rows(found: Any, output: str) -> None:
     if output == "json":
-        sys.stdout.write(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str, indent=1) + "\n")
+        rows = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
+        sys.stdout.write(json.dumps(list(rows), default=str, indent=1) + "\n")
     elif output == "csv":
         import csv
 
         writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows(rows)
-    else:
-        table = RichTable(*names)
-        for row in rows:
-            table.add_row(*("" if value is None else str(value) for value in row))
-        console.print(table)
+        writer.writerow(found.columns)
+        writer.writerows(found.fetchall())
+    else:  # as wide as the terminal, with the columns in the middle left out where there are too many
+        found.show(max_width=console.width, max_rows=40)
 
 
 def _bar() -> Progress:
@@ -301,7 +309,7 @@ def _bar() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=console, transient=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _stop(message: str, code: int) -> Any:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from nh_pipeline.contracts import ALL
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.progress import plain_table
 from nh_pipeline.query import connect
 from nh_pipeline.sample import Deliveries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.settings import Settings
+    from nh_pipeline.status import CheckStatus
 
 PLAN = Deliveries(facilities=300, quarters=("2024Q1", "2024Q2"), releases=6, seed=7, quirks=True, days=None)
 """What the demo generates: small enough for seconds, with every quirk."""
@@ -36,6 +38,13 @@ _RECONCILED = """
 """
 """Which quarter a release reports is not in the release: the one whose recomputed values fit best is shown."""
 
+_NEXT = """
+All of this is generated data, not CMS's. Look next:
+  make ui                     the asset graph, runs, checks (127.0.0.1:3000)
+  .venv/bin/nh status         deliveries, tables, checks
+  .venv/bin/nh query "select * from gold.facility_measures"
+  .venv/bin/nh run FOLDER     your own CMS files (in another NH_HOME)"""
+
 
 def deliveries(settings: Settings) -> Path:
     """Where the demo's deliveries are generated."""
@@ -48,13 +57,18 @@ def foreign(zone: RawZone, folder: Path) -> list[str]:
     return [d.manifest.name for d in zone.deliveries() if d.manifest.name not in own]
 
 
-def summary(console: Console, settings: Settings) -> None:
-    """Prints tables, rows, one reconciled figure and where to look next."""
+def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus]) -> None:
+    """Prints tables, checks, one reconciled figure and where to look next."""
     lake = Lake(settings.home, settings.catalog_properties)
-    tables = Table("table", "rows", "one row per", title="\nWhat is in the lake now", title_justify="left")
+    tables = plain_table("table", "rows", "one row per", right="rows")
     for contract in ALL:
         tables.add_row(contract.name, f"{lake.pin(contract).rows:,}", ", ".join(contract.grain))
+    console.print()
     console.print(tables)
+    console.print()
+    warned = ", ".join(f"{c.check} ({c.found:,})" for c in checks if not c.passed)
+    passed = sum(c.passed for c in checks)
+    lines = [f"Checks: {passed} of {len(checks)} pass" + (f"; warnings: {warned}" if warned else "")]
     with connect(lake) as db:
         found = db.execute(_RECONCILED).fetchone()
         national = db.execute(
@@ -62,23 +76,15 @@ def summary(console: Console, settings: Settings) -> None:
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
     if national:
-        console.print(
-            f"{national[2]} nursing homes, {national[0]:.2f} nurse hours per resident day, "
-            f"{national[1]:.1%} of them by contract staff",
-            highlight=False,
+        lines.append(
+            f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "
+            f"{national[1]:.1%} by contract staff"
         )
     if found:
         release, quarter, facilities, equal = found
-        console.print(
-            f"Reconciled: hours per resident day recomputed from the daily rows of {quarter} equal what the release of "
-            f"{release} reports for {equal} of {facilities} nursing homes (within 0.00001)",
-            highlight=False,
+        lines.append(
+            f"Reconciled: hours per resident day, recomputed from the daily rows of {quarter}, equal what the release "
+            f"of {release} reports for {equal} of {facilities} nursing homes (within 0.00001)"
         )
-    console.print(
-        "\nAll of this is generated data, not CMS's. Look next:\n"
-        "  make ui                                  the asset graph, runs and checks (http://127.0.0.1:3000)\n"
-        '  .venv/bin/nh query "select * from gold.facility_measures limit 5"\n'
-        "  .venv/bin/nh status                      deliveries, tables, checks\n"
-        "  .venv/bin/nh run FOLDER                  your own CMS files (set NH_HOME to another folder first)",
-        highlight=False,
-    )
+    console.print("\n".join(lines), highlight=False)
+    console.print(_NEXT, highlight=False)

@@ -47,26 +47,24 @@ class _Steps(logging.Handler):
                 mark = "[red]✗[/]" if bad else "[yellow]![/]"
                 count = found.metadata.get("failed_rows")
                 where = f"{found.asset_key.to_user_string()} {found.check_name}"
-                self._console.print(
-                    f"  {mark} {where}: {count.value if count else '?'} found; {found.description or ''}"[:160],
-                    highlight=False,
-                )
+                self._line(f"  {mark} {where}: {count.value if count else '?'} found")
         elif kind == "STEP_FAILURE":
-            error = event.step_failure_data.user_failure_data or event.step_failure_data.error
-            text = str(getattr(error, "description", None) or getattr(error, "message", ""))
-            cause = getattr(event.step_failure_data.error, "cause", None)
-            if cause is not None and not getattr(error, "description", None):
-                text = f"{text.strip()} {cause.message.strip()}"
-            self._console.print(
-                f"  [red]✗[/] {(event.step_key or '').replace('__', '/')}: {text.strip()}", highlight=False
-            )
+            failure = event.step_failure_data
+            told = failure.user_failure_data.description if failure.user_failure_data else None
+            if not told and failure.error is not None:  # what went wrong, not that Dagster was executing something
+                told = (failure.error.cause or failure.error).message
+            step = (event.step_key or "").replace("__", "/")
+            self._console.print(f"  [red]✗[/] {step}:", (told or "").strip(), highlight=False, markup=True)
 
     def _show(self, key: str, metadata: Mapping[str, Any]) -> None:
-        rows, changed = metadata.get("dagster/row_count"), metadata.get("changed")
+        rows, changed = metadata.get("rows"), metadata.get("changed")
         detail = f"{rows.value:>12,} rows" if rows is not None else " " * 17
         note = "  unchanged" if changed is not None and changed.value == "nothing" else ""
         seconds = time.monotonic() - self._started
-        self._console.print(f"  [green]✓[/] {key:<36}{detail} {seconds:6.1f} s{note}", highlight=False)
+        self._line(f"  [green]✓[/] {key:<33}{detail} {seconds:6.1f} s{note}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
@@ -78,26 +76,37 @@ def run_logger(console: Console) -> Iterator[logging.Logger]:
         yield logger
 
 
+def plain_table(*headers: str, right: str = "") -> Table:
+    """A table without lines, so that long names fit into 80 columns; ``right`` names the column of numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, justify="right" if header == right else "left")
+    return table
+
+
 def print_status(console: Console, found: Status) -> None:
     """Deliveries, tables, checks that did not pass, quarantine."""
-    deliveries = Table("dataset", "deliveries", "coverage", "", title="Deliveries", title_justify="left")
+    deliveries = plain_table("dataset", "deliveries", "coverage", "", right="deliveries")
     for d in found.datasets:
-        span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} … {d.coverages[-1]}"
-        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "recognised, not modelled yet")
+        span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} to {d.coverages[-1]}"
+        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "kept, no table")
     console.print(deliveries)
     for d in found.datasets:
         for s in d.needs_attention:
             console.print(f"[yellow]{s.state}[/] {s.name} ({s.coverage}): {s.reason}", highlight=False)
-    tables = Table("table", "rows", "from", "to", "snapshot", title="Tables", title_justify="left")
+    tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
-        tables.add_row(t.table, f"{t.rows:,}", t.first, t.last, str(t.snapshot_id or "none"))
+        tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
+    console.print()
     console.print(tables)
+    console.print()
     passed = sum(c.passed for c in found.checks)
     console.print(f"Checks: {passed} of {len(found.checks)} pass", highlight=False)
     for c in found.checks:
         if not c.passed:
             color = "red" if c.severity == "ERROR" else "yellow"
-            console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {c.description}", highlight=False)
+            told = f"{c.found} found; {c.what_to_do or c.description}"
+            console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
         console.print(f"  [red]{q['name']}[/]: {q['reason']}; {q['what_to_do']}", highlight=False)

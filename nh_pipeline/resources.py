@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,24 +20,25 @@ if TYPE_CHECKING:
 
 
 class LakeResource(dg.ConfigurableResource[Any]):
-    """The lake: root folder and catalog (properties may hold a password and are never shown)."""
+    """The lake: root folder and SQLAlchemy URL of its catalog, empty for the default."""
 
     root: str
-    _catalog_properties: dict[str, str] = PrivateAttr(default_factory=dict)
+    catalog_url: str = ""
     _lake: Lake | None = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, settings: Settings) -> LakeResource:
-        """The lake of the settings."""
-        resource = cls(root=settings.home)
-        resource._catalog_properties = settings.catalog_properties
-        return resource
+        """The lake of the settings. The URL may hold a password: Dagster gets, and shows, its variable's name."""
+        url = settings.catalog_url.get_secret_value() if settings.catalog_url else ""
+        from_environment = bool(url) and os.environ.get("NH_CATALOG_URL") == url
+        return cls(root=settings.home, catalog_url=dg.EnvVar("NH_CATALOG_URL") if from_environment else url)
 
     @property
     def lake(self) -> Lake:
         """The lake itself."""
         if self._lake is None:
-            self._lake = Lake(self.root, self._catalog_properties)
+            properties = {"type": "sql", "uri": self.catalog_url} if self.catalog_url else {}
+            self._lake = Lake(self.root, properties)
         return self._lake
 
     @property
@@ -53,7 +55,7 @@ class EngineResource(dg.ConfigurableResource[Any]):
     def workspace(self, lake: Lake, context: dg.AssetExecutionContext) -> Workspace:
         """A workspace for the steps of one asset in this run."""
         asset = context.asset_key.to_user_string()
-        return Workspace(spark_session(self.engine), lake, Run(run_id=context.run_id, asset=asset))
+        return Workspace(spark_session(self.engine), lake, Run(run_id=context.run.run_id, asset=asset))
 
 
 class SourceResource(dg.ConfigurableResource[Any]):

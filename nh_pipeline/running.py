@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.automation.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
 from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.partitions import RELEASES, WORK_DATES, range_tags
-from nh_pipeline.periods import FIRST_WORK_DATE, month_bounds, quarter_bounds
+from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions, stale_quarters, unparsed
 
 if TYPE_CHECKING:
@@ -31,12 +32,11 @@ _INSTANCE_CONFIG = """\
 # Local Dagster instance of nh: runs, events and sensors in SQLite below this folder.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
+_ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
 _RELEASE_JOBS = {"providers": PROVIDERS.name, "medicare_claims": CLAIMS.name}
-_DIMENSION_KEYS = {
-    "providers": dg.AssetKey(["silver", "dim_providers"]),
-    "medicare_claims": dg.AssetKey(["silver", "dim_claims"]),
-}
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,7 @@ def behind(settings: Settings) -> Iterator[PlannedRun]:
         }
         for start, end in _month_blocks(sorted(months)):
             yield PlannedRun(job, start, end, raw=(dataset,))
-    dimensions = [_DIMENSION_KEYS[d] for d in stale_dimensions(lake, zone)]
-    if not lake.catalog.table_exists("silver.dim_date"):
-        dimensions.append(dg.AssetKey(["silver", "dim_date"]))
+    dimensions = [asset_key(contract) for contract in stale_dimensions(lake, zone)]
     if dimensions:
         yield PlannedRun(DIMENSIONS.name, assets=tuple(dimensions))
     quarters = {d.manifest.coverage.key for d in fresh if _of(d, "daily_nurse_staffing")} | set(
@@ -145,36 +143,47 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         chosen += [k for k in matching if k not in chosen]
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
     by_kind = {
-        kind: [k for k in chosen if graph.get(k).partitions_def == kind] for kind in (RELEASES, None, WORK_DATES)
+        kind: tuple(k for k in chosen if graph.get(k).partitions_def == kind) for kind in (RELEASES, None, WORK_DATES)
     }
-    planned = []
-    for key in by_kind[RELEASES]:
-        dataset = key.path[-1].removesuffix("_raw")
-        months = sorted(
-            {
-                d.manifest.coverage.start.replace(day=1)
-                for d in zone.deliveries(dataset)
-                if d.manifest.coverage.start
-                and (start or FIRST_WORK_DATE) <= month_bounds(f"{d.manifest.coverage.start:%Y-%m}")[1]
-                and d.manifest.coverage.start <= (end or date.max)
-            }
-        )
-        raw = (dataset,) if key.path[0] == "raw" else ()
-        planned += [PlannedRun("__ASSET_JOB", a, b, (key,), raw) for a, b in _month_blocks(months)]
+    planned = [run for dataset in _RELEASE_JOBS for run in _releases(zone, dataset, by_kind[RELEASES], start, end)]
     if by_kind[None]:
-        planned.append(PlannedRun("__ASSET_JOB", assets=tuple(by_kind[None])))
+        planned.append(PlannedRun(_ANY, assets=by_kind[None]))
     if by_kind[WORK_DATES]:
-        quarters = sorted({d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing")})
-        if not quarters:
-            raise ValueError("no delivery of daily staffing has landed: nh ingest the files first")
-        raw = ("daily_nurse_staffing",) if any(k.path[0] == "raw" for k in by_kind[WORK_DATES]) else ()
-        for first, last in _span(quarters):  # clipped to what deliveries cover
-            a, b = max(first, start or first), min(last, end or last)
-            if a <= b:
-                planned.append(PlannedRun("__ASSET_JOB", a, b, tuple(by_kind[WORK_DATES]), raw))
-        if not any(p.assets == tuple(by_kind[WORK_DATES]) for p in planned):
-            raise ValueError(f"no landed delivery covers {start} to {end}; covered are {', '.join(quarters)}")
+        planned += _days(zone, by_kind[WORK_DATES], start, end)
+    if not planned:
+        raise ValueError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
+
+
+def _releases(
+    zone: RawZone, dataset: str, keys: Sequence[dg.AssetKey], start: date | None, end: date | None
+) -> list[PlannedRun]:
+    """Runs of a dataset's assets over the months that have a release and touch the days."""
+    assets = tuple(k for k in keys if k.path[-1].removesuffix("_raw") == dataset)
+    if not assets:
+        return []
+    landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
+    months = sorted({day.replace(day=1) for day in landed if day})
+    wanted = [m for m in months if (start or m) < _following(m) and m <= (end or m)]
+    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in _month_blocks(wanted)]
+
+
+def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None) -> list[PlannedRun]:
+    """Runs of daily assets over the days, as far as deliveries cover them."""
+    dataset = "daily_nurse_staffing"
+    quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(dataset)})
+    if not quarters:
+        raise ValueError("no delivery of daily staffing has landed: nh ingest the files first")
+    clipped = [(max(first, start or first), min(last, end or last)) for first, last in _span(quarters)]
+    planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in clipped if a <= b]
+    if not planned:
+        asked = f"from {start or 'the first day'} to {end or 'the last'}"
+        raise ValueError(f"no landed delivery covers anything {asked}; covered are {', '.join(quarters)}")
+    return planned
+
+
+def _landed(dataset: str, assets: Sequence[dg.AssetKey]) -> tuple[str, ...]:
+    return (dataset,) if dg.AssetKey(["raw", dataset]) in assets else ()
 
 
 def execute(
@@ -187,7 +196,7 @@ def execute(
         return logger
 
     defs = build_defs(settings, loggers={"progress": _progress})
-    job = defs.resolve_implicit_global_asset_job_def() if run.job == "__ASSET_JOB" else defs.resolve_job_def(run.job)
+    job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
     config: dict[str, Any] = {"loggers": {"progress": {}}}
     if run.raw:  # what is to be landed has been landed by `nh ingest`
         config["ops"] = {f"raw__{dataset}": {"config": {"from_source": False}} for dataset in run.raw}

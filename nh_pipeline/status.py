@@ -44,13 +44,15 @@ class TableStatus(BaseModel):
 
 
 class CheckStatus(BaseModel):
-    """Last evaluation of one check."""
+    """Last evaluation of one check; ``found`` counts what breaks it."""
 
     asset: str
     check: str
     passed: bool
     severity: str
+    found: int
     description: str
+    what_to_do: str
 
 
 class Status(BaseModel):
@@ -77,7 +79,7 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     return Status(
         datasets=[_dataset(lake, zone, name, found) for name, found in sorted(by_dataset.items())],
         tables=[_table(lake, i) for i in range(len(ALL))],
-        checks=_checks(instance, keys),
+        checks=last_checks(instance, keys),
         quarantine=[_quarantined(q) for q in zone.quarantined()],
     )
 
@@ -114,7 +116,8 @@ def _table(lake: Lake, index: int) -> TableStatus:
     )
 
 
-def _checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[CheckStatus]:
+def last_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[CheckStatus]:
+    """The last evaluation of each check that has one."""
     found = []
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     for key, record in latest.items():
@@ -122,13 +125,16 @@ def _checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[
         if event is None or event.dagster_event is None or event.dagster_event.event_type_value != _EVALUATED:
             continue
         evaluation = event.dagster_event.asset_check_evaluation_data
+        metadata = {k: v.value for k, v in evaluation.metadata.items()}
         found.append(
             CheckStatus(
                 asset=key.asset_key.to_user_string(),
                 check=key.name,
                 passed=evaluation.passed,
                 severity=evaluation.severity.value,
+                found=int(str(metadata.get("failed_rows", 0))),
                 description=evaluation.description or "",
+                what_to_do=str(metadata.get("what_to_do", "")),
             )
         )
     return sorted(found, key=lambda c: (c.asset, c.check))

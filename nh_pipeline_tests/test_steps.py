@@ -353,7 +353,7 @@ def test_a_late_release_touches_only_its_own_window(workspace, tmp_path):
     chain.land(w, *august)
     assert stale_dimensions(w.lake, w.zone) == []  # not parsed yet
     chain.parse(w)
-    assert stale_dimensions(w.lake, w.zone) == ["providers", "medicare_claims"]
+    assert stale_dimensions(w.lake, w.zone) == [DIM_PROVIDERS, DIM_CLAIMS]
     chain.dimension(w, "providers")
     chain.dimension(w, "medicare_claims")
     stale = stale_days(w.lake, GoldInputs.current(w.lake))

@@ -11,6 +11,7 @@ from nh_pipeline.periods import quarters
 from nh_pipeline.resources import EngineResource, LakeResource
 from nh_pipeline.steps.measures import BuildMeasures
 
+
 @dg.asset(
     key=asset_key(FACILITY_MEASURES),
     deps=[["silver", "fct_staffing_levels"], ["silver", "dim_providers"], ["silver", "dim_claims"]],

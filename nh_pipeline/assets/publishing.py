@@ -24,6 +24,7 @@ _GATE = {
     "grain": "No key occurs twice.",
     "values": "Every column keeps to its own rules: not null, ranges, patterns, closed lists.",
     "row_accounting": "No row gets lost or doubled between input, output and rejects.",
+    "facilities_readable": "Nearly every facility of the delivery has a line that can be read.",
     "scd2_history": "Versions of a key do not overlap, differ from their neighbours, and only the last is current.",
     "current_is_latest_release": "The current versions are exactly the keys of the latest effective release.",
 }
@@ -146,7 +147,7 @@ def events(
     refused = [(r.table, c) for r in results for c in r.refused]
     if refused:
         told = "; ".join(
-            f"{t}: {c.name} fails for {c.failed_rows:,} rows. {c.description}. {c.advice}" for t, c in refused
+            f"{t} {c.name}, {c.failed_rows:,} found: {c.description}. What to do: {c.advice}" for t, c in refused
         )
         raise dg.Failure(f"The gate refused what was staged, the table is as it was. {told}", allow_retries=False)
     published = [r.published for r in results if r.published is not None]
@@ -164,11 +165,19 @@ def events(
 
 
 def standing_metadata(standings: Sequence[Standing]) -> dict[str, Any]:
-    """Deliveries that count, and those that do not with their reasons."""
+    """How many deliveries count, and which do not with their reasons; small, as every day of a range carries it."""
     if not standings:
         return {}
-    rows = [
-        dg.TableRecord({"coverage": s.coverage, "delivery": s.name, "state": s.state, "reason": s.reason})
-        for s in sorted(standings, key=lambda s: (s.state == "effective", s.coverage))[: 5 * SAMPLE_ROWS]
-    ]
-    return {"deliveries": dg.MetadataValue.table(rows), "held": sum(s.state in ("held", "refused") for s in standings)}
+    others = [s for s in standings if s.state != "effective"]
+    metadata: dict[str, Any] = {
+        "effective_deliveries": len(standings) - len(others),
+        "held": sum(s.state in ("held", "refused") for s in standings),
+    }
+    if others:
+        metadata["other_deliveries"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord({"coverage": s.coverage, "delivery": s.name, "state": s.state, "reason": s.reason})
+                for s in others[:SAMPLE_ROWS]
+            ]
+        )
+    return metadata

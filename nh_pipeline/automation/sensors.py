@@ -9,26 +9,41 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import dagster as dg
 
+from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.assets.raw import recognised
-
-from nh_pipeline.automation.jobs import DELIVERY_JOBS, LAND_ONLY, MEASURES
+from nh_pipeline.automation.jobs import DELIVERY_JOBS, DIMENSIONS, LAND_ONLY, MEASURES
+from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.landing.manifest import Delivery
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.partitions import range_tags
 from nh_pipeline.resources import LakeResource, SourceResource
 from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
-from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days
+from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions
+from nh_pipeline.steps.effective import DIMENSIONS as DATASET_DIMENSIONS
 
 TICK_SECONDS = 40.0
 """Time budget of a tick; Dagster ends a tick after 60 s."""
 
 MOST_ATTEMPTS = 3
 """How often a run is tried for the same cause before a person has to look."""
+
+
+LONGEST_RUN = timedelta(hours=6)
+"""A run that is older and still counts as started was killed with its process."""
+
+_CAUSE = "nh/cause"
+_GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 class Requested(NamedTuple):
@@ -91,31 +106,66 @@ def _config(op: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {"ops": {op: {"config": dict(config)}}}
 
 
-def due(
-    files: Iterable[SourceFile], watch: Watch, failed: Callable[[str], bool], touched: Callable[[SourceFile], bool]
-) -> Iterable[tuple[SourceFile, int]]:
-    """Files to request now: new contents, and those whose last attempt failed (up to three attempts).
+def next_attempt(
+    source: Source,
+    file: SourceFile,
+    last: Requested | None,
+    failed: Callable[[str], bool],
+    deliveries: Callable[[], Iterable[Delivery]],
+) -> int | None:
+    """Which attempt a file asks for now: 1 for a new content, more for one whose run failed, None for nothing.
+
+    A file that only looks changed, with a content that has landed, was touched: that is nothing, unless its run failed.
+    """
+    if last is None:
+        return 1
+    again = failed(run_key(file.file_id, last.version, last.attempt))
+    if file.version not in (last.version, last.seen):
+        return 1 if again or not has_landed(source, file, deliveries()) else None
+    return last.attempt + 1 if again and last.attempt < MOST_ATTEMPTS else None
+
+
+def decide(
+    source: Source,
+    watch: Watch,
+    *,
+    failed: Callable[[str], bool],
+    deliveries: Callable[[], Iterable[Delivery]],
+    seconds: float = TICK_SECONDS,
+    say: Callable[[str], object] = lambda _: None,
+) -> list[dg.RunRequest]:
+    """The runs to request now. What does not fit into the time waits, as does a file that cannot be read.
 
     Args:
-        files: everything that the source has.
-        watch: what was requested before; a file that was only touched is noted in it.
+        source: the files.
+        watch: what was requested before; is brought up to date.
         failed: whether the run of a run key ended without success.
-        touched: whether a file that looks changed has a content that has landed.
+        deliveries: what has landed.
+        seconds: the time there is.
+        say: told what waits.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed: that is no empty folder.
     """
+    deadline, files = time.monotonic() + seconds, source.changes(None).files
+    requests: list[dg.RunRequest] = []
     for file in files:
+        if time.monotonic() > deadline:
+            say(f"out of time: {file.name} and what follows wait for the next tick")
+            break
         last = watch.requested.get(file.file_id)
-        if last is None:
-            yield file, 1
-        elif failed(run_key(file.file_id, last.version, last.attempt)):
-            if file.version not in (last.version, last.seen):
-                yield file, 1
-            elif last.attempt < MOST_ATTEMPTS:
-                yield file, last.attempt + 1
-        elif file.version not in (last.version, last.seen):
-            if touched(file):
+        try:
+            attempt = next_attempt(source, file, last, failed, deliveries)
+            if attempt is not None:
+                requests.append(request(source, file, attempt))
+                watch.requested[file.file_id] = Requested(file.version, attempt, file.version)
+            elif last is not None:
                 watch.requested[file.file_id] = last._replace(seen=file.version)
-            else:
-                yield file, 1
+        except SourceUnavailable as error:
+            say(str(error))
+    present = {file.file_id for file in files}
+    watch.requested = {k: v for k, v in watch.requested.items() if k in present}
+    return requests
 
 
 class _Md5(io.RawIOBase):
@@ -153,45 +203,38 @@ def _run_failed(instance: dg.DagsterInstance, key: str) -> bool:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns every new or changed file of the delivery folder into one run over what the file covers.",
 )
-def drive_sensor(
-    context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource
-) -> dg.SensorResult:
-    """A failed listing raises: it is not an empty folder. What does not fit into a tick waits for the next."""
-    deadline, watch = time.monotonic() + TICK_SECONDS, Watch.load(context.cursor)
-    drop = source.source
-    listed = drop.changes(None).files
-
-    def failed(key: str) -> bool:
-        return _run_failed(context.instance, key)
-
-    def touched(file: SourceFile) -> bool:
-        return has_landed(drop, file, lake.zone.deliveries())
-
-    requests: list[dg.RunRequest] = []
-    for file in listed:
-        if time.monotonic() > deadline:
-            context.log.info("out of time: %s and what follows waits for the next tick", file.name)
-            break
-        try:
-            for _, attempt in due([file], watch, failed, touched):
-                requests.append(request(drop, file, attempt))
-                watch.requested[file.file_id] = Requested(file.version, attempt, file.version)
-        except SourceUnavailable as error:  # this file waits, the others do not
-            context.log.warning("%s", error)
-    present = {file.file_id for file in listed}
-    watch.requested = {k: v for k, v in watch.requested.items() if k in present}
+def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
+    """Decides, and keeps what it decided in the cursor."""
+    watch = Watch.load(context.cursor)
+    requests = decide(
+        source.source,
+        watch,
+        failed=lambda key: _run_failed(context.instance, key),
+        deliveries=lake.zone.deliveries,
+        say=context.log.warning,
+    )
     return dg.SensorResult(run_requests=requests, cursor=watch.dump())
 
 
-def window_requests(windows: Iterable[tuple[date, date]], inputs: GoldInputs) -> list[dg.RunRequest]:
-    """One run of gold per contiguous window; the key names the states that gold is behind of."""
+def window_requests(
+    windows: Iterable[tuple[date, date]], inputs: GoldInputs, tried: Callable[[str], int]
+) -> list[dg.RunRequest]:
+    """One run of gold per contiguous window; its cause names the states that gold is behind.
+
+    Args:
+        windows: first and last days.
+        inputs: the current states.
+        tried: how many runs a cause has had. They are over and gold is still behind, so they failed.
+    """
     state = f"{inputs.facts.snapshot_id}:{inputs.providers.snapshot_id}:{inputs.claims.snapshot_id}"
-    return [
-        dg.RunRequest(
-            f"{start}..{end}:{state}", tags={**range_tags(start, end), "nh/why": "dimension versions changed"}
-        )
-        for start, end in windows
-    ]
+    requests = []
+    for start, end in windows:
+        cause = f"{start}..{end}:{state}"
+        attempt = tried(cause) + 1
+        if attempt <= MOST_ATTEMPTS:
+            tags = {**range_tags(start, end), _CAUSE: cause, "nh/attempt": str(attempt)}
+            requests.append(dg.RunRequest(f"{cause}:{attempt}", tags=tags))
+    return requests
 
 
 @dg.sensor(
@@ -205,27 +248,61 @@ def gold_follows_dimensions(context: dg.SensorEvaluationContext, lake: LakeResou
 
     Waits while a delivery's own run or a dimension is being built: that run may do the work.
     """
-    busy = context.instance.get_runs(
-        filters=dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-        ),
-        limit=1,
-    )
-    if busy:
+    if _busy(context.instance):
         return dg.SensorResult(skip_reason="other runs are in progress")
     inputs = GoldInputs.current(lake.lake)
     windows = blocks(stale_days(lake.lake, inputs))
     if not windows:
         return dg.SensorResult(skip_reason="gold is built from the current dimensions")
-    return dg.SensorResult(run_requests=window_requests(windows, inputs))
+    requests = window_requests(windows, inputs, lambda cause: _tried(context.instance, cause))
+    return dg.SensorResult(run_requests=requests) if requests else dg.SensorResult(skip_reason=_GAVE_UP)
+
+
+@dg.sensor(
+    job=DIMENSIONS,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Rebuilds a dimension that stayed behind: its run failed, a held delivery was confirmed, or the "
+    "condition of its asset missed a release. Builds the calendar when it is missing.",
+)
+def dimensions_catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+    """Asks the lake, not the events; acts on what it sees for the second time, so that the condition goes first.
+
+    The condition forgets a failed run, and a release that came in between two ticks in which a build ended, too.
+    """
+    if _busy(context.instance):
+        return dg.SensorResult(skip_reason="other runs are in progress")
+    stale = stale_dimensions(lake.lake, lake.zone)
+    releases = ",".join(str(lake.lake.pin(BRONZE[d]).snapshot_id) for d in DATASET_DIMENSIONS)
+    names = ", ".join(contract.name for contract in stale)
+    cause = f"{names}:{releases}" if stale else ""
+    if not stale or cause != context.cursor:
+        return dg.SensorResult(skip_reason=f"behind: {names or 'none'}", cursor=cause)
+    attempt = _tried(context.instance, cause) + 1
+    if attempt > MOST_ATTEMPTS:
+        return dg.SensorResult(skip_reason=_GAVE_UP)
+    keys = [asset_key(contract) for contract in stale]
+    tags = {_CAUSE: cause, "nh/attempt": str(attempt)}
+    return dg.SensorResult(run_requests=[dg.RunRequest(f"{cause}:{attempt}", asset_selection=keys, tags=tags)])
+
+
+def _busy(instance: dg.DagsterInstance) -> bool:
+    since = datetime.now(tz=timezone.utc) - LONGEST_RUN
+    return bool(instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY, created_after=since), limit=1))
+
+
+def _tried(instance: dg.DagsterInstance, cause: str) -> int:
+    return instance.get_runs_count(dg.RunsFilter(tags={_CAUSE: cause}))
 
 
 SENSORS = [
     drive_sensor,
+    dimensions_catch_up,
     gold_follows_dimensions,
     dg.AutomationConditionSensorDefinition(
         "dimensions_follow_releases",
         target=dg.AssetSelection.assets(["silver", "dim_providers"], ["silver", "dim_claims"]),
         default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Rebuilds a dimension when a release has come in.",
     ),
 ]

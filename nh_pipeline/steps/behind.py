@@ -14,7 +14,7 @@ import duckdb
 
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.lake.lake import WHOLE
 from nh_pipeline.periods import month_bounds
 from nh_pipeline.steps.effective import DIMENSIONS, effective, quarter_standings, release_standings
@@ -172,11 +172,11 @@ def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:
     return sorted(q for q, ids in chosen.items() if ids and memory.get(q) != mark(ids))
 
 
-def stale_dimensions(lake: Lake, zone: RawZone) -> list[str]:
-    """Monthly datasets whose dimension was not built from the deliveries that count now."""
+def stale_dimensions(lake: Lake, zone: RawZone) -> list[Contract]:
+    """Dimensions that were not built from the deliveries that count now; the calendar if it is missing."""
     found = []
     for dataset, contract in DIMENSIONS.items():
         ids = effective(release_standings(lake, zone, dataset))
         if ids and remembered(lake, contract).get(WHOLE) != mark(ids):
-            found.append(dataset)
-    return found
+            found.append(contract)
+    return found if lake.pin(DIM_DATE).files else [*found, DIM_DATE]

@@ -1,0 +1,122 @@
+"""The Dagster UI in a browser: what people see of assets, range runs, checks and a refused gate."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from nh_pipeline.sample import Deliveries
+from nh_pipeline_tests import chain
+from nh_pipeline_tests.local import Nh, damaged, serving
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = Path(os.environ.get("NH_CHROMIUM", "/usr/bin/chromium"))
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}: set NH_CHROMIUM"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+DAYS = ("--from", "2024-04-01", "--to", "2024-04-03")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+def published(nh):
+    """Snapshots of the tables that a gate protects from the delivery."""
+    counts = chain.snapshots(nh.lake)
+    return {name: counts.get(name) for name in ("silver.fct_staffing_levels", "gold.facility_measures")}
+
+
+@pytest.fixture(scope="module")
+def nh(tmp_path_factory):
+    """A small lake."""
+    nh = Nh(tmp_path_factory.mktemp("browser") / "lake")
+    plan, drop = Deliveries(20, ("2024Q2",), releases=1, days=3), nh.home.parent / "drop"
+    plan.write(drop)
+    nh("ingest", drop)
+    nh("materialize", "--select", "*/providers*")
+    nh("materialize", "--select", "silver/dim_*")
+    nh("materialize", *DAYS)
+    return nh
+
+
+@pytest.fixture(scope="module")
+def server(nh):
+    with serving(nh.home) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def page(server):
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1600, "height": 1000}, base_url=server.url)
+        page.set_default_timeout(30_000)
+        yield page
+        browser.close()
+
+
+def shows(page, *texts):
+    for text in texts:
+        page.get_by_text(text).filter(visible=True).first.wait_for()
+
+
+def test_the_asset_graph(page):
+    page.goto("/asset-groups")
+    shows(page, "raw", "bronze", "silver", "gold")
+    page.mouse.click(900, 900)
+    page.keyboard.press("Alt+e")  # expand all groups
+    shows(page, "medicare_claims", "rejects", "dim_providers", "dim_claims", "dim_date", "facility_measures")
+
+
+def test_the_page_of_a_check(page):
+    page.goto("/assets/gold/facility_measures?view=checks&checkDetail=unknown_providers")
+    shows(page, "CCNs that provider information does not know", "failed_rows", "what_to_do", "first_day", "2024-04-01")
+
+
+_LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+
+
+def test_a_range_is_one_run(page, server, nh):
+    before, days = published(nh), [f"2024-04-{day:02d}" for day in range(1, 4)]
+    daily = ["raw/daily_nurse_staffing", "bronze/daily_nurse_staffing_raw"]
+    daily += ["silver/fct_staffing_levels", "gold/facility_measures"]
+    selection = [{"path": key.split("/")} for key in daily]
+    launched = server.graphql(_LAUNCH, p={"assetSelection": selection, "partitionNames": days, "tags": []})
+    backfill = launched["launchPartitionBackfill"]["backfillId"]
+
+    def of_backfill():
+        return [r for r in nh.runs() if r.tags.get("dagster/backfill") == backfill]
+
+    server.wait(lambda: of_backfill() and all(r.is_finished for r in of_backfill()), "the run is over", 120)
+    (run,) = of_backfill()
+    assert run.is_success
+    assert run.tags["dagster/asset_partition_range_start"] == days[0]
+    assert run.tags["dagster/asset_partition_range_end"] == days[-1]
+    assert published(nh) == before  # nothing was new
+    page.goto(f"/runs/{run.run_id}")
+    shows(page, "Success", "4 assets")
+    page.goto("/assets/gold/facility_measures?view=partitions&partition=2024-04-02")
+    shows(page, "dagster/partition_row_count", run.run_id[:8])
+
+
+def test_a_refused_gate(page, nh):
+    before = published(nh)
+    nh("ingest", damaged(nh.home.parent / "drop" / "PBJ_Daily_Nurse_Staffing_Q2_2024.csv", nh.home.parent / "damaged"))
+    nh("materialize", *DAYS, exits=1)
+    refused = nh.runs()[-1]
+    assert refused.status is dg.DagsterRunStatus.FAILURE
+    page.goto(f"/runs/{refused.run_id}")
+    shows(page, "Failure", "The gate refused what was staged, the table is as it was", "facilities_readable")
+    page.goto("/assets/silver/fct_staffing_levels?view=checks&checkDetail=facilities_readable")
+    shows(page, "Nearly every facility of the delivery has a line", "Failed", "what_to_do")
+    assert published(nh) == before
