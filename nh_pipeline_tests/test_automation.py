@@ -21,6 +21,7 @@ from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
 from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days
+from nh_pipeline.steps.dimensions import BuildCalendar
 from nh_pipeline_tests import chain
 
 # Dagster's own tester of conditions uses it.
@@ -361,6 +362,10 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
             cursor = found.cursor if found.cursor is not None else cursor
             return found.run_requests or []
 
+        assert tick() == []
+        (request,) = tick()  # the calendar, which nothing else builds
+        assert [k.to_user_string() for k in request.asset_selection] == ["silver/dim_date"]
+        chain.published(BuildCalendar().run(w))
         assert tick() == tick() == []
         chain.land(w, *PLAN.release(Path(drop), 0))
         chain.parse(w, "providers")
