@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
@@ -92,7 +93,8 @@ def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders wi
                         counts["landed" if landed.created else "known"] += 1
                     else:
                         counts["quarantined"] += 1
-                        progress.console.print(f"[red]quarantined[/] {landed.document.name}: {landed.document.reason}")
+                        told = escape(f"{landed.document.name}: {landed.document.reason}")  # it may hold [brackets]
+                        progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
                     progress.advance(task)
         except SourceUnavailable as error:
             _stop(str(error), USAGE)

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Steps(logging.Handler):
             if not told and failure.error is not None:  # what went wrong, not that Dagster was executing something
                 told = (failure.error.cause or failure.error).message
             step = (event.step_key or "").replace("__", "/")
-            self._console.print(f"  [red]✗[/] {step}:", (told or "").strip(), highlight=False, markup=True)
+            self._console.print(f"  [red]✗[/] {step}:", escape((told or "").strip()), highlight=False)
 
     def _show(self, key: str, metadata: Mapping[str, Any]) -> None:
         rows, changed = metadata.get("rows"), metadata.get("changed")
@@ -93,7 +94,7 @@ def print_status(console: Console, found: Status) -> None:
     console.print(deliveries)
     for d in found.datasets:
         for s in d.needs_attention:
-            console.print(f"[yellow]{s.state}[/] {s.name} ({s.coverage}): {s.reason}", highlight=False)
+            console.print(f"[yellow]{s.state}[/] {escape(s.name)} ({s.coverage}): {escape(s.reason)}", highlight=False)
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
@@ -105,8 +106,9 @@ def print_status(console: Console, found: Status) -> None:
     for c in found.checks:
         if not c.passed:
             color = "red" if c.severity == "ERROR" else "yellow"
-            told = f"{c.found} found; {c.what_to_do or c.description}"
+            told = escape(f"{c.found} found; {c.what_to_do or c.description}")
             console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
-        console.print(f"  [red]{q['name']}[/]: {q['reason']}; {q['what_to_do']}", highlight=False)
+        told = escape(f"{q['name']}: {q['reason']}; {q['what_to_do']}")  # a file name may hold [brackets]
+        console.print(f"  [red]quarantined[/] {told}", highlight=False)
