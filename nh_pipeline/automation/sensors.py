@@ -260,7 +260,7 @@ def gold_follows_dimensions(context: dg.SensorEvaluationContext, lake: LakeResou
 
 @dg.sensor(
     job=DIMENSIONS,
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Rebuilds a dimension that stayed behind: its run failed, a held delivery was confirmed, or the "
     "condition of its asset missed a release. Builds the calendar when it is missing.",
