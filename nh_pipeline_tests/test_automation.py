@@ -12,7 +12,8 @@ import pytest
 from dagster._core.events import AssetMaterializationPlannedData
 
 from nh_pipeline.automation.conditions import FOLLOW_RELEASES
-from nh_pipeline.automation.sensors import MOST_ATTEMPTS, Watch, decide, run_key, window_requests
+from nh_pipeline.automation.drive import MOST_ATTEMPTS, Watch, decide, run_key
+from nh_pipeline.automation.sensors import window_requests
 from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
