@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import itertools
-import os
 import zipfile
 from datetime import date
 from decimal import Decimal
@@ -410,9 +409,8 @@ def test_other_refusals(tmp_path):
 
 
 @pytest.mark.golden
-@pytest.mark.skipif("NH_TEST_DATA" not in os.environ, reason="needs the real CMS files")
-def test_headers_are_those_of_the_real_files():
-    real = Path(os.environ["NH_TEST_DATA"]) / "drop"
+def test_headers_are_those_of_the_real_files(real_data):
+    real = real_data / "drop"
 
     def header(name: str) -> list[str]:
         with contextlib.ExitStack() as stack:
