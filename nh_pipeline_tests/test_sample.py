@@ -10,7 +10,7 @@ import itertools
 import zipfile
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ from nh_pipeline.sample.headers import CATEGORIES, staffing_header, staffing_nam
 from nh_pipeline.sample.layouts import INTERVALS, KEY, RATINGS, STATE_AVERAGES, era_of
 from nh_pipeline.sample.periods import Quarter
 from nh_pipeline.sample.providers import is_measured
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLAN = Deliveries()
 TINY = {"facilities": 5, "quarters": ("2024Q2",), "releases": 2, "_days": 9}
