@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ def spark_config(engine: str) -> dict[str, Any]:
         return {**_COMMON, "spark.remote": _sail_address()}
     if engine == "jvm":
         os.environ.setdefault("JAVA_HOME", _bundled_java())
+        # Spark would start its workers with the python3 of the PATH, which may be of another version.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         return {**_COMMON, **_JVM}
     if engine.startswith("sc://"):
         return {**_COMMON, "spark.remote": engine}
