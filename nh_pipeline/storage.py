@@ -80,10 +80,6 @@ class Storage:
         if local:
             self.move(partial, relative)
 
-    def read_json(self, relative: str) -> Any:
-        """A small JSON file."""
-        return json.loads(self.read(relative))
-
     def write_json(self, relative: str, content: Mapping[str, Any]) -> None:
         """Writes a small JSON file, all or nothing."""
         self.write(relative, json.dumps(content, indent=1, sort_keys=True).encode())
