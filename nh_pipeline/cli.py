@@ -1,7 +1,7 @@
 """The ``nh`` command.
 
 Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file changed while it was landed; 2
-wrong usage; 3 done, but files went into quarantine (``nh status`` shows why).
+wrong usage; 3 done, but files went into quarantine (``nh quarantine list`` shows why).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from nh_pipeline import quarantine_cli
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -27,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(quarantine_cli.app, name="quarantine")
 console, errors = Console(), Console(stderr=True)
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
@@ -75,6 +77,7 @@ def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders wi
     """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import LandingError, Manifest, RawZone
+    from nh_pipeline.progress import safe
     from nh_pipeline.sources import FolderSource, SourceUnavailable
 
     settings = _settings()
@@ -87,13 +90,13 @@ def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders wi
             with _bar() as progress:
                 task = progress.add_task(f"landing {path}", total=len(files))
                 for file in files:
-                    progress.update(task, description=file.name[:50])
+                    progress.update(task, description=safe(file.name[:50]))
                     landed = zone.land(source, file)
                     if isinstance(landed.document, Manifest):
                         counts["landed" if landed.created else "known"] += 1
                     else:
                         counts["quarantined"] += 1
-                        told = escape(f"{landed.document.name}: {landed.document.reason}")  # it may hold [brackets]
+                        told = safe(landed.document.reason)
                         progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
                     progress.advance(task)
         except SourceUnavailable as error:
@@ -136,10 +139,11 @@ def materialize(
 
 def _execute(settings: Any, runs: Any) -> None:
     from nh_pipeline.progress import run_logger
-    from nh_pipeline.running import execute, open_instance
+    from nh_pipeline.running import execute, open_instance, tidy_up
 
     done = failed = 0
     with open_instance(settings) as instance:
+        tidy_up(settings, instance)
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
             with run_logger(console) as logger:
@@ -321,4 +325,13 @@ def _stop(message: str, code: int) -> Any:
 
 def main() -> None:
     """Entry point."""
-    app()
+    try:
+        app()
+    except Exception as error:
+        from nh_pipeline.faults import explained
+
+        message = explained(error)
+        if message is None:
+            raise
+        errors.print(message, style="red", highlight=False, markup=False)
+        sys.exit(FAILED)

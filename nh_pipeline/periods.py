@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FIRST_WORK_DATE = date(2017, 1, 1)
 """CMS publishes daily staffing from the first quarter of 2017."""
@@ -38,6 +42,17 @@ def quarters(start: date, end: date) -> list[tuple[str, date, date]]:
         last = min(quarter_bounds(quarter)[1], end)
         found.append((quarter, start, last))
         start = last + timedelta(days=1)
+    return found
+
+
+def joined(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
+    """Spans of days (first and last), with those that follow on one another made one."""
+    found: list[tuple[date, date]] = []
+    for start, end in sorted(spans):
+        if found and start == found[-1][1] + timedelta(days=1):
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
     return found
 
 

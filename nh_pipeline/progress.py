@@ -77,6 +77,16 @@ def run_logger(console: Console) -> Iterator[logging.Logger]:
         yield logger
 
 
+def printable(text: str) -> str:
+    """Text from a file as a terminal may have it: control characters, and marks that turn text round, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def safe(text: str) -> str:
+    """The same within rich's markup: it may hold [brackets]."""
+    return escape(printable(text))
+
+
 def plain_table(*headers: str, right: str = "") -> Table:
     """A table without lines, so that long names fit into 80 columns; ``right`` names the column of numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -94,7 +104,7 @@ def print_status(console: Console, found: Status) -> None:
     console.print(deliveries)
     for d in found.datasets:
         for s in d.needs_attention:
-            console.print(f"[yellow]{s.state}[/] {escape(s.name)} ({s.coverage}): {escape(s.reason)}", highlight=False)
+            console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
@@ -106,9 +116,9 @@ def print_status(console: Console, found: Status) -> None:
     for c in found.checks:
         if not c.passed:
             color = "red" if c.severity == "ERROR" else "yellow"
-            told = escape(f"{c.found} found; {c.what_to_do or c.description}")
+            told = safe(f"{c.found} found; {c.what_to_do or c.description}")
             console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
-        told = escape(f"{q['name']}: {q['reason']}; {q['what_to_do']}")  # a file name may hold [brackets]
+        told = safe(f"{q['reason']}; {q['what_to_do']}")
         console.print(f"  [red]quarantined[/] {told}", highlight=False)

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.automation.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
+from nh_pipeline.contracts import ALL
+from nh_pipeline.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.partitions import RELEASES, WORK_DATES, range_tags
-from nh_pipeline.periods import quarter_bounds
-from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.periods import joined, month_bounds, quarter_bounds
+from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     from nh_pipeline.settings import Settings
 
@@ -34,6 +37,10 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# A run of the daemon that was killed together with its code server is failed after this time, and tried again.
+run_monitoring:
+  enabled: true
+  max_runtime_seconds: 21600
 """
 _ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
 _RELEASE_JOBS = {"providers": PROVIDERS.name, "medicare_claims": CLAIMS.name}
@@ -66,16 +73,20 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(home))
 
 
+def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Before runs: fails the ones whose process was killed, and deletes what they left in the lake a day ago."""
+    fail_dead_runs(instance, settings.dagster_home)
+    sweep(Lake(settings.home, settings.catalog_properties), ALL)
+
+
 def behind(settings: Settings) -> Iterator[PlannedRun]:
     """Everything that the lake is behind of, as runs; each is computed when the ones before it are done."""
     lake = Lake(settings.home, settings.catalog_properties)
     zone = RawZone(lake.storage)
     fresh = unparsed(lake, zone)
     for dataset, job in _RELEASE_JOBS.items():
-        months = {
-            d.manifest.coverage.start.replace(day=1) for d in fresh if _of(d, dataset) and d.manifest.coverage.start
-        }
-        for start, end in _month_blocks(sorted(months)):
+        landed = (d.manifest.coverage.start for d in fresh if _of(d, dataset))
+        for start, end in _month_blocks({f"{day:%Y-%m}" for day in landed if day}):
             yield PlannedRun(job, start, end, raw=(dataset,))
     dimensions = [asset_key(contract) for contract in stale_dimensions(lake, zone)]
     if dimensions:
@@ -83,9 +94,9 @@ def behind(settings: Settings) -> Iterator[PlannedRun]:
     quarters = {d.manifest.coverage.key for d in fresh if _of(d, "daily_nurse_staffing")} | set(
         stale_quarters(lake, zone)
     )
-    for start, end in _span(sorted(quarters)):
+    for start, end in joined(map(quarter_bounds, quarters)):
         yield PlannedRun(STAFFING.name, start, end, raw=("daily_nurse_staffing",))
-    for start, end in blocks(stale_days(lake, GoldInputs.current(lake))):
+    for start, end in joined((day, day) for day in stale_days(lake, GoldInputs.current(lake))):
         yield PlannedRun(MEASURES.name, start, end)
 
 
@@ -93,31 +104,9 @@ def _of(delivery: Any, dataset: str) -> bool:
     return bool(delivery.manifest.dataset == dataset)
 
 
-def _month_blocks(months: Sequence[date]) -> list[tuple[date, date]]:
-    """Contiguous months, by their first days."""
-    found: list[tuple[date, date]] = []
-    for month in months:
-        if found and _following(found[-1][1]) == month:
-            found[-1] = (found[-1][0], month)
-        else:
-            found.append((month, month))
-    return found
-
-
-def _following(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
-def _span(quarters: Sequence[str]) -> list[tuple[date, date]]:
-    """Contiguous quarters, by their first and last days."""
-    days = [quarter_bounds(q) for q in quarters]
-    found: list[tuple[date, date]] = []
-    for start, end in days:
-        if found and (start - found[-1][1]).days == 1:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((start, end))
-    return found
+def _month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
+    """Contiguous months (``2024-04``), by their first days: the keys of their partitions."""
+    return [(first, last.replace(day=1)) for first, last in joined(map(month_bounds, months))]
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -163,8 +152,8 @@ def _releases(
     if not assets:
         return []
     landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
-    months = sorted({day.replace(day=1) for day in landed if day})
-    wanted = [m for m in months if (start or m) < _following(m) and m <= (end or m)]
+    months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
+    wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
     return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in _month_blocks(wanted)]
 
 
@@ -174,7 +163,9 @@ def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, en
     quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(dataset)})
     if not quarters:
         raise ValueError("no delivery of daily staffing has landed: nh ingest the files first")
-    clipped = [(max(first, start or first), min(last, end or last)) for first, last in _span(quarters)]
+    clipped = [
+        (max(first, start or first), min(last, end or last)) for first, last in joined(map(quarter_bounds, quarters))
+    ]
     planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in clipped if a <= b]
     if not planned:
         asked = f"from {start or 'the first day'} to {end or 'the last'}"
@@ -201,10 +192,11 @@ def execute(
     if run.raw:  # what is to be landed has been landed by `nh ingest`
         config["ops"] = {f"raw__{dataset}": {"config": {"from_source": False}} for dataset in run.raw}
     tags = {} if run.start is None or run.end is None else range_tags(run.start, run.end)
-    return job.execute_in_process(
-        instance=instance,
-        run_config=config,
-        tags={**tags, "nh/by": "nh"},
-        asset_selection=list(run.assets) or None,
-        raise_on_error=False,
-    )
+    with process_lock(settings.dagster_home) as process:
+        return job.execute_in_process(
+            instance=instance,
+            run_config=config,
+            tags={**tags, "nh/by": "nh", PROCESS_TAG: process},
+            asset_selection=list(run.assets) or None,
+            raise_on_error=False,
+        )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
 
 
+_STAFFING = "daily_nurse_staffing"
 _EVALUATED = "ASSET_CHECK_EVALUATION"
 
 
@@ -76,28 +77,32 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     by_dataset: dict[str, list[Delivery]] = {}
     for delivery in zone.deliveries():
         by_dataset.setdefault(delivery.manifest.dataset, []).append(delivery)
+    found = standings(lake, zone)
     return Status(
-        datasets=[_dataset(lake, zone, name, found) for name, found in sorted(by_dataset.items())],
+        datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
         tables=[_table(lake, i) for i in range(len(ALL))],
         checks=last_checks(instance, keys),
         quarantine=[_quarantined(q) for q in zone.quarantined()],
     )
 
 
-def _dataset(lake: Lake, zone: RawZone, name: str, deliveries: list[Delivery]) -> DatasetStatus:
+def standings(lake: Lake, zone: RawZone) -> list[Standing]:
+    """Of all deliveries of the modelled datasets."""
+    quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(_STAFFING)})
+    found = [s for quarter in quarters for s in quarter_standings(lake, zone, quarter)]
+    return found + [s for name in DIMENSIONS for s in release_standings(lake, zone, name)]
+
+
+def _dataset(name: str, deliveries: list[Delivery], found: list[Standing]) -> DatasetStatus:
     coverages = sorted({d.manifest.coverage.key for d in deliveries})
-    standings: list[Standing] = []
-    if name == "daily_nurse_staffing":
-        standings = [s for quarter in coverages for s in quarter_standings(lake, zone, quarter)]
-    elif name in DIMENSIONS:
-        standings = release_standings(lake, zone, name)
+    ids = {d.delivery_id for d in deliveries}
     return DatasetStatus(
         dataset=name,
         title=DATASETS[name].title,
         modelled=DATASETS[name].modelled,
         deliveries=len(deliveries),
         coverages=coverages,
-        needs_attention=[s for s in standings if s.state in ("held", "refused", "unparsed")],
+        needs_attention=[s for s in found if s.delivery_id in ids and s.state in ("held", "refused", "unparsed")],
     )
 
 

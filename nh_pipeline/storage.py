@@ -7,6 +7,7 @@ the files mean; that is :mod:`nh_pipeline.landing` and :mod:`nh_pipeline.lake`.
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pyarrow.fs as pafs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -49,10 +51,17 @@ class Storage:
         """Whether a file or folder is there."""
         return bool(self.fs.get_file_info(self.path(relative)).type != pafs.FileType.NotFound)
 
-    def files(self, relative: str = "", *, suffix: str = "") -> Iterator[str]:
-        """Relative paths of all files below a folder, sorted; none if the folder is not there."""
+    def files(self, relative: str = "", *, suffix: str = "", before: datetime | None = None) -> Iterator[str]:
+        """Relative paths of all files below a folder, sorted; none if the folder is not there.
+
+        Args:
+            relative: the folder.
+            suffix: only names that end so.
+            before: only files that were modified earlier.
+        """
         selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
-        names = (info.path for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
+        files = (info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
+        names = (info.path for info in files if before is None or info.mtime < before)
         yield from sorted(name[len(self.base) + 1 :] for name in names if name.endswith(suffix))
 
     def open(self, relative: str) -> pa.NativeFile:
@@ -73,12 +82,16 @@ class Storage:
 
     def write(self, relative: str, content: bytes) -> None:
         """Writes a small file so that a reader sees all of it or nothing."""
-        partial = f"{relative}.partial"
         local = isinstance(self.fs, pafs.LocalFileSystem)
-        with self.create(partial if local else relative) as stream:
-            stream.write(content)
-        if local:
-            self.move(partial, relative)
+        partial = f"{relative}.{uuid.uuid4().hex}.partial" if local else relative  # two processes may write one file
+        try:
+            with self.create(partial) as stream:
+                stream.write(content)
+            if local:
+                self.move(partial, relative)
+        except OSError:
+            self.delete(partial)
+            raise
 
     def write_json(self, relative: str, content: Mapping[str, Any]) -> None:
         """Writes a small JSON file, all or nothing."""

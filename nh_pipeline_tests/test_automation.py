@@ -18,10 +18,11 @@ from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.partitions import RANGE_END, RANGE_START, RELEASES
+from nh_pipeline.periods import joined
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
-from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days
+from nh_pipeline.steps.behind import GoldInputs, stale_days
 from nh_pipeline.steps.dimensions import BuildCalendar
 from nh_pipeline_tests import chain
 
@@ -459,12 +460,13 @@ def test_a_late_release_concerns_only_the_days_on_which_it_holds(late):
     assert behind(workspace) == []
     deliver(workspace, files, "NH_ProviderInfo_Sep2024.csv")
     days = behind(workspace)
-    assert blocks(days) == [(date(2024, 9, 1), date(2024, 9, 30))]
+    assert joined(zip(days, days, strict=True)) == [(date(2024, 9, 1), date(2024, 9, 30))]
     # Two updates of the dimensions before anybody looks: both count.
     deliver(workspace, files, "NH_QualityMsr_Claims_Sep2024.csv")
     deliver(workspace, files, "NH_QualityMsr_Claims_Oct2024.csv", "NH_ProviderInfo_Oct2024.csv")
     assert set(behind(workspace)) >= set(days)
-    windows = blocks(behind(workspace))
+    days = behind(workspace)
+    windows = joined(zip(days, days, strict=True))
     assert windows[0][0] == date(2024, 9, 1)
     before = chain.rows(workspace.lake, chain.FACILITY_MEASURES)
     for start, end in windows:
@@ -481,11 +483,12 @@ def test_a_late_release_concerns_only_the_days_on_which_it_holds(late):
     assert chain.snapshots(workspace.lake) == counts
 
 
-def test_blocks():
+def test_joined():
     day = date(2024, 1, 30)
     days = [day + timedelta(days=n) for n in (5, 0, 1, 2, 4)]
-    assert blocks(days) == [(day, day + timedelta(days=2)), (day + timedelta(days=4), day + timedelta(days=5))]
-    assert blocks([]) == []
+    windows = [(day, day + timedelta(days=2)), (day + timedelta(days=4), day + timedelta(days=5))]
+    assert joined(zip(days, days, strict=True)) == windows
+    assert joined([]) == []
 
 
 def test_a_window_is_one_run_tried_three_times(tmp_path):

@@ -55,7 +55,7 @@ def copied(done, tmp_path):
 
 def test_help_names_every_command(nh):
     told = nh("--help").stdout
-    for command in ("sample", "ingest", "materialize", "run", "demo", "ui", "confirm", "query", "status"):
+    for command in ("sample", "ingest", "materialize", "run", "demo", "ui", "confirm", "quarantine", "query", "status"):
         assert f" {command} " in told
     nh("bogus", exits=2)
 

@@ -96,10 +96,10 @@ def wrong_command(app: Any, words: list[str]) -> str:
             if word not in options:
                 return f"nh {' '.join(words)}: no option {word}"
             waiting = True
-        elif command is app and not waiting:
-            if word not in app.commands:
+        elif hasattr(command, "commands") and not waiting:
+            if word not in command.commands:
                 return "" if word in ("…", "COMMAND") else f"nh {' '.join(words)}: no command {word}"
-            command = app.commands[word]
+            command = command.commands[word]
             options = {o for p in command.params for o in p.opts} | {"--help"}
         else:
             waiting = False
@@ -159,7 +159,9 @@ def test_every_command_and_option_is_documented() -> None:
     for command, found in app().commands.items():
         section = text.partition(f"\n## nh {command}\n")[2].partition("\n## ")[0]
         assert section, f"docs/cli.md has no section on nh {command}"
-        options = {o for p in found.params for o in p.opts if o.startswith("--")} - {"--help"}
+        parts = [found, *getattr(found, "commands", {}).values()]
+        options = {o for part in parts for p in part.params for o in p.opts if o.startswith("--")} - {"--help"}
+        assert {name for name in getattr(found, "commands", {}) if f"nh {command} {name}" not in section} == set()
         assert {o for o in options if f"`{o}`" not in section} == set()
 
 

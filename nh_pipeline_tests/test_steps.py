@@ -18,8 +18,9 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
 from nh_pipeline.contracts.silver import CLAIMS_MEASURES, DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.landing.confirmations import confirm
+from nh_pipeline.periods import joined
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
 from nh_pipeline.steps.measures import BuildMeasures
 from nh_pipeline.steps.staffing import READABLE, BuildStaffing, NothingDelivered
 from nh_pipeline_tests import chain
@@ -357,7 +358,7 @@ def test_a_late_release_touches_only_its_own_window(workspace, tmp_path):
     chain.dimension(w, "providers")
     chain.dimension(w, "medicare_claims")
     stale = stale_days(w.lake, GoldInputs.current(w.lake))
-    assert blocks(stale) == [(date(2024, 8, 1), date(2024, 8, 9))]
+    assert joined(zip(stale, stale, strict=True)) == [(date(2024, 8, 1), date(2024, 8, 9))]
     untouched = w.lake.pin(FACILITY_MEASURES, ["2024-07"])
     chain.published(BuildMeasures(start=date(2024, 8, 1), end=date(2024, 8, 9)).run(w))
     assert w.lake.pin(FACILITY_MEASURES, ["2024-07"]).paths == untouched.paths

@@ -14,7 +14,7 @@ from pydantic import Field
 from nh_pipeline.contracts.raw import DATASETS
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.manifest import Delivery, Quarantined
-from nh_pipeline.landing.recognise import Recognition, recognise
+from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.zone import Landed, RawZone
 from nh_pipeline.partitions import RELEASES, SINGLE_RUN, WORK_DATES, run_range
@@ -41,13 +41,20 @@ def covers(coverage: Coverage, start: date, end: date) -> bool:
 
 
 def recognised(source: Source, file: SourceFile) -> Recognition:
-    """What a file of the source is, by its first 64 KB.
+    """What a file of the source is, by its first 64 KB, or more if its first row is longer.
 
     Raises:
         Refused: no known layout, or damaged.
     """
-    complete = file.size is not None and file.size <= PEEK_BYTES
-    return recognise(source.peek(file), file.name, complete=complete)
+    try:
+        return _recognised(source, file, PEEK_BYTES)
+    except CutOff:
+        return _recognised(source, file, 2 * LONGEST_RECORD)
+
+
+def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
+    complete = file.size is not None and file.size <= size
+    return recognise(source.peek(file, size), file.name, complete=complete)
 
 
 def wanted(source: Source, dataset: str, start: date, end: date, file_ids: Iterable[str]) -> list[SourceFile]:

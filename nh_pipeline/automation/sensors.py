@@ -13,8 +13,9 @@ from nh_pipeline.automation.drive import MOST_ATTEMPTS, drive_sensor
 from nh_pipeline.automation.jobs import DIMENSIONS, MEASURES
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.partitions import range_tags
+from nh_pipeline.periods import joined
 from nh_pipeline.resources import LakeResource
-from nh_pipeline.steps.behind import GoldInputs, blocks, stale_days, stale_dimensions
+from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions
 from nh_pipeline.steps.effective import DIMENSIONS as DATASET_DIMENSIONS
 
 LONGEST_RUN = timedelta(hours=6)
@@ -65,7 +66,7 @@ def gold_follows_dimensions(context: dg.SensorEvaluationContext, lake: LakeResou
     if _busy(context.instance):
         return dg.SensorResult(skip_reason="other runs are in progress")
     inputs = GoldInputs.current(lake.lake)
-    windows = blocks(stale_days(lake.lake, inputs))
+    windows = joined((day, day) for day in stale_days(lake.lake, inputs))
     if not windows:
         return dg.SensorResult(skip_reason="gold is built from the current dimensions")
     requests = window_requests(windows, inputs, lambda cause: _tried(context.instance, cause))

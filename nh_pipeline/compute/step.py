@@ -16,9 +16,11 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from nh_pipeline.compute.gate import CheckResult, gate
 from nh_pipeline.contracts.bronze import REJECTS
+from nh_pipeline.faults import as_one_message
 from nh_pipeline.lake.lake import WHOLE, LakeError
 from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -177,6 +179,7 @@ class Workspace:
         if withheld or refused(results):
             self.lake.storage.delete(staged.folder)
             return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
+        reached(Point.PASSED, contract.name)
         properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
         published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
         return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
@@ -203,7 +206,10 @@ class Workspace:
         lines, lines_base = rejects
         lines_checks = self.check(REJECTS, lines)
         withheld = refused(checks) or refused(lines_checks)
-        second = self.settle(REJECTS, lines, lines_checks, base=lines_base, extent=extent, withheld=withheld)
+        # If the table is no longer as seen, its refused lines are not what this step found either.
+        second = self.settle(
+            REJECTS, lines, lines_checks, base=lines_base, inputs=[(contract, base)], extent=extent, withheld=withheld
+        )
         first = self.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent, withheld=withheld)
         return [first, second]
 
@@ -213,11 +219,13 @@ def refused(checks: Iterable[CheckResult]) -> bool:
     return any(c.blocking and not c.passed for c in checks)
 
 
+@as_one_message()
 def with_recompute(attempt: Callable[[], T]) -> T:
     """Runs a step's attempt; computes it again when somebody published what it had read.
 
     Raises:
         LakeError: others kept publishing through all attempts.
+        MachineError: no space, no permission, a locked database.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Conflict),

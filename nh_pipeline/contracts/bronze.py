@@ -56,6 +56,11 @@ REJECTS = Contract(
             "source_line": column(T.LongType(), "Record number in the file, the header being 1"),
             "reason": text("What was expected and what was found, with the column"),
             "line": text("The refused line (cut after 1,000 characters)", nullable=True),
+            "column_name": text(
+                "The column, or columns, that the reason is about; NULL if the line as a whole is no record",
+                nullable=True,
+            ),
+            "what_to_do": text("How whoever delivered the file can put it right"),
         },
     ),
     layout="rejects",

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.transforms import MonthTransform
-from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.storage import Storage
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
+    from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
 
     from nh_pipeline.contracts.base import Contract
@@ -43,7 +44,12 @@ class LakeError(Exception):
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
 # the slower one gets a database error, and finds it there when it looks again.
 _lost_races_again = Retrying(
-    retry=retry_if_exception_type(DBAPIError), stop=stop_after_attempt(4), wait=wait_random(0.05, 0.3), reraise=True
+    retry=retry_if_exception(
+        lambda e: isinstance(e, DBAPIError) and (isinstance(e, IntegrityError) or "exists" in str(e))
+    ),
+    stop=stop_after_attempt(4),
+    wait=wait_random(0.05, 0.3),
+    reraise=True,
 )
 
 
@@ -95,7 +101,8 @@ class Lake:
 
     Attributes:
         root: home of warehouse, raw zone and state.
-        catalog_properties: PyIceberg catalog properties; default is a SQLite file in ``root``.
+        catalog_properties: PyIceberg catalog properties; without ``uri`` it is a SQLite file in ``root``, for whose
+            lock others wait ``busy-timeout`` seconds (60).
     """
 
     root: str
@@ -128,10 +135,11 @@ class Lake:
     def catalog(self) -> Catalog:
         """The Iceberg catalog."""
         options = dict(self.catalog_properties)
-        if not options:
+        if "uri" not in options:
             self.storage.fs.create_dir(self.storage.base, recursive=True)
             # Two processes may commit at once; SQLite waits for its lock instead of failing.
-            options = {"type": "sql", "uri": f"sqlite:///{self.storage.base}/catalog.db?timeout=60"}
+            seconds = options.pop("busy-timeout", "60")
+            options |= {"type": "sql", "uri": f"sqlite:///{self.storage.base}/catalog.db?timeout={seconds}"}
         return _lost_races_again(load_catalog, "nh", **{"warehouse": self.warehouse, **options})
 
     def table(self, contract: Contract) -> Table:
@@ -143,11 +151,13 @@ class Lake:
         known = set(table.schema().column_names)
         gained = [f for f in iceberg_schema(contract).fields if f.name not in known]
         if gained:
-            with table.update_schema() as update:
-                for new in gained:
-                    update.add_column(new.name, new.field_type, doc=new.doc)
-            mapping = table.schema().name_mapping.model_dump_json()
-            table.transaction().set_properties({"schema.name-mapping.default": mapping}).commit_transaction()
+            # In one commit: a column that the name mapping lacked would read as NULL, and nobody would add it later.
+            with table.transaction() as transaction:
+                with transaction.update_schema() as update:
+                    for new in gained:
+                        update.add_column(new.name, new.field_type, doc=new.doc)
+                mapping = transaction.table_metadata.schema().name_mapping.model_dump_json()
+                transaction.set_properties({"schema.name-mapping.default": mapping})
         return table
 
     def _create(self, contract: Contract) -> Table:
@@ -196,14 +206,14 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
                 f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
                 "tool; rewrite the table's data files (copy-on-write) before using it here"
             )
-        found.append((_slice(table, task.file), task.file))
+        found.append((slice_of(table.specs()[task.file.spec_id], task.file), task.file))
     return found
 
 
-def _slice(table: Table, file: DataFile) -> str:
-    fields = table.specs()[file.spec_id].fields
-    values = [file.partition[i] for i in range(len(fields))]
-    if len(fields) == 1 and isinstance(fields[0].transform, MonthTransform):
+def slice_of(spec: PartitionSpec, file: DataFile) -> str:
+    """The slice that a data file belongs to, by its partition."""
+    values = [file.partition[i] for i in range(len(spec.fields))]
+    if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
         return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
     # A slice is the name of a staging folder too: nothing in it that engines would escape.
     return ".".join(str(v) for v in values) or WHOLE

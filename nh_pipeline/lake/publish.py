@@ -4,9 +4,10 @@ The protocol, and what it protects against:
 
 1. A step pins what it reads (inputs and the slices that it will replace), computes, and stages Parquet files in a
    fresh folder below the table. Nobody reads a staged folder that no snapshot names.
-2. :func:`publish` drops staged slices that hold the same rows as the table already does. Nothing left: no commit.
+2. :func:`publish` drops staged slices that hold the same rows as the table already does.
 3. It then loads the table anew. If a slice to be replaced or an input slice is not as pinned, somebody published
-   in between: :class:`Conflict`, and the step is computed again (committing would put older data over newer).
+   in between: :class:`Conflict`, and the step is computed again (committing would put older data over newer, and
+   rows that equal what was pinned may not equal what is there now). Nothing to replace: no commit.
 4. One snapshot removes the old files and adds the new ones, on condition that the table is still the one just
    loaded. Lost that race: step 3 again, which decides between a plain retry and a conflict.
 """
@@ -23,7 +24,8 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from nh_pipeline.lake.lake import Pin, PinnedFile, data_files
+from nh_pipeline.lake.lake import LakeError, Pin, PinnedFile, data_files, slice_of
+from nh_pipeline.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -57,7 +59,17 @@ class Staged(BaseModel):
 
 
 class Published(BaseModel):
-    """Outcome of a publish. ``snapshot_id`` is the table's current one; ``changed`` the slices that it replaced."""
+    """Outcome of a publish.
+
+    Attributes:
+        table: its name.
+        snapshot_id: the table's current one.
+        changed: the slices that were replaced.
+        rows: how many were published.
+        content_hash: sha256 of what was staged.
+        slices: those that the step built, changed or not; None for the whole table.
+        paths: the files that they now consist of.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,11 +78,21 @@ class Published(BaseModel):
     changed: frozenset[str]
     rows: int
     content_hash: str
+    slices: frozenset[str] | None
+    paths: frozenset[str]
 
     @classmethod
     def unchanged(cls, pin: Pin, content_hash: str = "") -> Published:
         """Nothing to do: the table is as pinned."""
-        return cls(table=pin.table, snapshot_id=pin.snapshot_id, changed=frozenset(), rows=0, content_hash=content_hash)
+        return cls(
+            table=pin.table,
+            snapshot_id=pin.snapshot_id,
+            changed=frozenset(),
+            rows=0,
+            content_hash=content_hash,
+            slices=pin.slices,
+            paths=frozenset(pin.paths),
+        )
 
 
 def staging_folder(contract: Contract, token: str) -> str:
@@ -94,6 +116,7 @@ def find_staged(lake: Lake, contract: Contract, folder: str, replaces: Collectio
         name = part.removeprefix("slice=") if part else next(iter(replaces))
         address = lake.warehouse.removesuffix("warehouse") + relative
         files.append(PinnedFile(path=address, rows=rows, slice=name))
+    reached(Point.STAGED, contract.name)
     unexpected = {f.slice for f in files} - set(replaces)
     if unexpected:
         raise ValueError(f"{contract.name}: staged rows outside of what is replaced: {sorted(unexpected)}")
@@ -120,28 +143,45 @@ def publish(
         properties: for the snapshot (run id, asset, range).
 
     Raises:
-        Conflict: a slice or an input changed since it was pinned.
-        CommitFailedException: the table stayed contended for all attempts.
+        Conflict: a slice or an input changed since it was pinned; what was staged is gone.
+        LakeError: the table stayed contended for all attempts.
     """
     digest = _content_hash(lake, staged)
     changed = {s for s in staged.replaces if not _same_rows(lake, staged, base, s)}
-    if not changed:
-        lake.storage.delete(staged.folder)
-        return Published.unchanged(base, digest)
     for file in staged.files:
         if file.slice not in changed:
             lake.storage.delete(lake.relative(file.path))
+    new = [f for f in staged.files if f.slice in changed]
     summary = {
         **{f"nh.{k}": v for k, v in properties.items()},
         **{f"nh.input.{pin.table}": str(pin.snapshot_id) for _, pin in inputs},
         "nh.slices": ",".join(sorted(changed)),
         "nh.content-sha256": digest,
     }
-    new = [f.path for f in staged.files if f.slice in changed]
-    snapshot_id = _commit(lake, contract, new, changed, base=base, inputs=inputs, summary=summary)
-    rows = sum(f.rows for f in staged.files if f.slice in changed)
+    try:
+        if not changed:
+            lake.storage.delete(staged.folder)
+            _require_current(lake, [(contract, base), *inputs])
+            return Published.unchanged(base, digest)
+        snapshot_id = _commit(lake, contract, new, changed, base=base, inputs=inputs, summary=summary)
+    except Conflict:
+        lake.storage.delete(staged.folder)  # certainly not committed; what other errors leave, sweeping takes away
+        raise
+    except CommitFailedException as error:
+        raise LakeError(
+            f"{contract.name}: gave up after {_COMMIT_ATTEMPTS} attempts to commit, as other runs commit to it all the "
+            "time; the table is as they left it. Run this again when they are through"
+        ) from error
+    reached(Point.COMMITTED, contract.name)
+    kept = {f.path for f in base.files if f.slice not in changed}
     return Published(
-        table=contract.name, snapshot_id=snapshot_id, changed=frozenset(changed), rows=rows, content_hash=digest
+        table=contract.name,
+        snapshot_id=snapshot_id,
+        changed=frozenset(changed),
+        rows=sum(f.rows for f in new),
+        content_hash=digest,
+        slices=base.slices,
+        paths=frozenset(kept | {f.path for f in new}),
     )
 
 
@@ -154,7 +194,7 @@ def publish(
 def _commit(
     lake: Lake,
     contract: Contract,
-    paths: Sequence[str],
+    new: Sequence[PinnedFile],
     changed: Collection[str],
     *,
     base: Pin,
@@ -164,9 +204,8 @@ def _commit(
     table = lake.table(contract)
     current = data_files(table)
     _require_unchanged(base, {f.file_path for s, f in current if s in (base.slices or {s})})
-    for other, pin in inputs:
-        now = lake.pin(other, pin.slices)
-        _require_unchanged(pin, set(now.paths))
+    _require_current(lake, inputs)
+    reached(Point.COMMITTING, contract.name)
     with (
         table.transaction() as transaction,
         transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite,
@@ -174,9 +213,22 @@ def _commit(
         for slice_, file in current:
             if slice_ in changed:
                 overwrite.delete_data_file(file)
-        for file in parquet_files_to_data_files(table.io, table.metadata, iter(paths)):
+        slices = {f.path: f.slice for f in new}
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(slices)):
+            found = slice_of(table.spec(), file)  # read from the file's statistics
+            if found != slices[file.file_path]:
+                raise LakeError(
+                    f"{contract.name}: {file.file_path} was staged for {slices[file.file_path]}, but by its statistics "
+                    f"it is of {found}; nothing was published. Whatever wrote it mixes slices or writes "
+                    "row groups without rows"
+                )
             overwrite.append_data_file(file)
     return _current_id(table)
+
+
+def _require_current(lake: Lake, pins: Sequence[tuple[Contract, Pin]]) -> None:
+    for contract, pin in pins:
+        _require_unchanged(pin, set(lake.pin(contract, pin.slices).paths))
 
 
 def _current_id(table: Table) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
-from nh_pipeline.landing.recognise import Recognition, Unrecognised
+from nh_pipeline.landing.recognise import CutOff, Recognition, Unrecognised
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.zone import Landed, LandingError, RawZone
 
 __all__ = [
     "Coverage",
+    "CutOff",
     "Delivery",
     "Landed",
     "LandingError",

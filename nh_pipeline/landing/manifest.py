@@ -54,6 +54,8 @@ class Manifest(_Received):
         csv_size: Bytes of the CSV, unpacked.
         extras: Header cells that the layout does not know.
         absent: Canonical columns that the file does not have.
+        records: Lines after the header, as landing counted them; None in manifests of older versions.
+        overruled: Why a person took it although it was refused, else None.
     """
 
     dataset: str
@@ -64,6 +66,8 @@ class Manifest(_Received):
     csv_size: int
     extras: tuple[str, ...]
     absent: tuple[str, ...]
+    records: int | None = None
+    overruled: str | None = None
 
 
 class Quarantined(_Received):
@@ -74,12 +78,24 @@ class Quarantined(_Received):
         expected: What would have been taken.
         found: What is there instead.
         what_to_do: How whoever delivered it can put it right.
+        overrulable: Whether a person may take it all the same.
     """
 
     reason: str
     expected: str
     found: str
     what_to_do: str
+    overrulable: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its folder, relative to the storage."""
+        return f"quarantine/{self.file_id}-{self.md5}"
+
+    @property
+    def file(self) -> str:
+        """Path of the delivered bytes, relative to the storage."""
+        return f"{self.path}/delivery.{self.compression}"
 
 
 class Delivery(BaseModel):

@@ -1,17 +1,17 @@
 """What a delivery is, from its content: encoding, dataset, layout and coverage.
 
-What belongs here: decisions on the first bytes of a CSV, and the encoding of all of it. File names are never looked
+What belongs here: decisions on a CSV as a whole, and on its first bytes as far as they go. File names are never looked
 at, only printed. Not here: unpacking (:mod:`nh_pipeline.landing.archive`), headers and aliases
-(:mod:`nh_pipeline.contracts.raw`), and checks of every row (bronze).
+(:mod:`nh_pipeline.contracts.raw`), and what single lines hold (bronze and silver).
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+import pyarrow.compute as pc
 
 from nh_pipeline.contracts.raw import (
     DATASETS,
@@ -23,18 +23,31 @@ from nh_pipeline.contracts.raw import (
     fold,
     names,
 )
-from nh_pipeline.landing.archive import Head, head
+from nh_pipeline.landing.archive import head
 from nh_pipeline.landing.coverage import Coverage, programme_year, quarter_covered, release_covered
+from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.text import CsvText, MalformedCsv, Watched
+from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+LONGEST_RECORD = 2 << 20
+"""Bytes of the longest record that is certainly taken; twice as long, it is certainly refused. A block of bronze holds
+it whatever its encoding, so bronze parses whatever has landed."""
 
 _AS_PUBLISHED = "Deliver the file as CMS publishes it."
 
 
 class Unrecognised(Refused):
     """A CSV that is no known layout of a known dataset, or whose coverage cannot be told."""
+
+
+class CutOff(Refused):
+    """The bytes that were given end before they tell what the file is; more of them may tell."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +59,20 @@ class Recognition:
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, as far as the bytes looked at show.
         coverage: What it covers.
         header: Its columns.
-        compression: ``csv``, ``zip`` or ``gz``.
-        member: Name of the CSV within a zip archive, else None.
+        records: Lines after the header, those with a wrong number of cells included.
+        size: Bytes of the CSV.
     """
 
     dataset: str
     encoding: str
     coverage: Coverage
     header: Header
-    compression: str
-    member: str | None
+    records: int
+    size: int
 
 
 def recognise(content: bytes, name: str, *, complete: bool = False) -> Recognition:
-    """Recognises a delivery by its first bytes.
+    """Recognises a delivery by its first bytes; what lies behind them may still refuse it when it lands.
 
     Args:
         content: The first 64 KB or so of the delivery, packed or not.
@@ -70,90 +83,151 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
         What it is.
 
     Raises:
-        Refused: If it is empty, damaged, no text, or (:class:`Unrecognised`) of no known layout.
+        Refused: If it is empty, damaged, no text, or (:class:`Unrecognised`) of no known layout; :class:`CutOff` if
+            more bytes may tell.
     """
     if not content:
         raise _empty(name)
-    return recognise_csv(head(content, name, complete=complete), name)
+    start = head(content, name, complete=complete, size=max(len(content), PEEK_BYTES))
+    if start.complete:
+        return judge(io.BytesIO(start.content), name)
+    whole_lines = 1 + max(start.content.rfind(b"\n"), start.content.rfind(b"\r"))
+    if not whole_lines:
+        raise CutOff(
+            f"{name}: no header",
+            expected="a line with the names of the columns",
+            found=f"no line end in the first {len(start.content):,} bytes",
+            what_to_do=_AS_PUBLISHED,
+        )
+    return judge(io.BytesIO(start.content[:whole_lines]), name, complete=False)
 
 
-def recognise_csv(start: Head, name: str, *, encoding: str | None = None) -> Recognition:
-    """Recognises a CSV by its first bytes.
+def judge(stream: BinaryIO, name: str, *, complete: bool = True) -> Recognition:
+    """Recognises a CSV by all of it: one pass, in bounded memory.
+
+    Whatever passes can be parsed from its first to its last byte. Lines with a wrong number of cells are the business
+    of bronze, values that of silver.
 
     Args:
-        start: The beginning of the CSV.
+        stream: The CSV, unpacked.
         name: The delivery's name, for messages only.
-        encoding: The encoding of the whole file, if it is known.
+        complete: Whether it goes to the end of the file; if not, a quote may be open there.
 
     Returns:
         What it is.
 
     Raises:
-        Refused: As :func:`recognise`.
+        Refused: As :func:`recognise`; also for more than one coverage, wherever the second one begins, for a quote
+            that is never closed, a record longer than :data:`LONGEST_RECORD`, and a file without a readable row.
     """
-    if not start.content and start.complete:
-        raise _empty(name)
-    encoding = encoding or encoding_of([start.content], name)
-    rows = _rows(start, encoding, name)
-    if not rows:
-        raise Unrecognised(
-            f"{name}: no header",
-            expected="a line with the names of the columns",
-            found=f"no complete line in the first {len(start.content):,} bytes",
-            what_to_do=_AS_PUBLISHED,
-        )
-    cells, *data = rows
-    dataset = _dataset(cells, data, name)
+    watched = Watched(stream, name)
     try:
-        header = canonical_header(dataset, cells)
-    except HeaderError as error:
+        text = CsvText(watched, "latin-1")
+        cells = text.header(watched.encoding)
+        if not cells:
+            raise _no_header(watched.size, name)
+        found = candidates(cells)
+        if not found:
+            raise _unknown(cells, name)
+        header = _header(found[0], cells, name)
+        seen = _Survey(found[0], header, cells, name)
+        seen.read(text, complete=complete)
+    except MalformedCsv as error:
         raise Unrecognised(
-            f"{name}: not a known layout of {dataset.name}",
-            expected="its required columns, each once",
-            found=str(error),
-            what_to_do=_AS_PUBLISHED,
+            f"{name}: not a CSV that can be cut into lines",
+            expected=error.expected,
+            found=error.found,
+            what_to_do=f"Look at that line for a quote too much or too few. {_AS_PUBLISHED}",
         ) from error
-    if not data:
-        raise Refused(
-            f"{name}: a header without rows",
-            expected=f"rows of {dataset.name}",
-            found="none" if start.complete else f"no complete row in the first {len(start.content):,} bytes",
-            what_to_do="Deliver the complete file; an empty one would erase what it covers.",
+    if complete:
+        watched.end()
+    dataset = next((d for d in found if _has_value(d, seen.first)), None) if len(found) > 1 else found[0]
+    if not seen.rows:
+        raise _no_rows(found[0], seen, name, complete=complete)
+    if dataset is None:
+        raise _unknown(cells, name)
+    cells = text.header(watched.encoding)
+    return Recognition(
+        dataset.name,
+        watched.encoding,
+        seen.coverage(cells),
+        _header(dataset, cells, name),
+        seen.records,
+        watched.size,
+    )
+
+
+class _Survey:
+    """What the column that dates a file says in all of its rows."""
+
+    def __init__(self, dataset: Dataset, header: Header, cells: Sequence[str], name: str) -> None:
+        self._dataset, self._header, self._cells, self._name = dataset, header, cells, name
+        self._covered: dict[Coverage, int] = {}
+        self._known: set[str] = set()
+        self.first: dict[str, str] = {}
+        self.rows = self.records = 0
+        self.ragged = ""
+
+    def read(self, text: CsvText, *, complete: bool) -> None:
+        told_by = {self._dataset.dated_by, *(self._dataset.value or ())[:1]} - {None}
+        only = [c for c in self._header.columns if c in told_by]
+        reader = RecordReader(self._header.columns, only=[c for c in only if c], block=LONGEST_RECORD)
+        try:
+            for batch in reader.batches(text):
+                if not self.first and batch.num_rows:
+                    self.first = {c: batch.column(c)[0].as_py() or "" for c in batch.schema.names[:-1]}
+                if self._dataset.dated_by:
+                    self._look(batch.column(self._dataset.dated_by), batch.column("source_line"))
+                self._keep(reader)
+        except MalformedCsv:
+            if complete:
+                raise
+        self._keep(reader)
+
+    def _keep(self, reader: RecordReader) -> None:
+        self.rows, self.records = reader.rows, reader.records
+        for line in reader.refused[: not self.ragged]:
+            self.ragged = f"in line {line.source_line:,}: {line.reason}"
+        reader.refused.clear()
+
+    def _look(self, column: pa.Array, lines: pa.Array) -> None:
+        for text in pc.unique(column).drop_null().to_pylist():
+            if text in self._known or not text.strip():
+                continue
+            self._known.add(text)
+            line = lines[pc.index(column, text).as_py()].as_py()
+            read = quarter_covered if self._dataset.coverage == "quarter" else release_covered
+            covered = read(text.strip())
+            if covered is None:
+                raise Unrecognised(
+                    f"{self._name}: unreadable {self._dataset.coverage} in line {line:,}, column {self._column!r}",
+                    expected="a quarter such as 2024Q2"
+                    if self._dataset.coverage == "quarter"
+                    else "a date such as 2024-10-01, 20241001 or 10/01/2024",
+                    found=repr(text[:60]),
+                    what_to_do=_AS_PUBLISHED,
+                )
+            self._covered.setdefault(covered, line)
+
+    @property
+    def _column(self) -> str:
+        return self._cells[self._header.columns.index(self._dataset.dated_by)]
+
+    def coverage(self, cells: Sequence[str]) -> Coverage:
+        if self._dataset.dated_by is None:
+            year = programme_year(cells)
+            return Coverage(kind="undated", key=f"FY{year}" if year else "undated")
+        if len(self._covered) == 1:
+            return next(iter(self._covered))
+        kind = self._dataset.coverage
+        first = [f"{coverage.key} from line {line:,}" for coverage, line in self._covered.items()]
+        found = f"{len(first)}: {', '.join(first[:5])}{', ...' * (len(first) > 5)}" if first else "only blanks"  # noqa: PLR2004
+        raise Unrecognised(
+            f"{self._name}: {'several' if first else 'no'} {kind}s in column {self._column!r}",
+            expected=f"one {kind} in all rows",
+            found=found,
+            what_to_do=f"Deliver each {kind} in a file of its own, as CMS publishes it.",
         )
-    coverage = _coverage(dataset, header, cells, data, name)
-    return Recognition(dataset.name, encoding, coverage, header, start.compression, start.member)
-
-
-def encoding_of(chunks: Iterable[bytes], name: str) -> str:
-    """The encoding of a text, from its bytes in chunks of any size.
-
-    Args:
-        chunks: All of the text, or its beginning (a character cut off at the end does not matter).
-        name: The delivery's name, for messages only.
-
-    Returns:
-        ``utf-8``, ``utf-8-sig`` if it begins with a byte order mark, or ``cp1252`` for anything else.
-
-    Raises:
-        Refused: If it is UTF-16 or holds a NUL byte.
-    """
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    encoding, is_utf8, at, begin = "utf-8", True, 0, b""
-    for chunk in chunks:
-        if len(begin) < len(codecs.BOM_UTF8):
-            begin += chunk[: len(codecs.BOM_UTF8)]
-            encoding = "utf-8-sig" if begin.startswith(codecs.BOM_UTF8) else "utf-8"
-        if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise _no_text(name, "a UTF-16 byte order mark")
-        if b"\0" in chunk:
-            raise _no_text(name, f"a NUL byte at offset {at + chunk.index(0):,}")
-        if is_utf8:
-            try:
-                utf8.decode(chunk)
-            except UnicodeDecodeError:
-                is_utf8 = False
-        at += len(chunk)
-    return encoding if is_utf8 else "cp1252"
 
 
 def _empty(name: str) -> Refused:
@@ -165,37 +239,65 @@ def _empty(name: str) -> Refused:
     )
 
 
-def _no_text(name: str, found: str) -> Refused:
-    return Refused(
-        f"{name}: not a text that can be read",
-        expected="UTF-8 or Windows-1252",
-        found=found,
-        what_to_do="Deliver the CSV as CMS publishes it; from a spreadsheet, save it as 'CSV UTF-8'.",
+def _no_header(size: int, name: str) -> Refused:
+    if not size:
+        return _empty(name)
+    return Unrecognised(
+        f"{name}: no header",
+        expected="a line with the names of the columns",
+        found=f"only blank lines in {size:,} bytes",
+        what_to_do=_AS_PUBLISHED,
     )
 
 
-def _rows(start: Head, encoding: str, name: str) -> list[list[str]]:
-    decoder = codecs.getincrementaldecoder(encoding)("strict" if encoding != "cp1252" else "replace")
-    text = decoder.decode(start.content).removeprefix("\ufeff")
+def _no_rows(dataset: Dataset, seen: _Survey, name: str, *, complete: bool) -> Refused:
+    if not complete:
+        return CutOff(
+            f"{name}: a header without rows",
+            expected=f"rows of {dataset.name}",
+            found="no complete row in the first bytes",
+            what_to_do="Look at more of the file.",
+        )
+    if not seen.records:
+        return Refused(
+            f"{name}: a header without rows",
+            expected=f"rows of {dataset.name}",
+            found="nothing after line 1",
+            what_to_do="Deliver the complete file; an empty one would erase what it covers.",
+        )
+    return Unrecognised(
+        f"{name}: no readable row",
+        expected="rows with as many cells as the header",
+        found=f"{seen.records:,} lines, none with as many; {seen.ragged}",
+        what_to_do=_AS_PUBLISHED,
+    )
+
+
+def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
-    except csv.Error as error:
+        header = canonical_header(dataset, cells)
+    except HeaderError as error:
         raise Unrecognised(
-            f"{name}: not a CSV", expected="comma-separated values", found=str(error), what_to_do=_AS_PUBLISHED
+            f"{name}: not a known layout of {dataset.name}",
+            expected="its required columns, each once",
+            found=str(error),
+            what_to_do=_AS_PUBLISHED,
         ) from error
-    # The last row may be cut off, even within a quoted field that holds a newline.
-    return rows if start.complete else rows[:-1]
+    broken = [cell for cell, known in zip(cells, header.columns, strict=True) if not known and set(cell) & set("\r\n")]
+    if broken:  # a quote that is not closed in line 1 would make rows a part of the header
+        raise Unrecognised(
+            f"{name}: a line break in the header",
+            expected="names of columns in one line",
+            found=f"a cell that begins {broken[0][:60]!r} in line 1",
+            what_to_do=f"Look for a quote too much or too few in line 1. {_AS_PUBLISHED}",
+        )
+    return header
 
 
-def _dataset(cells: list[str], data: list[list[str]], name: str) -> Dataset:
-    found = candidates(cells)
-    if len(found) > 1 and data:
-        found = [dataset for dataset in found if _has_value(dataset, cells, data[0])]
-    if len(found) == 1:
-        return found[0]
+def _unknown(cells: list[str], name: str) -> Unrecognised:
     nearest, missing, unknown = _nearest(cells)
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
-    raise Unrecognised(
+    return Unrecognised(
         f"{name}: not a known CMS file",
         expected=f"the header of one of: {', '.join(DATASETS)}",
         found=f"{len(cells)} columns, the first {[cell[:60] for cell in cells[:6]]!r}; nearest is {nearest}{lacks}; "
@@ -205,12 +307,11 @@ def _dataset(cells: list[str], data: list[list[str]], name: str) -> Dataset:
     )
 
 
-def _has_value(dataset: Dataset, cells: list[str], row: list[str]) -> bool:
+def _has_value(dataset: Dataset, row: dict[str, str]) -> bool:
     if dataset.value is None:
-        return True
+        return False
     column, value = dataset.value
-    at = names(dataset, cells).index(column)
-    return at < len(row) and fold(row[at]) == value
+    return fold(row.get(column, "")) == value
 
 
 def _nearest(cells: list[str]) -> tuple[str, list[str], list[str]]:
@@ -224,34 +325,3 @@ def _nearest(cells: list[str]) -> tuple[str, list[str], list[str]]:
     wanted = dict.fromkeys((*best.signature, *best.required))
     unknown = [cell for cell, name in zip(cells, have, strict=True) if name is None]
     return best.name, [name for name in wanted if name not in have], unknown
-
-
-def _coverage(dataset: Dataset, header: Header, cells: list[str], data: list[list[str]], name: str) -> Coverage:
-    if dataset.dated_by is None:
-        year = programme_year(cells)
-        return Coverage(kind="undated", key=f"FY{year}" if year else "undated")
-    at = header.columns.index(dataset.dated_by)
-    values: dict[Coverage, int] = {}
-    for line, row in enumerate(data, start=2):
-        text = row[at].strip() if at < len(row) else ""
-        if text:
-            covered = quarter_covered(text) if dataset.coverage == "quarter" else release_covered(text)
-            if covered is None:
-                raise Unrecognised(
-                    f"{name}: unreadable {dataset.coverage} in row {line}, column {cells[at]!r}",
-                    expected="a quarter such as 2024Q2"
-                    if dataset.coverage == "quarter"
-                    else "a date such as 2024-10-01, 20241001 or 10/01/2024",
-                    found=repr(text[:60]),
-                    what_to_do=_AS_PUBLISHED,
-                )
-            values.setdefault(covered, line)
-    if len(values) == 1:
-        return next(iter(values))
-    found = ", ".join(f"{coverage.key} in row {line}" for coverage, line in values.items()) or "only blanks"
-    raise Unrecognised(
-        f"{name}: column {cells[at]!r} does not say which {dataset.coverage} it is",
-        expected=f"one {dataset.coverage} in all rows",
-        found=found,
-        what_to_do=f"Deliver each {dataset.coverage} in a file of its own, as CMS publishes it.",
-    )

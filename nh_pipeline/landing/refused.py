@@ -14,11 +14,13 @@ class Refused(ValueError):  # noqa: N818 - an outcome that is kept and shown, as
         expected: What would have been taken.
         found: What is there instead.
         what_to_do: How whoever delivered it can put it right.
+        overrulable: Whether a person may take it all the same (``nh quarantine admit --confirm``).
     """
 
-    def __init__(self, reason: str, *, expected: str, found: str, what_to_do: str) -> None:
+    def __init__(self, reason: str, *, expected: str, found: str, what_to_do: str, overrulable: bool = False) -> None:
         super().__init__(f"{reason}: expected {expected}, found {found}. {what_to_do}")
         self.reason = reason
         self.expected = expected
         self.found = found
         self.what_to_do = what_to_do
+        self.overrulable = overrulable

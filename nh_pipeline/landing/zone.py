@@ -7,7 +7,7 @@ Layout, relative to the storage::
 
     raw/<dataset>/<coverage key>/<file id>-<md5>/delivery.<csv|zip|gz>, manifest.json
     quarantine/<file id>-<md5>/delivery.<csv|zip|gz>, reason.json
-    raw/.incoming/<uuid>        a download under way; after a crash it may be left, and can be deleted
+    raw/.incoming/<uuid>        a download under way; what a crash leaves is swept a day later
 
 The JSON document is written last. A folder without one is no delivery; the next landing writes over it.
 """
@@ -16,21 +16,24 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from nh_pipeline.landing.archive import Head, kind, open_csv
+from nh_pipeline.faults import as_one_message
+from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
-from nh_pipeline.landing.recognise import encoding_of, recognise_csv
+from nh_pipeline.landing.recognise import judge
 from nh_pipeline.landing.refused import Refused
-from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES
+from nh_pipeline.points import Point, reached
+from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from nh_pipeline.sources.protocol import Source, SourceFile
+    from nh_pipeline.sources.protocol import Source
     from nh_pipeline.storage import Storage
 
 
@@ -93,6 +96,7 @@ class RawZone:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
+    @as_one_message()
     def land(self, source: Source, file: SourceFile) -> Landed:
         """Lands one file: downloads, verifies, recognises and keeps it.
 
@@ -109,14 +113,46 @@ class RawZone:
         Raises:
             LandingError: If size or md5 are not what the source says. Nothing is left behind.
             SourceUnavailable: If the source fails. Nothing is left behind.
+            MachineError: If there is no space or no permission. Nothing is left behind.
         """
+        return self._land(source.name, file, lambda out: source.download(file, out))
+
+    @as_one_message()
+    def readmit(self, entry: Quarantined, *, overruled: str | None = None) -> Landed:
+        """Judges a file in quarantine again, by the bytes that are kept there; its source is not asked.
+
+        Args:
+            entry: One of :meth:`quarantined`.
+            overruled: Why it is to be taken although it unpacks to too much. Kept in the manifest.
+
+        Returns:
+            The manifest, with the modified time that the file had, or why it stays in quarantine.
+
+        Raises:
+            LandingError: If the kept bytes are not the ones that came.
+        """
+        file = SourceFile(
+            file_id=entry.file_id, name=entry.name, size=entry.size, modified_at=entry.modified_at, md5=entry.md5
+        )
+
+        def copy(out: BinaryIO) -> None:  # a copy, so that a crash leaves the entry as it was
+            with self.storage.open(entry.file) as kept:
+                shutil.copyfileobj(kept, out, CHUNK_BYTES)
+
+        return self._land(entry.source, file, copy, overruled=overruled)
+
+    def _land(
+        self, source: str, file: SourceFile, fetch: Callable[[BinaryIO], None], *, overruled: str | None = None
+    ) -> Landed:
         known = self._landed(file.file_id, file.md5) if file.md5 else None
         if known:
             return known
         incoming = f"raw/.incoming/{uuid.uuid4().hex}"
         try:
-            received = self._receive(source, file, incoming)
-            return self._landed(file.file_id, received.md5) or self._keep(source.name, file, received)
+            received = self._receive(source, file, incoming, fetch)
+            reached(Point.RECEIVED, file.name)
+            landed = self._landed(file.file_id, received.md5)
+            return landed or self._keep(source, file, received, overruled=overruled)
         finally:
             self.storage.delete(incoming)
 
@@ -141,7 +177,7 @@ class RawZone:
     def quarantined(self) -> list[Quarantined]:
         """What was refused, sorted by file id and md5."""
         files = self.storage.files("quarantine", suffix="/reason.json")
-        return [Quarantined.model_validate_json(self.storage.read(path)) for path in files]
+        return [self._quarantined(path) for path in files]
 
     def open(self, delivery: Delivery) -> BinaryIO:
         """The delivery's CSV, unpacked, as a stream in its own encoding.
@@ -149,23 +185,24 @@ class RawZone:
         Raises:
             Refused: On reading, if the bytes were damaged after they landed.
         """
-        return self._open(delivery.file, delivery.manifest.name)[0]
+        manifest = delivery.manifest
+        return self._open(delivery.file, manifest.name, limited=manifest.overruled is None).stream
 
-    def _receive(self, source: Source, file: SourceFile, incoming: str) -> _Received:
+    def _receive(self, source: str, file: SourceFile, incoming: str, fetch: Callable[[BinaryIO], None]) -> _Received:
         with self.storage.create(incoming) as out:
             digesting = _Digesting(cast("BinaryIO", out))
-            source.download(file, cast("BinaryIO", digesting))
+            fetch(cast("BinaryIO", digesting))
         received = _Received(incoming, digesting.size, digesting.md5.hexdigest(), digesting.sha256.hexdigest())
         for what, expected, found in (("bytes", file.size, received.size), ("md5", file.md5, received.md5)):
             if expected is not None and expected != found:
                 raise LandingError(
-                    f"{file.name!r} of {source.name}: expected {what} {expected} as the source says, found {found} "
+                    f"{file.name!r} of {source}: expected {what} {expected} as the source says, found {found} "
                     "after the download. It may have changed meanwhile or been cut off; nothing was kept, land it "
                     "again."
                 )
         return received
 
-    def _keep(self, source: str, file: SourceFile, received: _Received) -> Landed:
+    def _keep(self, source: str, file: SourceFile, received: _Received, *, overruled: str | None) -> Landed:
         with self.storage.open(received.path) as stream:
             compression = kind(stream.read(4))
         common = {
@@ -181,57 +218,59 @@ class RawZone:
         }
         refused_path = f"quarantine/{file.file_id}-{received.md5}"
         try:
-            about = self._recognised(received.path, file.name)
+            about = self._judged(received.path, file.name, overruled)
         except Refused as refused:
             return self._refuse(refused, common, received.path, refused_path)
         manifest = Manifest.model_validate({**common, **about})
         path = f"raw/{manifest.dataset}/{manifest.coverage.key}/{file.file_id}-{received.md5}"
         self.storage.move(received.path, f"{path}/delivery.{compression}")
+        reached(Point.MOVED, file.name)
         self.storage.write(f"{path}/manifest.json", manifest.model_dump_json(indent=1).encode())
+        reached(Point.LANDED, file.name)
         self.storage.delete(refused_path)
         return Landed(manifest, path, created=True)
 
     def _refuse(self, refused: Refused, common: dict[str, object], incoming: str, path: str) -> Landed:
-        if self.storage.exists(f"{path}/reason.json"):
-            first = Quarantined.model_validate_json(self.storage.read(f"{path}/reason.json"))
-            return Landed(first, path, created=False)
-        reason = Quarantined.model_validate(
-            {
-                **common,
-                "reason": refused.reason,
-                "expected": refused.expected,
-                "found": refused.found,
-                "what_to_do": refused.what_to_do,
-            }
-        )
-        self.storage.move(incoming, f"{path}/delivery.{reason.compression}")
+        why = {
+            "reason": refused.reason,
+            "expected": refused.expected,
+            "found": refused.found,
+            "what_to_do": refused.what_to_do,
+            "overrulable": refused.overrulable,
+        }
+        first = self._quarantined(f"{path}/reason.json") if self.storage.exists(f"{path}/reason.json") else None
+        if first:  # the evidence of the first landing stays; why it is refused is what is the case now
+            reason = Quarantined.model_validate({**first.model_dump(), **why})
+            if reason != first:
+                self.storage.write(f"{path}/reason.json", reason.model_dump_json(indent=1).encode())
+            return Landed(reason, path, created=False)
+        reason = Quarantined.model_validate({**common, **why})
+        self.storage.move(incoming, reason.file)
         self.storage.write(f"{path}/reason.json", reason.model_dump_json(indent=1).encode())
         return Landed(reason, path, created=True)
 
-    def _recognised(self, path: str, name: str) -> dict[str, object]:
-        # One pass over all of it: the first 64 KB of a Windows-1252 file are often plain ASCII, and only the end of
-        # an archive shows that it is whole.
-        stream, member = self._open(path, name)
-        with stream:
-            first = stream.read(PEEK_BYTES + 1)
-            encoding = encoding_of(_chunks(first, stream), name)
-            csv_size = stream.tell()
-        start = Head(first[:PEEK_BYTES], len(first) <= PEEK_BYTES, "csv", member)
-        found = recognise_csv(start, name, encoding=encoding)
+    def _judged(self, path: str, name: str, overruled: str | None) -> dict[str, object]:
+        opened = self._open(path, name, limited=overruled is None)
+        with opened.stream as stream:
+            found = judge(stream, name)
         return {
             "dataset": found.dataset,
             "layout": found.header.layout,
-            "encoding": encoding,
-            "member": member,
+            "encoding": found.encoding,
+            "member": opened.member,
             "coverage": found.coverage,
-            "csv_size": csv_size,
+            "csv_size": found.size,
             "extras": found.header.extras,
             "absent": found.header.absent,
+            "records": found.records,
+            "overruled": overruled,
         }
 
-    def _open(self, path: str, name: str) -> tuple[BinaryIO, str | None]:
-        opened = open_csv(cast("BinaryIO", self.storage.open(path)), name)
-        return opened.stream, opened.member
+    def _open(self, path: str, name: str, *, limited: bool) -> Opened:
+        return open_csv(cast("BinaryIO", self.storage.open(path)), name, limited=limited)
+
+    def _quarantined(self, path: str) -> Quarantined:
+        return Quarantined.model_validate_json(self.storage.read(path))
 
     def _manifests(self, folder: str) -> Iterator[tuple[str, Manifest]]:
         for path in self.storage.files(folder, suffix="/manifest.json"):
@@ -240,15 +279,10 @@ class RawZone:
     def _landed(self, file_id: str, md5: str) -> Landed | None:
         suffix = f"/{file_id}-{md5}/manifest.json"
         for path in self.storage.files("raw", suffix=suffix):
+            self.storage.delete(f"quarantine/{file_id}-{md5}")  # left there by a crash
             return Landed(Manifest.model_validate_json(self.storage.read(path)), path.rpartition("/")[0], created=False)
         return None
 
 
 def _first_seen(delivery: Delivery) -> tuple[datetime, str]:
     return delivery.manifest.modified_at, delivery.manifest.file_id
-
-
-def _chunks(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    yield first
-    while chunk := stream.read(CHUNK_BYTES):
-        yield chunk

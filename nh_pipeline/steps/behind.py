@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -22,6 +21,7 @@ from nh_pipeline.steps.memory import mark, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake, Pin
@@ -86,17 +86,6 @@ def stale_days(lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = No
     for then, behind in by_memory.items():
         stale |= _touched(lake, inputs, json.loads(then), behind)
     return sorted(stale)
-
-
-def blocks(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Contiguous runs of days: first and last."""
-    found: list[tuple[date, date]] = []
-    for day in sorted(days):
-        if found and found[-1][1] + timedelta(days=1) == day:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found
 
 
 def _days(lake: Lake, pin: Pin) -> set[date]:

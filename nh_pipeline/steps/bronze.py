@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,6 +14,7 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.raw import canonical_header
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
+from nh_pipeline.landing.text import CsvText
 from nh_pipeline.steps.memory import remember, remembered
 
 if TYPE_CHECKING:
@@ -24,10 +23,18 @@ if TYPE_CHECKING:
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.publish import Staged
-    from nh_pipeline.landing.manifest import Delivery
-    from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.landing.manifest import Delivery, Manifest
+    from nh_pipeline.landing.records import RefusedLine
 
 _ARROW = {"string": pa.string(), "bigint": pa.int64()}
+
+_LINE_BREAK = r"[\r\n]|\\[rn]"
+"""A line break in a cell; in ``extra_columns`` it is escaped."""
+
+_RAGGED = (
+    "Compare the line with what CMS publishes: a cell with a comma needs quotes, a cut-off line its rest. Deliver the "
+    "corrected file again; all other lines are in the tables"
+)
 
 
 class ParseDelivery(BaseModel):
@@ -58,88 +65,104 @@ class ParseDelivery(BaseModel):
                 StepResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
                 for t, c, p in ((contract, checks, base), (REJECTS, [], refused_base))
             ]
-        reader, staged = self._parse(workspace, delivery)
-        refused = self._refused(workspace, reader, delivery, refused_slice)
-        rows_in = _lines_in(lake, reader, staged)
+        text, reader, staged, refused = self._parse(workspace, delivery, refused_slice)
+        rows_in = lines_in(text, reader, delivery.manifest, _cells(lake, staged))
         checks = [*workspace.check(contract, staged), accounting(rows_in, staged.rows, refused.rows)]
         results = workspace.settle_with_rejects(
             (contract, staged, checks, base), (refused, refused_base), extent=self.delivery
         )
         if results[0].published:
-            remember(lake, contract, {self.delivery: str(rows_in)})
+            remember(lake, contract, {self.delivery: str(rows_in)}, results[0].published)
         return results
 
-    def _parse(self, workspace: Workspace, delivery: Delivery) -> tuple[RecordReader, Staged]:
-        contract, lake, zone = BRONZE[self.dataset], workspace.lake, workspace.zone
-        found = canonical_header(self.dataset, _header(zone, delivery))
-        reader = RecordReader(columns=found.columns, extras=found.extras)
-        folder = workspace.new_folder(contract)
-        with zone.open(delivery) as stream, lake.storage.create(f"{folder}/records.parquet") as sink:
-            _write(sink, contract, reader.batches(stream, delivery.manifest.encoding), delivery)
-        return reader, find_staged(lake, contract, folder, [self.delivery])
+    def _parse(
+        self, workspace: Workspace, delivery: Delivery, refused_slice: str
+    ) -> tuple[CsvText, RecordReader, Staged, Staged]:
+        contract, lake = BRONZE[self.dataset], workspace.lake
+        folder, refused_folder = workspace.new_folder(contract), workspace.new_folder(REJECTS)
+        create = lake.storage.create
+        with (
+            workspace.zone.open(delivery) as stream,
+            create(f"{folder}/records.parquet") as sink,
+            create(f"{refused_folder}/refused.parquet") as refused_sink,
+            pq.ParquetWriter(sink, _schema(contract), compression="zstd") as writer,
+            pq.ParquetWriter(refused_sink, _schema(REJECTS), compression="zstd") as refused_writer,
+        ):
+            text = CsvText(stream, delivery.manifest.encoding)
+            found = canonical_header(self.dataset, text.header())
+            reader = RecordReader(columns=found.columns, extras=found.extras)
+            for batch in reader.batches(text):
+                if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
+                    writer.write_batch(_complete(batch, contract, delivery), row_group_size=1 << 18)
+                _write_refused(refused_writer, reader, delivery)
+            _write_refused(refused_writer, reader, delivery)
+        staged = find_staged(lake, contract, folder, [self.delivery])
+        return text, reader, staged, find_staged(lake, REJECTS, refused_folder, [refused_slice])
 
-    def _refused(self, workspace: Workspace, reader: RecordReader, delivery: Delivery, slice_: str) -> Staged:
-        folder = workspace.new_folder(REJECTS)
-        with workspace.lake.storage.create(f"{folder}/refused.parquet") as sink:
-            pq.write_table(_refused_lines(reader, delivery), sink, compression="zstd")
-        return find_staged(workspace.lake, REJECTS, folder, [slice_])
+
+def lines_in(text: CsvText, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
+    """Records of the file, counted without the parser that read them: by line ends where cells hold none.
+
+    Args:
+        text: the file's text, read to its end.
+        reader: its parser.
+        manifest: what landing counted.
+        cells: all columns of text that were parsed, part by part.
+    """
+    if text.lines == reader.records:
+        return text.lines
+    if reader.broken or any(pc.any(pc.match_substring_regex(c, _LINE_BREAK)).as_py() for c in cells):
+        return reader.records if manifest.records is None else manifest.records
+    return text.lines
 
 
-def _lines_in(lake: Lake, reader: RecordReader, staged: Staged) -> int:
-    """Records of the file, counted by its line ends and not by the parser, where cells hold none."""
-    by_parser = reader.rows + len(reader.refused)
-    by_lines = reader.lines - 1
-    if by_lines == by_parser or any("\n" in r.line for r in reader.refused):
-        return by_parser
+def _cells(lake: Lake, staged: Staged) -> Iterator[pa.Array]:
     for file in staged.files:
         with lake.open(file.path) as source:
             for batch in pq.ParquetFile(source).iter_batches():
-                texts = (c for c in batch.columns if pa.types.is_string(c.type))
-                if any(pc.any(pc.match_substring(c, "\n")).as_py() for c in texts):
-                    return by_parser
-    return by_lines
+                yield from (c for c in batch.columns if pa.types.is_string(c.type))
 
 
-def _header(zone: RawZone, delivery: Delivery) -> list[str]:
-    with zone.open(delivery) as stream:
-        text = io.TextIOWrapper(stream, encoding=delivery.manifest.encoding, newline="")
-        return next(csv.reader(text))
+def _schema(contract: Contract) -> pa.Schema:
+    return pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in contract.spark.fields])
 
 
-def _write(sink: pa.NativeFile, contract: Contract, batches: Iterator[pa.RecordBatch], delivery: Delivery) -> None:
-    """Streams batches into one Parquet file with the contract's columns; absent ones are NULL."""
-    schema = pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in contract.spark.fields])
+def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery) -> pa.RecordBatch:
+    """A batch in the contract's columns; absent ones are NULL."""
     constant = {
         "layout": delivery.manifest.layout,
         "coverage": delivery.manifest.coverage.key,
         "delivery_id": delivery.delivery_id,
     }
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batch in batches:
-            present = set(batch.schema.names)
-            arrays = [
-                batch.column(f.name)
-                if f.name in present
-                else pa.repeat(pa.scalar(constant.get(f.name), f.type), batch.num_rows)
-                for f in schema
-            ]
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), row_group_size=1 << 18)
-
-
-def _refused_lines(reader: RecordReader, delivery: Delivery) -> pa.Table:
-    manifest = delivery.manifest
-    schema = pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in REJECTS.spark.fields])
-    rows = [
-        {
-            "dataset": manifest.dataset,
-            "stage": "parse",
-            "coverage": manifest.coverage.key,
-            "delivery_id": delivery.delivery_id,
-            "file_name": manifest.name,
-            "source_line": refused.source_line,
-            "reason": refused.reason,
-            "line": refused.line,
-        }
-        for refused in reader.refused
+    schema, present = _schema(contract), set(batch.schema.names)
+    arrays = [
+        batch.column(f.name)
+        if f.name in present
+        else pa.repeat(pa.scalar(constant.get(f.name), f.type), batch.num_rows)
+        for f in schema
     ]
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _write_refused(writer: pq.ParquetWriter, reader: RecordReader, delivery: Delivery) -> None:
+    """Writes the lines refused so far and takes them out, so that a file of nothing else does not fill the memory."""
+    if reader.refused:
+        rows = [_refused(line, delivery) for line in reader.refused]
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_schema(REJECTS)))
+        reader.refused.clear()
+
+
+def _refused(line: RefusedLine, delivery: Delivery) -> dict[str, object]:
+    manifest = delivery.manifest
+    return {
+        "dataset": manifest.dataset,
+        "stage": "parse",
+        "coverage": manifest.coverage.key,
+        "delivery_id": delivery.delivery_id,
+        "file_name": manifest.name,
+        "source_line": line.source_line,
+        "reason": line.reason,
+        "line": line.line,
+        "column_name": None,  # which cell is one too many, or lacks, cannot be told
+        "what_to_do": _RAGGED,
+    }

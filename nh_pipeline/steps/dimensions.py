@@ -67,7 +67,7 @@ class BuildDimension(BaseModel):
             extent="all",
         )
         if results[0].published:
-            remember(lake, contract, {WHOLE: mark(chosen)})
+            remember(lake, contract, {WHOLE: mark(chosen)}, results[0].published)
         return results, standings
 
     def _lacking(self, workspace: Workspace, chosen: Iterable[str]) -> dict[str, list[str]]:

@@ -66,5 +66,6 @@ class BuildMeasures(BaseModel):
         result = workspace.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent)
         if result.published:
             left = {f"{day:%Y-%m}" for day in stale if not self.start <= day <= self.end}
-            remember(lake, contract, {month: used.of_month(month) for month in slices if month not in left})
+            built_from = {month: used.of_month(month) for month in slices if month not in left}
+            remember(lake, contract, built_from, result.published)
         return [result]

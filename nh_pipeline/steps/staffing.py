@@ -96,7 +96,7 @@ class BuildStaffing(BaseModel):
             extent=f"{self.start}..{self.end}",
         )
         if whole and results[0].published:
-            remember(lake, contract, {self.coverage: mark(chosen)})
+            remember(lake, contract, {self.coverage: mark(chosen)}, results[0].published)
         return results, standings
 
     def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:

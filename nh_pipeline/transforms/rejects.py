@@ -11,6 +11,16 @@ from nh_pipeline.contracts.bronze import LINEAGE, REJECTS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+_ADVICE = {
+    "provider_id, work_date": "Find out which of the lines is right and deliver the file with that one alone",
+    "provider_id": "Deliver the file as CMS publishes it: a CCN is text of six characters, and a spreadsheet drops its "
+    "leading zeros",
+    "work_date": "Deliver the line in the file of its own quarter, with the date as CMS writes it (20240401)",
+    "processing_date": "Deliver the line in the file of its own release, with the date as CMS writes it (2024-10-01)",
+}
+_CORRECT = "Compare this value with what CMS publishes, correct it in the source and deliver the file again"
+_REST = "; all other lines are in the tables"
+
 SLICE_OF_REJECT = "concat(delivery_id, '.', stage)"
 """SQL for the slice of a reject: what a step replaces."""
 
@@ -31,6 +41,9 @@ def rejects(bronze: DataFrame, classified: DataFrame, *, dataset: str, file_name
     found = bronze.select("delivery_id", "source_line", "coverage", line.alias("line")).join(
         refused, on=["delivery_id", "source_line"]
     )
+    # A reason names its column first: "census: expected a whole number, found ...".
+    column = F.substring_index("reason", ": expected ", 1)
+    advice = F.coalesce(*(F.when(column == name, F.lit(told)) for name, told in _ADVICE.items()), F.lit(_CORRECT))
     return found.select(
         F.lit(dataset).alias("dataset"),
         F.lit("type").alias("stage"),
@@ -40,4 +53,6 @@ def rejects(bronze: DataFrame, classified: DataFrame, *, dataset: str, file_name
         "source_line",
         "reason",
         "line",
+        column.alias("column_name"),
+        F.concat(advice, F.lit(_REST)).alias("what_to_do"),
     ).select(*REJECTS.columns)

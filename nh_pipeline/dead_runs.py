@@ -1,0 +1,80 @@
+"""Runs of ``nh`` whose process was killed: Dagster would count them as started for ever.
+
+A process holds the lock of a file while it runs. The operating system takes the lock away when the process is gone,
+however it ended; so this needs no process ids, which are used again, and no host names, which containers change.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import uuid
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROCESS_TAG = "nh/process"
+"""Names the host and the process of a run, and its lock."""
+
+_UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+_ENDED = "Its process ended without a word (killed, or out of memory). Tables are never half-published: run it again."
+
+
+@contextmanager
+def process_lock(home: Path) -> Iterator[str]:
+    """Holds a lock while a run executes in this process; gives the value of the run's tag.
+
+    Args:
+        home: of the Dagster instance.
+    """
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    path = _locks(home) / name
+    path.parent.mkdir(exist_ok=True)
+    with closing(_open(path)) as lock:
+        lock.execute("begin exclusive")
+        yield name
+    path.unlink(missing_ok=True)
+
+
+def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
+    """Marks unfinished runs whose process is gone as failed, frees what they held, and returns their ids."""
+    dead = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+        path = _locks(home) / run.tags.get(PROCESS_TAG, "")
+        if PROCESS_TAG not in run.tags or not _is_free(path):
+            continue
+        now = instance.get_run_by_id(run.run_id)
+        if now is not None and not now.is_finished:  # it may have come to its end while we looked
+            instance.report_run_failed(now, _ENDED)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            dead.append(run.run_id)
+        path.unlink(missing_ok=True)
+    return dead
+
+
+def _locks(home: Path) -> Path:
+    return home / "processes"
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """SQLite, as its file locks are the same on all systems; the file stays empty."""
+    return sqlite3.connect(path, timeout=0, isolation_level=None)
+
+
+def _is_free(path: Path) -> bool:
+    if not path.exists():
+        return True
+    with closing(_open(path)) as lock:
+        try:
+            lock.execute("begin exclusive")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                return False
+            raise
+    return True
