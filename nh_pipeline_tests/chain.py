@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Pin
     from nh_pipeline.landing.zone import Landed
     from nh_pipeline.steps.effective import Standing
 
@@ -110,9 +111,9 @@ def whole(workspace: Workspace) -> list[StepResult]:
     ]
 
 
-def table(lake: Lake, contract: Contract) -> pa.Table:
-    """The current rows of a table, in the order of its grain."""
-    pin = lake.pin(contract)
+def table(lake: Lake, contract: Contract, pin: Pin | None = None) -> pa.Table:
+    """The current rows of a table, or those of an older snapshot, in the order of its grain."""
+    pin = pin or lake.pin(contract)
     schema = pa.schema([(f.name, _ARROW.get(f.dataType.simpleString()) or _decimal(f)) for f in contract.spark.fields])
     parts = []
     for file in pin.files:

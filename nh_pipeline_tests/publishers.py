@@ -12,7 +12,7 @@ from pandera.pyspark import DataFrameSchema
 
 from nh_pipeline.compute.step import with_recompute
 from nh_pipeline.contracts import base
-from nh_pipeline.lake.lake import Lake, Pin
+from nh_pipeline.lake.lake import Lake, LakeError, Pin
 from nh_pipeline.lake.publish import Published, Staged, find_staged, publish, staging_folder
 
 if TYPE_CHECKING:
@@ -68,10 +68,23 @@ def read(lake: Lake, pin: Pin | None = None, contract: base.Contract = DAILY) ->
     return sorted(found, key=lambda r: (r[1], r[0]))
 
 
-def add_days(root: str, options: Mapping[str, str], name: str, months: list[str], *, days: int, barrier: Any) -> None:
-    """Adds one row per day, each in a publish of its own: reads the month, adds to it, replaces it."""
-    lake = Lake(root, dict(options))
-    barrier.wait(60)
+_barrier: Any = None
+
+
+def meet_at(barrier: Any) -> None:
+    """Where the publishers of this process wait for the others."""
+    global _barrier  # noqa: PLW0603 (set once in each process of a pool)
+    _barrier = barrier
+
+
+def add_days(root: str, options: Mapping[str, str], name: str, months: list[str], days: int) -> tuple[list[Row], int]:
+    """Adds one row per day, each in a publish of its own: reads the month, adds to it, replaces it.
+
+    Returns:
+        The rows that were published, and how many publishes gave up.
+    """
+    lake, published, gave_up = Lake(root, dict(options)), [], 0
+    _barrier.wait(60)
     for day in range(1, days + 1):
         for month in months:
             mine = (name, date.fromisoformat(f"{month}-{day:02d}"), day)
@@ -80,4 +93,9 @@ def add_days(root: str, options: Mapping[str, str], name: str, months: list[str]
                 before = lake.pin(DAILY, [month])
                 return put(lake, [*read(lake, before), mine], month, base=before)
 
-            with_recompute(attempt)
+            try:
+                with_recompute(attempt)
+                published.append(mine)
+            except LakeError:
+                gave_up += 1
+    return published, gave_up
