@@ -22,6 +22,7 @@ from nh_pipeline.periods import joined
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
 from nh_pipeline.steps.measures import BuildMeasures
+from nh_pipeline.steps.memory import mark
 from nh_pipeline.steps.staffing import READABLE, BuildStaffing, NothingDelivered
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.chain import STAFFING
@@ -294,7 +295,14 @@ def test_refused_lines_are_kept_and_accounted_for(workspace, tmp_path):
     clean.mkdir()
     chain.land(w, plan.corrected(clean, "2024Q2", Correction(drop_facilities=0, changed_facilities=0)))
     chain.parse(w)
+    first, second = w.zone.deliveries("daily_nurse_staffing")
+    noted = {"nh.built-from.2024Q2": mark([second.delivery_id])}  # its facts are there, its rejects not yet: a crash
+    with w.lake.table(FCT_STAFFING_LEVELS).transaction() as transaction:
+        transaction.set_properties(noted)
+    assert stale_quarters(w.lake, w.zone) == ["2024Q2"]
     chain.staffing(w)
+    assert stale_quarters(w.lake, w.zone) == []
+    assert {(r["delivery_id"], r["stage"]) for r in chain.rows(w.lake, REJECTS)} == {(first.delivery_id, "parse")}
     assert len(facts(w)) == 16
     assert {d.manifest.name for d in w.zone.deliveries()} == {path.name, path.stem + "_corrected.csv"}
 

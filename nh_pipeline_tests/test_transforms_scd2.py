@@ -372,6 +372,17 @@ def test_every_processing_date_that_lands_is_read(workspace, tmp_path, written):
     assert chain.rows(w.lake, REJECTS) == []
 
 
+def test_a_line_that_does_not_say_its_release_is_refused_but_present(workspace, tmp_path):
+    w = workspace()
+    first = provider_file(tmp_path / "1.csv", DAYS[0], named(*"AB"))
+    later = named(*"XB")
+    later[0]["processing_date"] = " "
+    found = dim(w, first, provider_file(tmp_path / "2.csv", DAYS[1], later))
+    assert [(v["provider_name"], v["is_current"]) for v in found] == [("A", True), ("B", True)]
+    (reject,) = chain.rows(w.lake, REJECTS)
+    assert (reject["column_name"], reject["source_line"]) == ("processing_date", 2)
+
+
 def test_refused_values_and_truncated_releases(workspace, tmp_path):
     w = workspace()
     first = provider_file(tmp_path / "1.csv", DAYS[0], named(*"ABCDEFGHIJKLMNOPQRST"))

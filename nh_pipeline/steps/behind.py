@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.lake.lake import WHOLE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake, Pin
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.steps.effective import Standing
 
 _USED = {
     DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from"),
@@ -155,17 +156,25 @@ def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
 
 def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:
     """Quarters whose facts were not built, whole, from the delivery that counts now."""
-    memory = remembered(lake, FCT_STAFFING_LEVELS)
+    memory, rejected = remembered(lake, FCT_STAFFING_LEVELS), lake.pin(REJECTS).present
     quarters = {d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing")}
-    chosen = {q: effective(quarter_standings(lake, zone, q)) for q in quarters}
-    return sorted(q for q, ids in chosen.items() if ids and memory.get(q) != mark(ids))
+    standings = {q: quarter_standings(lake, zone, q) for q in quarters}
+    return sorted(q for q, found in standings.items() if _is_behind(found, memory.get(q), rejected))
 
 
 def stale_dimensions(lake: Lake, zone: RawZone) -> list[Contract]:
     """Dimensions that were not built from the deliveries that count now; the calendar if it is missing."""
-    found = []
-    for dataset, contract in DIMENSIONS.items():
-        ids = effective(release_standings(lake, zone, dataset))
-        if ids and remembered(lake, contract).get(WHOLE) != mark(ids):
-            found.append(contract)
+    rejected = lake.pin(REJECTS).present
+    found = [
+        contract
+        for dataset, contract in DIMENSIONS.items()
+        if _is_behind(release_standings(lake, zone, dataset), remembered(lake, contract).get(WHOLE), rejected)
+    ]
     return found if lake.pin(DIM_DATE).files else [*found, DIM_DATE]
+
+
+def _is_behind(standings: list[Standing], memory: str | None, rejected: frozenset[str]) -> bool:
+    """Whether something else was built than what counts, or a delivery that does not count still has rejects."""
+    ids = effective(standings)
+    left = {f"{s.delivery_id}.type" for s in standings if s.delivery_id not in ids} & rejected
+    return bool(ids) and (memory != mark(ids) or bool(left))

@@ -33,9 +33,9 @@ def typed_release_rows(bronze: DataFrame, contract: Contract) -> DataFrame:
     parsed = bronze.select(
         *(F.expr(_parse(c, dtypes[c])).alias(c) for c in columns),
         *(F.expr(values.text(c)).alias(f"_{c}") for c in columns),
-        F.expr(values.date("processing_date")).alias("release"),
+        F.expr("try_cast(coverage as date)").alias("release"),  # of the file: a line that does not say is in it, too
+        F.expr(values.date("processing_date")).alias("_day"),
         F.col("processing_date").alias("_processing_date"),
-        "coverage",
         "source_line",
         "delivery_id",
     )
@@ -48,9 +48,7 @@ def typed_release_rows(bronze: DataFrame, contract: Contract) -> DataFrame:
     reasons += [
         _refused(c, f"{c} not between 1 and 5", "stars from 1 to 5") for c in contract.tracked if c.endswith("_rating")
     ]
-    one_release = _refused(
-        "processing_date", "release is null or cast(release as string) <> coverage", "the date of the release"
-    )
+    one_release = _refused("processing_date", "_day is null or _day <> release", "the date of the release")
     return parsed.select(
         *columns,
         "release",
@@ -63,7 +61,7 @@ def typed_release_rows(bronze: DataFrame, contract: Contract) -> DataFrame:
 def present(rows: DataFrame, contract: Contract) -> DataFrame:
     """Rows whose key could be read: also those with refused values say that the key is in the release."""
     readable = " and ".join(f"{c} is not null" for c in contract.grain if c != "valid_from")
-    return rows.where(f"{readable} and release is not null")
+    return rows.where(readable)
 
 
 def _parse(column: str, dtype: T.DataType) -> str:
