@@ -7,6 +7,8 @@ the order that mixed partitions ask for: releases, dimensions, the daily chain, 
 from __future__ import annotations
 
 import fnmatch
+import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from nh_pipeline.automation.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS,
 from nh_pipeline.contracts import ALL
 from nh_pipeline.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.definitions import build_defs
+from nh_pipeline.event_log import BATCH_SIZE
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.landing.zone import RawZone
@@ -33,6 +36,11 @@ if TYPE_CHECKING:
 
 _INSTANCE_CONFIG = """\
 # Local Dagster instance of nh: runs, events and sensors in SQLite below this folder.
+event_log_storage:  # as Dagster's own, but the days of a range are written at once
+  module: nh_pipeline.event_log
+  class: BatchingSqliteEventLogStorage
+  config:
+    base_dir: "{home}/history/runs"
 telemetry:
   enabled: false
 nux:
@@ -69,7 +77,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(_INSTANCE_CONFIG)
+        config.write_text(_INSTANCE_CONFIG.format(home=json.dumps(str(home))[1:-1]))
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # read by Dagster, here and in run workers
     return dg.DagsterInstance.from_config(str(home))
 
 

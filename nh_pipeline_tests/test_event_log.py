@@ -1,0 +1,72 @@
+"""The event log that writes batches leaves what Dagster's own would."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from nh_pipeline.event_log import BatchingSqliteEventLogStorage
+from nh_pipeline.partitions import SINGLE_RUN, WORK_DATES, range_tags
+from nh_pipeline.running import open_instance
+from nh_pipeline.settings import Settings
+
+KEY = dg.AssetKey("days")
+DAYS = ("2024-04-01", "2024-04-02", "2024-04-03")
+
+
+@dg.asset(
+    name="days", partitions_def=WORK_DATES, backfill_policy=SINGLE_RUN, check_specs=[dg.AssetCheckSpec("c", asset=KEY)]
+)
+def days(context: dg.AssetExecutionContext):
+    for day in context.partition_keys:
+        context.add_asset_metadata({"dagster/partition_row_count": int(day[-1])}, partition_key=day)
+    yield dg.AssetCheckResult(passed=True, check_name="c")
+    yield dg.MaterializeResult(tags={"by": "test"})
+
+
+def outcome(instance):
+    """What the UI and sensors can ask about the run."""
+    job = dg.Definitions(assets=[days]).resolve_implicit_global_asset_job_def()
+    run = job.execute_in_process(instance=instance, tags=range_tags(date(2024, 4, 1), date(2024, 4, 3)))
+    assert run.success
+    records = instance.fetch_materializations(KEY, limit=10).records
+    latest = instance.get_latest_materialization_event(KEY)
+    check = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(KEY, "c"))
+    return {
+        "kinds": [e.dagster_event_type for e in instance.all_logs(run.run_id)],
+        "planned": [
+            e.dagster_event.partition
+            for e in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+        ],
+        "partitions": sorted(instance.get_materialized_partitions(KEY)),
+        "rows": [
+            (r.partition_key, r.asset_materialization.metadata["dagster/partition_row_count"].value) for r in records
+        ],
+        "tags": [r.asset_materialization.tags["by"] for r in records],
+        "latest": latest.dagster_event.partition,
+        "check": (check.status, check.run_id == run.run_id),
+        "record": [
+            r.asset_entry.last_materialization.dagster_event.partition for r in instance.get_asset_records([KEY])
+        ],
+    }
+
+
+@pytest.mark.integration
+def test_batches_leave_what_single_events_leave(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    with dg.DagsterInstance.local_temp(str(tmp_path / "plain")) as plain:
+        expected = outcome(plain)
+    assert (expected["partitions"], expected["planned"]) == (list(DAYS), list(DAYS))
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
+    batches = []
+    store = BatchingSqliteEventLogStorage.store_event_batch
+    monkeypatch.setattr(
+        BatchingSqliteEventLogStorage,
+        "store_event_batch",
+        lambda self, events: (batches.append(len(events)), store(self, events)),
+    )
+    with open_instance(Settings(home=str(tmp_path / "lake"))) as instance:
+        assert outcome(instance) == expected
+    assert batches == [4, 3]  # planned, with the check, then materialized
