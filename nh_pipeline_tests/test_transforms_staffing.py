@@ -16,6 +16,7 @@ from nh_pipeline.transforms.rejects import rejects
 
 pytestmark = pytest.mark.integration
 BRONZE_STAFFING = BRONZE["daily_nurse_staffing"]
+QUARTER = "2024Q2"
 
 
 def line(nth: int, **cells: str | None) -> dict[str, object]:
@@ -39,13 +40,13 @@ def doubled(frame) -> bool:
 
 
 def facts_of(frame) -> list[dict[str, object]]:
-    made = staffing.facts(staffing.judged(frame, doubled=doubled(frame)))
+    made = staffing.facts(staffing.readings(staffing.judged(frame, QUARTER, doubled=doubled(frame))))
     assert made.schema == FCT_STAFFING_LEVELS.spark
     return [row.asDict() for row in made.orderBy("provider_id", "work_date").collect()]
 
 
 def reasons(frame) -> dict[int, str | None]:
-    judged = staffing.judged(frame, doubled=doubled(frame))
+    judged = staffing.judged(frame, QUARTER, doubled=doubled(frame))
     assert judged.columns == [*frame.columns, "reason"]
     return {row["source_line"]: row["reason"] for row in judged.collect()}
 
@@ -167,7 +168,9 @@ def test_nothing_is_doubled(bronze):
     frame = bronze(line(2), line(3, work_date="20240402"), line(4, provider_id="015010"))
     assert not doubled(frame)
     # Numbering within keys changes nothing then.
-    assert {r["source_line"]: r["reason"] for r in staffing.judged(frame, doubled=True).collect()} == reasons(frame)
+    assert {r["source_line"]: r["reason"] for r in staffing.judged(frame, QUARTER, doubled=True).collect()} == reasons(
+        frame
+    )
 
 
 def test_every_line_is_a_fact_or_a_reject(bronze):
@@ -181,7 +184,7 @@ def test_every_line_is_a_fact_or_a_reject(bronze):
         {"provider_id": "x"},
     ]
     frame = bronze(*(line(n, **c) for n, c in enumerate(cells, 2)))
-    judged = staffing.judged(frame, doubled=True)
+    judged = staffing.judged(frame, QUARTER, doubled=True)
     refused = rejects(frame, judged, dataset="daily_nurse_staffing", file_names={"d": "PBJ.csv"})
     kept = {row["source_line"] for row in judged.where("reason is null").collect()}
     lines = {row["source_line"]: row for row in refused.collect()}
@@ -197,7 +200,7 @@ def test_every_line_is_a_fact_or_a_reject(bronze):
 
 def test_facts_pass_their_gate(bronze):
     frame = bronze(*(line(n, work_date=f"202404{n:02d}", hrs_rn="4", hrs_rn_emp="4") for n in range(2, 12)))
-    made = staffing.facts(staffing.judged(frame, doubled=False))
+    made = staffing.facts(staffing.readings(staffing.judged(frame, QUARTER, doubled=False)))
     assert [c.name for c in gate(FCT_STAFFING_LEVELS, made, rows=10) if not c.passed] == []
     wrong = made.withColumn("total_hours", F.expr("cast(total_hours + 1 as decimal(11,2))"))
     assert [c.name for c in gate(FCT_STAFFING_LEVELS, wrong, rows=10) if not c.passed] == ["rollups_add_up"]

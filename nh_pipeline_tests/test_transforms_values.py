@@ -59,9 +59,15 @@ def test_hours(typed):
 @pytest.mark.parametrize("text", FIXED["decimal"])
 def test_what_counts_as_a_decimal_can_be_cast(typed, text):
     # Else a line would be accepted, and the gate refuse the whole table for its NULL.
-    assert typed(f"not {values.is_decimal('t', 9, 2)} or {values.checked_decimal('t', 9, 2)} is not null", text) == [
-        True
-    ]
+    assert typed(f"not {values.is_decimal('t', 9, 2)} or {values.checked_number('t')} is not null", text) == [True]
+
+
+@pytest.mark.parametrize("text", FIXED["decimal"] + FIXED["integer"] + FIXED["ccn"])
+def test_what_looks_plain_is_read(typed, text):
+    # Else a line would be accepted without a closer look that cannot be read.
+    assert typed(f"not {values.is_plain_decimal('t', 9, 2)} or {values.is_decimal('t', 9, 2)}", text) == [True]
+    assert typed(f"not {values.is_plain_integer('t')} or {values.integer('t')} is not null", text) == [True]
+    assert typed(f"not {values.is_plain_ccn('t')} or {values.ccn('t')} = t", text) == [True]
 
 
 def test_whole_numbers(typed):

@@ -33,7 +33,7 @@ def read_all(spark: Any) -> list[tuple[str | None, ...]]:
         "date": values.date("t"),
         "ccn": values.ccn("t"),
         "text": values.text("t"),
-        "checked": f"{values.is_decimal('t', 12, 6)} and {values.checked_decimal('t', 12, 6)} is not null",
+        "checked": f"{values.is_decimal('t', 12, 6)} and {values.checked_number('t')} is not null",
     }
     columns = [F.expr(f"cast(({sql}) as string)").alias(name) for name, sql in typed.items()]
     return [tuple(row)[1:] for row in frame.select("nth", "t", *columns).orderBy("nth").collect()]

@@ -7,6 +7,7 @@ in a :class:`Workspace`, which is an engine's session and the lake. Where the se
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,7 +24,7 @@ from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.points import Point, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -117,22 +118,46 @@ class Workspace:
         return staging_folder(contract, f"{self.token}-{uuid.uuid4().hex[:8]}")
 
     def stage(
-        self, contract: Contract, rows: DataFrame, replaces: Collection[str], slice_of: str = ONE_SLICE
+        self,
+        contract: Contract,
+        rows: DataFrame,
+        replaces: Collection[str],
+        slice_of: str = ONE_SLICE,
+        *,
+        finish: Callable[[DataFrame], DataFrame] | None = None,
     ) -> Staged:
         """Writes rows into a folder that nobody reads yet: sorted, one file per slice.
 
         Args:
             contract: of the table.
-            rows: with the contract's columns.
+            rows: with the contract's columns, or, with ``finish``, what it makes them of.
             replaces: the slices that the rows are to replace.
             slice_of: SQL for the slice of a row; default for a table that is one slice.
+            finish: makes the contract's columns, row by row, once the rows are sorted. To sort costs by the byte, so
+                columns that only follow from others are better made afterwards.
         """
         folder = self.new_folder(contract)
-        cut = rows.select(F.expr(slice_of).alias("slice"), *contract.columns)
+        cut = rows.select(F.expr(slice_of).alias("slice"), "*")
         # All rows of a slice in one task, so that it becomes one sorted file; coalesce() would not keep the order.
-        gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions("slice", *contract.sort)
-        gathered.write.partitionBy("slice").parquet(self.lake.storage.uri(folder))
+        # The order of days is that of their months: the text need not be compared again and again.
+        order = contract.sort if contract.layout == "month" else ("slice", *contract.sort)
+        gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions(*order)
+        done = gathered if finish is None else finish(gathered)
+        columns = done.select("slice", *contract.columns)
+        columns.write.partitionBy("slice").parquet(self.lake.storage.uri(folder))
         return find_staged(self.lake, contract, folder, replaces)
+
+    @contextmanager
+    def scratch(self, contract: Contract, rows: DataFrame) -> Iterator[DataFrame]:
+        """Rows that a step uses several times, kept in files for as long: engines compute a DataFrame at every use."""
+        folder = self.new_folder(contract)
+        schema = rows.schema
+        try:
+            rows.write.parquet(self.lake.storage.uri(folder))
+            paths = [self.lake.storage.uri(f) for f in self.lake.storage.files(folder, suffix=".parquet")]
+            yield self.spark.read.schema(schema).parquet(*paths) if paths else self.spark.createDataFrame([], schema)
+        finally:
+            self.lake.storage.delete(folder)
 
     def check(self, contract: Contract, staged: Staged) -> list[CheckResult]:
         """The gate, on the staged files as they are on disk."""

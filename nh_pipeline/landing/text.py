@@ -11,6 +11,8 @@ import csv
 import re
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ delivery holds a NUL."""
 
 _LAST_LINE = f"\n{END}\n".encode()
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_BLANK = re.compile(rb"(?<=\n)\n")
 
 
 def _undefined_in_cp1252(error: UnicodeError) -> tuple[str, int]:
@@ -176,9 +177,9 @@ class CsvText:
         last = chunk[-1:] or self._last
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        seen = self._last.replace(b"\r", b"\n") + chunk
-        blank = len(_BLANK.findall(seen)) if b"\n\n" in seen else 0
-        self.lines += chunk.count(b"\n") - blank
+        ends = np.frombuffer(self._last.replace(b"\r", b"\n") + chunk, np.uint8) == ord("\n")
+        blank = ends[1:] & ends[:-1]
+        self.lines += int(np.count_nonzero(ends[1:])) - int(np.count_nonzero(blank))
         self._last = last
 
     def _split(self, start: bytes) -> tuple[bytes, bytes]:

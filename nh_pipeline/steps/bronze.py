@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from nh_pipeline.steps.memory import remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
@@ -85,16 +87,22 @@ class ParseDelivery(BaseModel):
             workspace.zone.open(delivery) as stream,
             create(f"{folder}/records.parquet") as sink,
             create(f"{refused_folder}/refused.parquet") as refused_sink,
-            pq.ParquetWriter(sink, _schema(contract), compression="zstd") as writer,
+            pq.ParquetWriter(sink, _schema(contract), compression="zstd", use_dictionary=_repeated(contract)) as writer,
             pq.ParquetWriter(refused_sink, _schema(REJECTS), compression="zstd") as refused_writer,
+            ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
         ):
             text = CsvText(stream, delivery.manifest.encoding)
             found = canonical_header(self.dataset, text.header())
             reader = RecordReader(columns=found.columns, extras=found.extras)
+            writing: Future[None] | None = None
             for batch in reader.batches(text):
+                if writing is not None:
+                    writing.result()
                 if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
-                    writer.write_batch(_complete(batch, contract, delivery), row_group_size=1 << 18)
+                    writing = beside.submit(writer.write_batch, _complete(batch, contract, delivery))
                 _write_refused(refused_writer, reader, delivery)
+            if writing is not None:
+                writing.result()
             _write_refused(refused_writer, reader, delivery)
         staged = find_staged(lake, contract, folder, [self.delivery])
         return text, reader, staged, find_staged(lake, REJECTS, refused_folder, [refused_slice])
@@ -125,6 +133,11 @@ def _cells(lake: Lake, staged: Staged) -> Iterator[pa.Array]:
 
 def _schema(contract: Contract) -> pa.Schema:
     return pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in contract.spark.fields])
+
+
+def _repeated(contract: Contract) -> list[str]:
+    """Columns that a dictionary makes smaller: all but the one that counts up."""
+    return [c for c in contract.columns if c != "source_line"]
 
 
 def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery) -> pa.RecordBatch:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Pin
+    from nh_pipeline.lake.publish import Staged
 
 
 class BuildDimension(BaseModel):
@@ -43,23 +45,17 @@ class BuildDimension(BaseModel):
         chosen = effective(standings)
         source = lake.pin(BRONZE[self.dataset], chosen)
         bronze = workspace.read(BRONZE[self.dataset], source)
-        typed = monthly.typed_release_rows(bronze, contract)
-        slices, lines_base = rejects_slices(lake, standings)
-        found = (
-            rejects(bronze, typed, dataset=self.dataset, file_names={s.delivery_id: s.name for s in standings})
-            if chosen
-            else workspace.spark.createDataFrame([], REJECTS.spark)
-        )
-        lines = workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT)
-        good = int(typed.where("reason is null").count())
-        rows = monthly.present(typed, contract)
-        versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=lines.rows > 0)
-        staged = workspace.stage(contract, versions, [WHOLE])
-        checks = [
-            *workspace.check(contract, staged),
-            *_history(workspace.staged_rows(contract, staged), rows, contract),
-            accounting(source.rows, good, lines.rows),
-        ]
+        with workspace.scratch(contract, monthly.typed_release_rows(bronze, contract)) as typed:
+            lines, lines_base = self._rejects(workspace, bronze, typed, standings)
+            good = int(typed.where("reason is null").count())
+            rows = monthly.present(typed, contract)
+            versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=lines.rows > 0)
+            staged = workspace.stage(contract, versions, [WHOLE])
+            checks = [
+                *workspace.check(contract, staged),
+                *_history(workspace.staged_rows(contract, staged), rows, contract),
+                accounting(source.rows, good, lines.rows),
+            ]
         results = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             (lines, lines_base),
@@ -69,6 +65,18 @@ class BuildDimension(BaseModel):
         if results[0].published:
             remember(lake, contract, {WHOLE: mark(chosen)}, results[0].published)
         return results, standings
+
+    def _rejects(
+        self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, standings: list[Standing]
+    ) -> tuple[Staged, Pin]:
+        slices, base = rejects_slices(workspace.lake, standings)
+        names = {s.delivery_id: s.name for s in standings}
+        found = (
+            rejects(bronze, typed, dataset=self.dataset, file_names=names)
+            if int(typed.where("reason is not null").limit(1).count())
+            else workspace.spark.createDataFrame([], REJECTS.spark)
+        )
+        return workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT), base
 
     def _lacking(self, workspace: Workspace, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Tracked column to the effective deliveries whose layout does not have it."""

@@ -76,11 +76,13 @@ class BuildStaffing(BaseModel):
         source = lake.pin(BRONZE[_DATASET], chosen)
         bronze = workspace.read(BRONZE[_DATASET], source)
         doubled = int(staffing.doubled_keys(bronze).limit(1).count()) > 0
-        judged = staffing.judged(bronze, doubled=doubled)
-        accepted = staffing.facts(judged)
+        judged = staffing.judged(bronze, self.coverage, doubled=doubled)
+        accepted = staffing.readings(judged)
         whole = (self.start, self.end) == quarter_bounds(self.coverage)
-        rows = accepted if whole else self._with_kept(workspace, accepted, base)
-        staged = workspace.stage(contract, rows, slices, MONTH_OF_ROW)
+        if whole:
+            staged = workspace.stage(contract, accepted, slices, MONTH_OF_ROW, finish=staffing.facts)
+        else:
+            staged = workspace.stage(contract, self._with_kept(workspace, accepted, base), slices, MONTH_OF_ROW)
         rows_out = staged.rows if whole else int(accepted.count())
         lines = self._rejects(workspace, bronze, judged, standings, any_refused=rows_out != source.rows)
         known = chosen[0] in confirmed(lake.storage)
@@ -103,7 +105,7 @@ class BuildStaffing(BaseModel):
         """The range's new rows beside the months' other days as they are."""
         inside = f"work_date between date '{self.start}' and date '{self.end}'"
         kept = workspace.read(FCT_STAFFING_LEVELS, base).where(f"not ({inside})")
-        return accepted.where(inside).unionByName(kept)
+        return staffing.facts(accepted.where(inside)).unionByName(kept)
 
     def _rejects(
         self,
