@@ -42,8 +42,8 @@ format: $(STAMP)  ## rewrite in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## time a full quarter against a hand-written DuckDB script
-	$(BIN)/python -m benchmarks.quarter
+bench: $(STAMP)  ## time full quarters against DuckDB by hand, JVM Spark and naive PySpark
+	$(BIN)/python -m benchmarks
 
 lock:  ## recompile requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --generate-hashes --no-emit-index-url \

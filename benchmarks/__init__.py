@@ -1,1 +1,1 @@
-"""Benchmarks. Not part of the package and not run by the tests."""
+"""How fast, against what, and why: run as ``python -m benchmarks`` (see docs/performance.md)."""
