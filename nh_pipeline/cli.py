@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline import quarantine_cli
+from nh_pipeline import drive_cli, quarantine_cli
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -29,9 +29,12 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(quarantine_cli.app, name="quarantine")
+app.add_typer(drive_cli.app, name="drive")
 console, errors = Console(), Console(stderr=True)
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
+
+app.add_typer(drive_cli.app, name="drive")
 
 
 @app.callback()
@@ -207,7 +210,8 @@ def ui(
     settings = _settings()
     with open_instance(settings):
         pass
-    Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
+    if "://" not in settings.source_folder:
+        Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
     console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     os.environ["NH_HOME"] = str(Path(settings.home).resolve())

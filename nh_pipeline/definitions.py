@@ -11,6 +11,7 @@ from nh_pipeline.assets.gold import GOLD_ASSETS
 from nh_pipeline.assets.raw import RAW_ASSETS
 from nh_pipeline.assets.silver import SILVER_ASSETS
 from nh_pipeline.automation.jobs import JOBS
+from nh_pipeline.automation.schedules import SCHEDULES
 from nh_pipeline.automation.sensors import SENSORS
 from nh_pipeline.checks.advisory import ADVISORY_CHECKS
 from nh_pipeline.resources import EngineResource, LakeResource, SourceResource
@@ -37,13 +38,14 @@ def build_defs(
     made = {
         "lake": LakeResource.of(settings),
         "engine": EngineResource(engine=settings.engine),
-        "source": SourceResource(folder=settings.source_folder),
+        "source": SourceResource.of(settings),
     }
     return dg.Definitions(
         assets=[*RAW_ASSETS, *BRONZE_ASSETS, REJECTS_SPEC, *SILVER_ASSETS, *GOLD_ASSETS],
         asset_checks=ADVISORY_CHECKS,
         jobs=JOBS,
         sensors=SENSORS,
+        schedules=SCHEDULES,
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.

@@ -12,7 +12,7 @@ from nh_pipeline.compute.engine import spark_session
 from nh_pipeline.compute.step import Run, Workspace
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.sources.folder import FolderSource
+from nh_pipeline.sources.opening import open_source
 
 if TYPE_CHECKING:
     from nh_pipeline.settings import Settings
@@ -30,8 +30,7 @@ class LakeResource(dg.ConfigurableResource[Any]):
     def of(cls, settings: Settings) -> LakeResource:
         """The lake of the settings. The URL may hold a password: Dagster gets, and shows, its variable's name."""
         url = settings.catalog_url.get_secret_value() if settings.catalog_url else ""
-        from_environment = bool(url) and os.environ.get("NH_CATALOG_URL") == url
-        return cls(root=settings.home, catalog_url=dg.EnvVar("NH_CATALOG_URL") if from_environment else url)
+        return cls(root=settings.home, catalog_url=_named("NH_CATALOG_URL", url))
 
     @property
     def lake(self) -> Lake:
@@ -59,11 +58,28 @@ class EngineResource(dg.ConfigurableResource[Any]):
 
 
 class SourceResource(dg.ConfigurableResource[Any]):
-    """The folder that deliveries come from."""
+    """The folder that deliveries come from: a path, or ``gdrive://<folder id>`` with the place of its credentials."""
 
     folder: str
+    credentials: str = ""
+    endpoint: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> SourceResource:
+        """The source of the settings. Dagster gets, and shows, the name of the variable with the credentials' place."""
+        where = settings.drive_credentials.get_secret_value() if settings.drive_credentials else ""
+        return cls(
+            folder=settings.source_folder,
+            credentials=_named("NH_DRIVE_CREDENTIALS", where),
+            endpoint=settings.drive_endpoint,
+        )
 
     @property
     def source(self) -> Source:
-        """The source itself."""
-        return FolderSource(self.folder)
+        """The source itself; each time anew, with the credentials as they are now."""
+        return open_source(self.folder, credentials=self.credentials, endpoint=self.endpoint)
+
+
+def _named(variable: str, value: str) -> Any:
+    """The variable's name where its value comes from it, else the value."""
+    return dg.EnvVar(variable) if value and os.environ.get(variable) == value else value

@@ -16,7 +16,10 @@ class Settings(BaseSettings):
         engine: ``sail`` (embedded), ``jvm`` (local Spark) or a Spark Connect address ``sc://host:port``.
         catalog_url: SQLAlchemy URL of the Iceberg catalog; default is a SQLite file in ``home``. Secret, since it
             may carry a password.
-        source: folder that deliveries are dropped into; default ``<home>/drop``.
+        source: where deliveries come from: a folder (default ``<home>/drop``), or ``gdrive://<folder id>``.
+        drive_credentials: for Google Drive: path of a JSON key file, ARN of a secret in AWS Secrets Manager, or
+            ``secretsmanager://<name>``.
+        drive_endpoint: address of the Drive API, if it is not Google's.
     """
 
     model_config = SettingsConfigDict(env_prefix="NH_", frozen=True)
@@ -25,10 +28,12 @@ class Settings(BaseSettings):
     engine: str = "sail"
     catalog_url: SecretStr | None = None
     source: str | None = None
+    drive_credentials: SecretStr | None = None
+    drive_endpoint: str = ""
 
     @property
     def source_folder(self) -> str:
-        """The folder that the drive sensor watches."""
+        """The folder that the drive sensor watches: a path, or the address of a Google Drive folder."""
         return self.source or str(Path(self.home) / "drop")
 
     @property

@@ -61,9 +61,7 @@ def wanted(source: Source, dataset: str, start: date, end: date, file_ids: Itera
     """Files of the source that hold a dataset for a range, told by their first 64 KB."""
     only = set(file_ids)
     found = []
-    for file in source.changes(None).files:
-        if only and file.file_id not in only:
-            continue
+    for file in source.find(only) if only else source.changes(None).files:
         try:
             what = recognised(source, file)
         except Refused:  # the drive sensor puts it into quarantine; it is no delivery of this dataset

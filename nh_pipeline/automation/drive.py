@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -15,6 +15,7 @@ import dagster as dg
 
 from nh_pipeline.assets.raw import recognised
 from nh_pipeline.automation.jobs import DELIVERY_JOBS, LAND_ONLY
+from nh_pipeline.landing.holdings import Holdings
 from nh_pipeline.landing.manifest import Delivery
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.partitions import range_tags
@@ -103,7 +104,8 @@ def next_attempt(
         return 1
     again = failed(run_key(file.file_id, last.version, last.attempt))
     if file.version not in (last.version, last.seen):
-        return 1 if again or not has_landed(source, file, deliveries()) else None
+        # A version that is an md5 is another content; any other one may be the same content, touched.
+        return 1 if again or file.md5 or not has_landed(source, file, deliveries()) else None
     return last.attempt + 1 if again and last.attempt < MOST_ATTEMPTS else None
 
 
@@ -113,6 +115,7 @@ def decide(
     *,
     failed: Callable[[str], bool],
     deliveries: Callable[[], Iterable[Delivery]],
+    files: Sequence[SourceFile] | None = None,
     seconds: float = TICK_SECONDS,
     say: Callable[[str], object] = lambda _: None,
 ) -> list[dg.RunRequest]:
@@ -123,13 +126,15 @@ def decide(
         watch: what was requested before; is brought up to date.
         failed: whether the run of a run key ended without success.
         deliveries: what has landed.
+        files: all that the source holds; it is asked if this is None.
         seconds: the time there is.
         say: told what waits.
 
     Raises:
         SourceUnavailable: the source cannot be listed: that is no empty folder.
     """
-    deadline, files = time.monotonic() + seconds, source.changes(None).files
+    deadline = time.monotonic() + seconds
+    files = source.changes(None).files if files is None else files
     requests: list[dg.RunRequest] = []
     for file in files:
         if time.monotonic() > deadline:
@@ -165,18 +170,38 @@ class _Md5(io.RawIOBase):
 
 
 def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery]) -> bool:
-    """Whether a file's content has landed; reads the file only if a delivery of its size has."""
+    """Whether the content of a file of unknown md5 has landed; reads the file only if a delivery of its size has."""
     alike = {d.manifest.md5 for d in deliveries if d.manifest.size == file.size}
-    if not alike or file.md5:
-        return file.md5 in alike
+    if not alike:
+        return False
     sink = _Md5()
     source.download(file, cast("BinaryIO", sink))
     return sink.digest.hexdigest() in alike
 
 
-def _run_failed(instance: dg.DagsterInstance, key: str) -> bool:
+def held_now(source: Source, state: Holdings, say: Callable[[str], object]) -> list[SourceFile]:
+    """All that an authoritative source holds: what was known of it, and its changes since.
+
+    The cursor moves on if everything has landed; else the same changes are told again the next time.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed; nothing was changed.
+    """
+    changes = source.changes(state.cursor)
+    state.see(changes)
+    state.save(changes.cursor)
+    for unusable in changes.unusable:
+        say(f"{unusable.name} cannot be delivered: {unusable.reason}")
+    return state.files
+
+
+def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str]) -> bool:
+    """Whether the run of a key is over and left something to do; ``waiting`` are versions that have not landed."""
     runs = instance.get_runs(filters=dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
-    return bool(runs) and runs[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    status = runs[0].status if runs else None
+    if status is dg.DagsterRunStatus.SUCCESS:  # its file was away while it ran, and is back
+        return key.rpartition(":")[0] in waiting
+    return status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 @dg.sensor(
@@ -187,12 +212,19 @@ def _run_failed(instance: dg.DagsterInstance, key: str) -> bool:
 )
 def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
     """Decides, and keeps what it decided in the cursor."""
-    watch = Watch.load(context.cursor)
+    started, watch, drop = time.monotonic(), Watch.load(context.cursor), source.source
+    files, waiting = None, frozenset[str]()
+    if drop.authoritative:
+        state = Holdings(lake.lake.storage, drop.name)
+        files = held_now(drop, state, context.log.warning)
+        waiting = frozenset(f"{file.file_id}:{file.version}" for file in state.pending())
     requests = decide(
-        source.source,
+        drop,
         watch,
-        failed=lambda key: _run_failed(context.instance, key),
+        failed=lambda key: _run_failed(context.instance, key, waiting),
         deliveries=lake.zone.deliveries,
+        files=files,
+        seconds=TICK_SECONDS - (time.monotonic() - started),
         say=context.log.warning,
     )
     return dg.SensorResult(run_requests=requests, cursor=watch.dump())

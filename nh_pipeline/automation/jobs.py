@@ -4,6 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from nh_pipeline.landing.following import land_changes
+from nh_pipeline.landing.holdings import Holdings
 from nh_pipeline.resources import LakeResource, SourceResource
 
 STAFFING_KEYS = [
@@ -57,11 +59,10 @@ class LandOnlyConfig(dg.Config):
 @dg.op
 def land(context: dg.OpExecutionContext, config: LandOnlyConfig, lake: LakeResource, source: SourceResource) -> None:
     """Lands files that no asset is made of yet, or puts them into quarantine with a reason."""
-    drop, wanted = source.source, set(config.file_ids)
-    for file in drop.changes(None).files:
-        if file.file_id in wanted:
-            landed = lake.zone.land(drop, file)
-            context.log.info("%s: %s", file.name, landed.path)
+    drop = source.source
+    for file in drop.find(config.file_ids):
+        landed = lake.zone.land(drop, file)
+        context.log.info("%s: %s", file.name, landed.path)
 
 
 @dg.job(name="land_only", description="A file that is not modelled yet, or not recognised: raw zone or quarantine.")
@@ -70,4 +71,25 @@ def LAND_ONLY() -> None:  # noqa: N802 (a constant like the other jobs)
     land()
 
 
-JOBS: list[Any] = [STAFFING, PROVIDERS, CLAIMS, DIMENSIONS, MEASURES, LAND_ONLY]
+@dg.op
+def reconcile(context: dg.OpExecutionContext, lake: LakeResource, source: SourceResource) -> None:
+    """Lists all that the source holds, and lands what is missing; the drive sensor then requests its runs."""
+    drop = source.source
+    if not drop.authoritative:
+        context.log.info("nothing to reconcile: the drive sensor lists all of a folder whenever it looks")
+        return
+    state = Holdings(lake.lake.storage, drop.name)
+    for landed in land_changes(drop, lake.zone, state, full=True):
+        context.log.info("%s: %s", landed.document.name, landed.path)
+    context.log.info("%s files, and %s more that cannot be delivered", len(state.files), len(state.unusable))
+
+
+@dg.job(
+    name="reconciliation", description="All that Google Drive holds beside what has landed: what was missed is landed."
+)
+def RECONCILE() -> None:  # noqa: N802
+    """One op."""
+    reconcile()
+
+
+JOBS: list[Any] = [STAFFING, PROVIDERS, CLAIMS, DIMENSIONS, MEASURES, LAND_ONLY, RECONCILE]

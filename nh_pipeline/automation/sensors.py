@@ -1,4 +1,4 @@
-"""Sensors that ask the lake what is behind: gold for changed dimension versions, dimensions that stayed behind.
+"""Sensors that ask the lake what is behind: gold, quarters and dimensions that stayed behind.
 
 The drive sensor, which watches the deliveries, is in :mod:`.drive`.
 """
@@ -10,18 +10,21 @@ import dagster as dg
 
 from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.automation.drive import MOST_ATTEMPTS, drive_sensor
-from nh_pipeline.automation.jobs import DIMENSIONS, MEASURES
+from nh_pipeline.automation.jobs import DIMENSIONS, MEASURES, STAFFING
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.partitions import range_tags
-from nh_pipeline.periods import joined
+from nh_pipeline.periods import joined, quarter_bounds
 from nh_pipeline.resources import LakeResource
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions
+from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters
 from nh_pipeline.steps.effective import DIMENSIONS as DATASET_DIMENSIONS
+from nh_pipeline.steps.effective import effective, quarter_standings
+from nh_pipeline.steps.memory import mark
 
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
 _CAUSE = "nh/cause"
+_AS_LANDED = {"ops": {"raw__daily_nurse_staffing": {"config": {"from_source": False}}}}
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -101,6 +104,29 @@ def dimensions_catch_up(context: dg.SensorEvaluationContext, lake: LakeResource)
     return dg.SensorResult(run_requests=[dg.RunRequest(f"{cause}:{attempt}", asset_selection=keys, tags=tags)])
 
 
+@dg.sensor(
+    job=STAFFING,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Rebuilds a quarter for which another delivery counts than the one that its facts were built from: a "
+    "correction was withdrawn or put back, or a held delivery was confirmed.",
+)
+def quarters_catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+    """Asks the lake, not the events; acts on what it sees for the second time: a delivery's own run goes first."""
+    if _busy(context.instance):
+        return dg.SensorResult(skip_reason="other runs are in progress")
+    stale = stale_quarters(lake.lake, lake.zone, contested=True)
+    causes = {q: f"{q}:{mark(effective(quarter_standings(lake.lake, lake.zone, q)))}" for q in stale}
+    seen = frozenset((context.cursor or "").split())
+    requests = []
+    for quarter, cause in causes.items():
+        attempt = _tried(context.instance, cause) + 1
+        if cause in seen and attempt <= MOST_ATTEMPTS:
+            tags = {**range_tags(*quarter_bounds(quarter)), _CAUSE: cause, "nh/attempt": str(attempt)}
+            requests.append(dg.RunRequest(f"{cause}:{attempt}", run_config=_AS_LANDED, tags=tags))
+    return dg.SensorResult(run_requests=requests, cursor=" ".join(causes.values()))
+
+
 def _busy(instance: dg.DagsterInstance) -> bool:
     since = datetime.now(tz=timezone.utc) - LONGEST_RUN
     return bool(instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY, created_after=since), limit=1))
@@ -112,6 +138,7 @@ def _tried(instance: dg.DagsterInstance, cause: str) -> int:
 
 SENSORS = [
     drive_sensor,
+    quarters_catch_up,
     dimensions_catch_up,
     gold_follows_dimensions,
     dg.AutomationConditionSensorDefinition(

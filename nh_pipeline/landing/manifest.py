@@ -104,12 +104,14 @@ class Delivery(BaseModel):
     Attributes:
         manifest: Its manifest; of the same content under several file ids, the earliest by modified time.
         path: Its folder, relative to the storage.
+        withdrawn: Whether its source no longer holds it: it is kept as evidence, and does not count.
     """
 
     model_config = ConfigDict(frozen=True)
 
     manifest: Manifest
     path: str
+    withdrawn: bool = False
 
     @property
     def delivery_id(self) -> str:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nh_pipeline.faults import as_one_message
 from nh_pipeline.landing.archive import Opened, kind, open_csv
+from nh_pipeline.landing.holdings import withdrawals
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
 from nh_pipeline.landing.recognise import judge
 from nh_pipeline.landing.refused import Refused
@@ -164,12 +165,13 @@ class RawZone:
 
         Returns:
             One delivery for each dataset, coverage key and md5, sorted by dataset, coverage key and precedence. Of
-            the same content under several file ids, the one that was modified first.
+            the same content under several file ids, the one that was modified first, of those that count if any does.
         """
+        withdrawn = withdrawals(self.storage)
         found: dict[tuple[str, str, str], Delivery] = {}
         for path, manifest in self._manifests(f"raw/{dataset}" if dataset else "raw"):
             key = (manifest.dataset, manifest.coverage.key, manifest.md5)
-            delivery = Delivery(manifest=manifest, path=path)
+            delivery = Delivery(manifest=manifest, path=path, withdrawn=withdrawn(manifest))
             if key not in found or _first_seen(delivery) < _first_seen(found[key]):
                 found[key] = delivery
         return sorted(found.values(), key=lambda d: (d.manifest.dataset, d.manifest.coverage.key, d.precedence))
@@ -284,5 +286,5 @@ class RawZone:
         return None
 
 
-def _first_seen(delivery: Delivery) -> tuple[datetime, str]:
-    return delivery.manifest.modified_at, delivery.manifest.file_id
+def _first_seen(delivery: Delivery) -> tuple[bool, datetime, str]:
+    return delivery.withdrawn, delivery.manifest.modified_at, delivery.manifest.file_id

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES, Changes, SourceFile, SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 PARTIAL_SUFFIXES = (".partial", ".crdownload", ".tmp")
 """Endings that browsers and copy tools give a file while it is being written."""
@@ -43,6 +43,8 @@ class FolderSource:
         path: The folder or file.
         name: Name of the source in manifests. Give each folder its own if there are several.
     """
+
+    authoritative = False  # an inbox: what was delivered counts, whatever becomes of the file
 
     def __init__(self, path: str | Path, *, name: str = "folder") -> None:
         self.name = name
@@ -72,7 +74,12 @@ class FolderSource:
             files=sorted(changed, key=lambda file: (file.name, file.file_id)),
             removed=sorted(seen.keys() - found.keys()),
             cursor=json.dumps(found, sort_keys=True, separators=(",", ":")),
+            complete=not seen,
         )
+
+    def find(self, file_ids: Collection[str]) -> list[SourceFile]:
+        """The files that are there; see :meth:`nh_pipeline.sources.protocol.Source.find`."""
+        return [file for file in self.changes().files if file.file_id in file_ids]
 
     def peek(self, file: SourceFile, size: int = PEEK_BYTES) -> bytes:
         """The first bytes of a file; see :meth:`nh_pipeline.sources.protocol.Source.peek`."""

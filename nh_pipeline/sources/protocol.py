@@ -6,9 +6,12 @@ What belongs here: the protocol and its value types. Not here: any one source, a
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PEEK_BYTES = 65_536
 """How much of a file is enough to recognise it."""
@@ -46,6 +49,22 @@ class SourceFile(BaseModel):
         return self.md5 or f"{self.modified_at.timestamp():.6f}-{'?' if self.size is None else self.size}"
 
 
+class Unusable(BaseModel):
+    """A file of the source that cannot be delivered as it is.
+
+    Attributes:
+        file_id: The source's own key of it.
+        name: The name that people know it by.
+        reason: Why, and what to do.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    name: str
+    reason: str
+
+
 class Changes(BaseModel):
     """What is new in a source.
 
@@ -53,6 +72,8 @@ class Changes(BaseModel):
         files: Files that are new or changed since the cursor, sorted by name.
         removed: ``file_id`` of the files that are gone since the cursor.
         cursor: Where to go on from, opaque to everybody but the source. Store it when all files have landed.
+        complete: Whether ``files`` is all that the source holds: what is not among them is gone.
+        unusable: Of the files that are new or changed, those that cannot be delivered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +81,8 @@ class Changes(BaseModel):
     files: list[SourceFile]
     removed: list[str]
     cursor: str
+    complete: bool = False
+    unusable: list[Unusable] = Field(default_factory=list)
 
 
 class Source(Protocol):
@@ -68,6 +91,13 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Short name of the source, for manifests and run keys."""
+
+    @property
+    def authoritative(self) -> bool:
+        """Whether the source says what counts, so that a content that it no longer holds is withdrawn.
+
+        What such a source holds is remembered in the lake (:mod:`nh_pipeline.landing.holdings`).
+        """
 
     def changes(self, cursor: str | None) -> Changes:
         """What is new or gone since a cursor.
@@ -80,6 +110,13 @@ class Source(Protocol):
 
         Raises:
             SourceUnavailable: If the source cannot be listed completely. An outage is never an empty listing.
+        """
+
+    def find(self, file_ids: Collection[str]) -> list[SourceFile]:
+        """Those of the files that the source holds now, in their current version, sorted by name.
+
+        Raises:
+            SourceUnavailable: If the source cannot be asked.
         """
 
     def peek(self, file: SourceFile, size: int = PEEK_BYTES) -> bytes:

@@ -6,6 +6,7 @@ It compares what is there with what the tables remember to be built from (:mod:`
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -154,11 +155,17 @@ def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
     return found
 
 
-def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:
-    """Quarters whose facts were not built, whole, from the delivery that counts now."""
+def stale_quarters(lake: Lake, zone: RawZone, *, contested: bool = False) -> list[str]:
+    """Quarters whose facts were not built, whole, from the delivery that counts now.
+
+    Args:
+        lake: the lake.
+        zone: its raw zone.
+        contested: only those that more than one delivery was landed for.
+    """
     memory, rejected = remembered(lake, FCT_STAFFING_LEVELS), lake.pin(REJECTS).present
-    quarters = {d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing")}
-    standings = {q: quarter_standings(lake, zone, q) for q in quarters}
+    landed = Counter(d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing"))
+    standings = {q: quarter_standings(lake, zone, q) for q, count in landed.items() if count > contested}
     return sorted(q for q, found in standings.items() if _is_behind(found, memory.get(q), rejected))
 
 

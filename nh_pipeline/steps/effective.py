@@ -39,7 +39,7 @@ class Standing(BaseModel):
 
     Attributes:
         state: ``effective``; ``superseded`` by a later one; ``held`` until confirmed; ``refused``; ``unparsed``
-            (not in bronze yet).
+            (not in bronze yet); ``withdrawn`` by its source.
         reason: for people, with what to do.
     """
 
@@ -48,7 +48,7 @@ class Standing(BaseModel):
     delivery_id: str
     coverage: str
     name: str
-    state: Literal["effective", "superseded", "held", "refused", "unparsed"]
+    state: Literal["effective", "superseded", "held", "refused", "unparsed", "withdrawn"]
     reason: str = ""
 
 
@@ -69,17 +69,18 @@ def rejects_slices(lake: Lake, standings: Iterable[Standing]) -> tuple[list[str]
 def quarter_standings(lake: Lake, zone: RawZone, coverage: str) -> list[Standing]:
     """Standing of every staffing delivery of one quarter."""
     deliveries = [d for d in zone.deliveries("daily_nurse_staffing") if d.manifest.coverage.key == coverage]
-    return _supersede(_Keys(lake, "daily_nurse_staffing"), deliveries, confirmed(lake.storage))
+    counting, standings = _without_withdrawn(deliveries)
+    return _supersede(_Keys(lake, "daily_nurse_staffing"), counting, confirmed(lake.storage)) + standings
 
 
 def release_standings(lake: Lake, zone: RawZone, dataset: str) -> list[Standing]:
     """Standing of every delivery of a monthly dataset, over all its releases in order of business time."""
     keys, approved = _Keys(lake, dataset), confirmed(lake.storage)
     by_release: dict[str, list[Delivery]] = {}
-    for delivery in zone.deliveries(dataset):
+    counting, standings = _without_withdrawn(zone.deliveries(dataset))
+    for delivery in counting:
         by_release.setdefault(delivery.manifest.coverage.key, []).append(delivery)
     key = list(DIMENSIONS[dataset].grain[:-1])
-    standings: list[Standing] = []
     previous: tuple[str, pa.Array] | None = None
     for release, deliveries in sorted(by_release.items()):
         usable = []
@@ -104,6 +105,19 @@ def release_standings(lake: Lake, zone: RawZone, dataset: str) -> list[Standing]
                 previous = (release, providers)
         standings += settled
     return standings
+
+
+def _without_withdrawn(deliveries: Iterable[Delivery]) -> tuple[list[Delivery], list[Standing]]:
+    """The deliveries that may count, and the standing of the others."""
+    counting: list[Delivery] = []
+    standings = []
+    for delivery in deliveries:
+        if delivery.withdrawn:
+            reason = f"{delivery.manifest.source} no longer holds it; put the file back to let it count again"
+            standings.append(_standing(delivery, "withdrawn", reason))
+        else:
+            counting.append(delivery)
+    return counting, standings
 
 
 def _supersede(keys: _Keys, deliveries: Sequence[Delivery], approved: frozenset[str]) -> list[Standing]:
