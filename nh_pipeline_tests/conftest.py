@@ -10,9 +10,10 @@ import pytest
 
 from nh_pipeline.compute.engine import spark_session
 from nh_pipeline_tests.chain import workspace_at
+from nh_pipeline_tests.drive_server import Drive, DriveServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
 
@@ -34,6 +35,13 @@ def real_data() -> Path:
 def engine() -> SparkSession:
     """The Sail session that all tests of this process share."""
     return spark_session("sail")
+
+
+@pytest.fixture
+def drive_server() -> Iterator[DriveServer]:
+    """An empty Google Drive folder on loopback."""
+    with DriveServer(Drive()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -175,16 +175,21 @@ def test_jobs_and_sensors(defs):
         "dimensions",
         "facility_measures",
         "land_only",
+        "reconciliation",
         "__ASSET_JOB",
     }
     sensors = {s.name: s for s in repository.sensor_defs}
     assert set(sensors) == {
         "drive_sensor",
+        "quarters_catch_up",
         "dimensions_follow_releases",
         "dimensions_catch_up",
         "gold_follows_dimensions",
     }
     assert all(s.default_status is dg.DefaultSensorStatus.RUNNING and s.description for s in sensors.values())
+    (nightly,) = repository.schedule_defs
+    assert (nightly.name, nightly.job_name) == ("nightly_reconciliation", "reconciliation")
+    assert nightly.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
 def test_resources_can_be_replaced(tmp_path):
