@@ -167,7 +167,7 @@ _CELL = st.text(st.sampled_from('ab,"\r\n é\t'), max_size=6)
 
 @_FEW
 @given(st.lists(st.lists(_CELL, min_size=3, max_size=3) | st.lists(_CELL, min_size=1, max_size=5), max_size=30),
-       st.sampled_from(["\n", "\r", "\r\n"]), st.integers(60, 400))  # fmt: skip
+       st.sampled_from(["\n", "\r", "\r\n"]), st.integers(100, 400))  # fmt: skip
 def test_numbers_and_cells_do_not_depend_on_blocks(rows, end, block):
     out = io.StringIO()
     csv.writer(out, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["a", "b", "c"], *rows])
@@ -183,6 +183,17 @@ def test_numbers_and_cells_do_not_depend_on_blocks(rows, end, block):
         (n, [r[0] or None, r[2] or None]) for n, r in kept
     ]
     assert [json.loads(r["extra_columns"])["b"] for r in found[0][0]] == [r[1] for _, r in kept]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_the_last_line_wherever_a_block_ends(end, closed):
+    lines = ["a,b,c", *(f"{n},{'x' * (n % 7)},y" for n in range(40))]
+    for more in range(0, 23, 2):
+        content = (end.join(lines) + "q" * more + end * closed).encode()
+        for block in range(60, 160, 9):
+            text, reader = CsvText(io.BytesIO(content), "utf-8"), RecordReader(["a", "b", "c"], block=block)
+            assert sum(batch.num_rows for batch in reader.batches(text)) == text.lines == 40
 
 
 def test_refused_lines_can_be_taken_out_as_they_come():

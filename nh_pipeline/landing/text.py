@@ -152,26 +152,23 @@ class CsvText:
         data = b"" if self._begun else b"\n"  # pyarrow takes a byte order mark at the very beginning away
         self._begun = True
         while not self._ended and data in (b"", b"\n"):
-            chunk = self._next(max(size // 3 - 1, 1))
-            self._ended = not chunk
+            wanted = max(size // 3 - 1, 1)
+            chunk = self._next(wanted)
+            self._ended = len(chunk) < wanted
             self._count(chunk)
             if not chunk.isascii() and not self._encoding.startswith("utf-8"):
                 chunk = chunk.decode(self._encoding, "nh-c1").encode()
+            # In one piece with what comes before it: a record may lie in two pieces, not in three.
             data += self._held + chunk + (_LAST_LINE if self._ended else b"")
             self._held = b"\r" if data.endswith(b"\r") else b""
             data = data.removesuffix(b"\r")
         return data
 
     def _next(self, size: int) -> bytes:
-        if self._ahead:
-            chunk, self._ahead = self._ahead[:size], self._ahead[size:]
-            return chunk
-        return self._source.read(size)
+        chunk, self._ahead = self._ahead[:size], self._ahead[size:]
+        return chunk + self._source.read(size - len(chunk)) if len(chunk) < size else chunk
 
     def _count(self, chunk: bytes) -> None:
-        if self._ended:
-            self.lines += self._last not in (b"\n", b"\r")
-            return
         if self._last == b"\r" and chunk.startswith(b"\n"):  # the second half of a line end that is counted
             self._last, chunk = b"\n", chunk[1:]
         last = chunk[-1:] or self._last
@@ -180,6 +177,7 @@ class CsvText:
         ends = np.frombuffer(self._last.replace(b"\r", b"\n") + chunk, np.uint8) == ord("\n")
         blank = ends[1:] & ends[:-1]
         self.lines += int(np.count_nonzero(ends[1:])) - int(np.count_nonzero(blank))
+        self.lines += self._ended and last not in (b"\n", b"\r")
         self._last = last
 
     def _split(self, start: bytes) -> tuple[bytes, bytes]:
