@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path  # noqa: TC003 (in signatures that others evaluate)
 
@@ -42,11 +43,16 @@ def staffing(drop: Path) -> list[Path]:
 
 def correct(file: Path, folder: Path) -> Path:
     """A folder with a later delivery of the same quarter, in which one facility reports another hour on one day."""
-    content = file.read_bytes().rstrip()
-    before, _, last = content.rpartition(b",")
     folder.mkdir()
     again = folder / f"{file.stem}_corrected.csv"
-    again.write_bytes(b"%s,%.2f\n" % (before, float(last) + 1))
+    shutil.copyfile(file, again)  # not through memory, of which the peak is measured
+    with again.open("r+b") as content:
+        content.seek(-200, os.SEEK_END)
+        tail = content.read().rstrip()
+        before, _, last = tail.rpartition(b",")
+        content.seek(-200, os.SEEK_END)
+        content.write(b"%s,%.2f\n" % (before, float(last) + 1))
+        content.truncate()
     modified = file.stat().st_mtime + 30 * 86_400
     os.utime(again, (modified, modified))
     return folder

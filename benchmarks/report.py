@@ -24,6 +24,7 @@ _NAMES = {
     "jvm": "nh_pipeline on JVM Spark",
     "naive": "naive PySpark, no checks",
 }
+_SHORT = {"sail": "on Sail", "by hand": "DuckDB<br>by hand", "jvm": "on JVM<br>Spark", "naive": "naive<br>PySpark"}
 
 
 def write(results: dict[str, Any]) -> None:
@@ -96,7 +97,7 @@ def _plot(results: dict[str, Any]) -> go.Figure:
         1, 3, subplot_titles=("One quarter, seconds", "A change after n quarters, seconds", "Peak memory, GiB")
     )
     for layer, colour in zip(_LAYERS, ("#b08d57", "#8a9ba8", "#d4af37"), strict=True):
-        bars = go.Bar(x=list(_NAMES.values()), y=[one[name][layer] for name in _NAMES], name=layer, marker_color=colour)
+        bars = go.Bar(x=list(_SHORT.values()), y=[one[name][layer] for name in _SHORT], name=layer, marker_color=colour)
         figure.add_trace(bars, 1, 1)
     counts = [int(n) for n in growth]
     for name, colour in (("one date again", "#2a6f97"), ("a corrected delivery", "#468faf")):
@@ -106,12 +107,17 @@ def _plot(results: dict[str, Any]) -> go.Figure:
     slow = [g["naive"]["silver"] + g["naive"]["gold"] for g in with_naive.values()]
     figure.add_trace(go.Scatter(x=list(with_naive), y=slow, name="naive: any change", line_color="#9b2226"), 1, 2)
     memory = [g["sail"]["peak MiB"] / 1024 for g in growth.values()]
-    figure.add_trace(go.Scatter(x=counts, y=memory, name="nh_pipeline", line_color="#2a6f97"), 1, 3)
+    figure.add_trace(go.Scatter(x=counts, y=memory, name="memory", line_color="#014f86"), 1, 3)
     naive = [g["naive"]["peak MiB"] / 1024 for g in with_naive.values()]
-    figure.add_trace(go.Scatter(x=list(with_naive), y=naive, name="naive", line_color="#9b2226"), 1, 3)
+    figure.add_trace(go.Scatter(x=list(with_naive), y=naive, name="naive: memory", line_color="#ca6702"), 1, 3)
     figure.update_layout(
-        barmode="stack", template="plotly_white", font_size=11, legend={"orientation": "h", "y": -0.35}
+        barmode="stack",
+        template="plotly_white",
+        font_size=12,
+        margin={"t": 40, "b": 20, "l": 40, "r": 20},
+        legend={"orientation": "h", "y": -0.28, "traceorder": "normal"},
     )
+    figure.update_xaxes(tickangle=0, row=1, col=1)
     for column in (2, 3):
         figure.update_xaxes(title_text="quarters loaded", tickvals=counts, row=1, col=column)
         figure.update_yaxes(rangemode="tozero", row=1, col=column)

@@ -34,8 +34,6 @@ console, errors = Console(), Console(stderr=True)
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
 
-app.add_typer(drive_cli.app, name="drive")
-
 
 @app.callback()
 def _home(

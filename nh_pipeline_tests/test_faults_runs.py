@@ -55,7 +55,8 @@ def test_nh_run_killed_at_random_moments(engine, tmp_path):
         assert nh("status").stdout
     assert sum(killed) >= KILLS - 1
     before = nh.runs()
-    assert any(not r.is_finished for r in before), "no run was cut off"
+    # The next `nh run` has failed the ones that were cut off, but for the last.
+    assert any(r.status != dg.DagsterRunStatus.SUCCESS for r in before), "no run was cut off"
     told = nh("run", drop).stdout
     assert "done" in told or "nothing to do" in told
     assert all(r.is_finished for r in nh.runs())

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -200,6 +201,7 @@ class Workspace:
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
         """
+        pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
         results = tuple(checks)
         if withheld or refused(results):
             self.lake.storage.delete(staged.folder)
