@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pandera.pyspark as pa
 import pytest
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
+from pyiceberg.table.update.snapshot import _SnapshotProducer
 
 from nh_pipeline.contracts.base import text
 from nh_pipeline.lake.lake import Lake, LakeError
@@ -151,6 +152,28 @@ def test_a_table_that_is_always_contended_is_a_clear_error(lake, monkeypatch):
     assert read(lake) == []
     put(lake, APRIL, "2024-04")
     assert read(lake) == in_order(APRIL)
+
+
+def test_a_file_that_pyiceberg_overlooks_is_looked_for_again(lake, monkeypatch):
+    """Its threads share an evaluator, so that one may take a manifest for another one, whose months do not match."""
+    put(lake, APRIL, "2024-04")
+    put(lake, MAY, "2024-05")
+    build, built = _SnapshotProducer._build_manifest_evaluator, []
+
+    def overlooking(self, spec_id):
+        built.append(spec_id)
+        return build(self, spec_id) if len(built) > 2 else lambda _: False
+
+    monkeypatch.setattr(_SnapshotProducer, "_build_manifest_evaluator", overlooking)
+    monkeypatch.setattr(_commit.retry, "sleep", lambda _: None)
+    put(lake, [("a", date(2024, 5, 1), 9)], "2024-05")
+    assert read(lake) == in_order([*APRIL, ("a", date(2024, 5, 1), 9)])
+    assert len(snapshots(lake)) == 3
+    # What is overlooked for ever is not passed over.
+    monkeypatch.setattr(_SnapshotProducer, "_build_manifest_evaluator", lambda *_: lambda _: False)
+    with pytest.raises(ValidationException, match="Missing required files"):
+        put(lake, MAY, "2024-05")
+    assert len(snapshots(lake)) == 3
 
 
 def test_what_a_slice_was_built_from_is_noted_only_while_it_is_there(lake):
