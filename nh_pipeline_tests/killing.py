@@ -1,7 +1,7 @@
 """Processes that build a lake step by step and are killed, or stopped for a while, on their way.
 
-Run as a module, it is the mother of such processes: it has imported everything and started no thread, so that a child
-costs no more than its engine.
+Run as a module, it is the mother of such processes: it has imported everything and opened nothing, so that a child
+costs no more than its work.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster_pyspark  # noqa: F401 (this one and the next two for the children, of which each would import them)
+import pysail.spark  # noqa: F401
+import pyspark.sql.connect.session  # noqa: F401
 from pyiceberg.catalog.sql import SqlCatalog
 
 from nh_pipeline import points
@@ -136,7 +139,7 @@ def _at(point: tuple[str, str], pid_file: str | None) -> None:
 
 def _wait(pid: int, after: float | None) -> int:
     """Exit code of a child, negative for a signal; kills it when its time is over."""
-    end = time.monotonic() + (120 if after is None else after)
+    end = time.monotonic() + (300 if after is None else after)
     while True:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

@@ -84,7 +84,7 @@ class Server:
         assert "errors" not in found, found
         return found["data"]
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 150) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         """What the condition comes to, as soon as it is true of anything."""
         end = time.monotonic() + seconds
         while not (found := condition()):
@@ -118,7 +118,7 @@ def serving(home: Path) -> Iterator[Server]:
         process = subprocess.Popen(command, env=env, cwd=home, stdout=out, stderr=out, start_new_session=True)
     try:
         server = Server(process, f"http://127.0.0.1:{port}", log)
-        server.wait(server._answers, "the webserver answers", 90)
+        server.wait(server._answers, "the webserver answers")
         yield server
     finally:
         _end(process)

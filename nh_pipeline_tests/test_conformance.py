@@ -15,7 +15,7 @@ from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.text_values import TEXTS, read_all
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 PLAN = Deliveries(30, ("2024Q1", "2024Q3"), releases=2, days=3)
 """Releases of July and August 2024, of which the days of the third quarter see the first."""
@@ -62,7 +62,7 @@ def lakes(engine, drop, tmp_path_factory):
     bare = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=240, env=bare
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
         )
         workspace = chain.workspace_at(sail, engine)
         chain.land(workspace, drop)

@@ -15,7 +15,7 @@ from nh_pipeline_tests.local import Nh, serving
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(540),
+    pytest.mark.timeout(1200),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 

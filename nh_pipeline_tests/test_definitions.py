@@ -81,7 +81,7 @@ def test_importing_them_warns_of_nothing_and_does_nothing(tmp_path):
             "from nh_pipeline.definitions import defs; import dagster as dg; dg.Definitions.validate_loadable(defs)",
         ),
     ]
-    found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
     assert list(tmp_path.iterdir()) == []
@@ -224,6 +224,6 @@ def test_runs_get_the_catalog_and_nobody_is_shown_its_password(tmp_path, monkeyp
 @pytest.mark.integration
 def test_dagster_validates_them(tmp_path):
     told = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "nh_pipeline.definitions"]
-    found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=180)
+    found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "All code locations passed validation" in found.stdout + found.stderr

@@ -143,14 +143,14 @@ def test_nh_says_it_in_one_message(tmp_path, quarter):
     with tmpfs(tmp_path / "small", "24m") as disk:
         filled(disk, 50_000)
         process = started(disk / "lake", "ingest", quarter[0])
-        told = process.communicate(timeout=60)[0].decode()
+        told = process.communicate(timeout=180)[0].decode()
         assert process.returncode == 1, told
         assert "there is no space left" in told
         assert "Traceback" not in told
         (disk / "ballast").unlink()
         remount(disk, "ro")
         process = started(disk / "lake", "run", quarter[0])
-        told = process.communicate(timeout=60)[0].decode()
+        told = process.communicate(timeout=180)[0].decode()
         assert process.returncode == 1, told
         assert "read-only" in told
         assert "Traceback" not in told
