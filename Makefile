@@ -30,9 +30,9 @@ demo: $(STAMP)  ## generate deliveries, run the whole chain on them, print what 
 ui: $(STAMP)  ## open the Dagster UI on the lake in NH_HOME (http://127.0.0.1:3000)
 	$(BIN)/nh ui
 
-# Two processes, a file in one of them; more would only share the engines' cores and disks.
+# Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
 test: $(STAMP) lint  ## lint, types, all tests that this machine can run
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 lint: $(STAMP)  ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -65,7 +65,7 @@ class Chain:
 
         for delivery in self.zone.deliveries(dataset):
             if delivery.delivery_id not in self._parsed:
-                _passed(ParseDelivery(dataset=dataset, delivery=delivery.delivery_id).run(self.workspace))
+                _passed(ParseDelivery(dataset=dataset, delivery=delivery.delivery_id).run(self.workspace).results)
                 self._parsed.add(delivery.delivery_id)
 
     def dimensions(self) -> None:
@@ -74,7 +74,7 @@ class Chain:
 
         for dataset in ("providers", "medicare_claims"):
             self.parse(dataset)
-            _passed(BuildDimension(dataset=dataset).run(self.workspace)[0])
+            _passed(BuildDimension(dataset=dataset).run(self.workspace).results)
 
     def days(self, quarter: str, *, offset: int | None = None, laps: tuple[str, str] = ("silver", "gold")) -> None:
         """Silver and gold of a quarter, or of one day of it."""
@@ -85,9 +85,9 @@ class Chain:
         start, end = quarter_bounds(quarter)
         if offset is not None:
             start = end = start + timedelta(days=offset)
-        _passed(BuildStaffing(coverage=quarter, start=start, end=end).run(self.workspace)[0])
+        _passed(BuildStaffing(coverage=quarter, start=start, end=end).run(self.workspace).results)
         self.clock.lap(laps[0])
-        _passed(BuildMeasures(start=start, end=end).run(self.workspace))
+        _passed(BuildMeasures(start=start, end=end).run(self.workspace).results)
         self.clock.lap(laps[1])
 
 

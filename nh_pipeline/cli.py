@@ -37,10 +37,13 @@ FAILED, USAGE, QUARANTINED = 1, 2, 3
 
 @app.callback()
 def _home(
-    home: Annotated[Path | None, typer.Option(envvar="NH_HOME", help="Root of the lake (default .nh).")] = None,
+    home: Annotated[
+        str | None,
+        typer.Option(envvar="NH_HOME", help="Root of the lake: a folder (default .nh), or s3://bucket/prefix."),
+    ] = None,
 ) -> None:
     if home is not None:
-        os.environ["NH_HOME"] = str(home)  # runs and resources read their settings from the environment
+        os.environ["NH_HOME"] = home  # runs and resources read their settings from the environment
 
 
 def _settings() -> Any:
@@ -212,7 +215,8 @@ def ui(
         Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
     console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    os.environ["NH_HOME"] = str(Path(settings.home).resolve())
+    if not settings.on_s3:
+        os.environ["NH_HOME"] = str(Path(settings.home).resolve())
     command = [
         sys.executable,
         "-m",
@@ -255,6 +259,7 @@ def query(
     """Run SQL over the current tables (DuckDB)."""
     import duckdb
 
+    from nh_pipeline.faults import explained
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.query import connect
 
@@ -267,7 +272,8 @@ def query(
             if found is not None:  # a statement without rows
                 _print_rows(found, output)
         except duckdb.Error as error:
-            _stop(str(error), USAGE)
+            fault = explained(error)
+            _stop(fault or str(error), FAILED if fault else USAGE)
 
 
 @app.command()

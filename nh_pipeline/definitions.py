@@ -37,7 +37,7 @@ def build_defs(
     settings = settings or Settings()
     made = {
         "lake": LakeResource.of(settings),
-        "engine": EngineResource(engine=settings.engine),
+        "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
     return dg.Definitions(

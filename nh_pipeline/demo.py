@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nh_pipeline.contracts import ALL
@@ -13,6 +12,7 @@ from nh_pipeline.sample import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -48,7 +48,7 @@ All of this is generated data, not CMS's. Look next:
 
 def deliveries(settings: Settings) -> Path:
     """Where the demo's deliveries are generated."""
-    return Path(settings.home) / "demo-deliveries"
+    return settings.folder / "demo-deliveries"
 
 
 def foreign(zone: RawZone, folder: Path) -> list[str]:

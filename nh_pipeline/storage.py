@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs as pafs
 
+from nh_pipeline import s3
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     import pyarrow as pa
+
+_AT_ONCE = 16
+"""Requests at once to an object store."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,20 @@ class Storage:
     base: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        root = self.root if "://" in self.root else str(Path(self.root).resolve())
-        filesystem, base = pafs.FileSystem.from_uri(root)
+        root = self.root.rstrip("/") if "://" in self.root else str(Path(self.root).resolve())
+        if root.startswith(s3.SCHEME):
+            base = root.removeprefix(s3.SCHEME)
+            filesystem = s3.filesystem(*base.partition("/")[::2])
+        else:
+            filesystem, base = pafs.FileSystem.from_uri(root)
         object.__setattr__(self, "root", root)
         object.__setattr__(self, "fs", filesystem)
         object.__setattr__(self, "base", base.rstrip("/"))
+
+    @property
+    def local(self) -> bool:
+        """Whether this is a folder of this machine."""
+        return isinstance(self.fs, pafs.LocalFileSystem)
 
     def path(self, relative: str) -> str:
         """The path as ``pyarrow.fs`` takes it."""
@@ -73,22 +88,32 @@ class Storage:
         with self.fs.open_input_stream(self.path(relative), compression=None) as stream:
             return bytes(stream.read())
 
+    def read_all(self, relatives: Iterable[str]) -> Iterator[bytes]:
+        """Small files, whole, in the order given; many at once where each costs a round trip."""
+        if self.local:
+            yield from map(self.read, relatives)
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            yield from pool.map(self.read, relatives)
+
     def create(self, relative: str) -> pa.NativeFile:
         """A stream to write a new file to; parent folders are made."""
-        if isinstance(self.fs, pafs.LocalFileSystem):
+        if self.local:
             self.fs.create_dir(self.path(relative).rpartition("/")[0], recursive=True)
         # pyarrow would compress whatever is written to a name that ends in .gz.
         return self.fs.open_output_stream(self.path(relative), compression=None)
 
     def write(self, relative: str, content: bytes) -> None:
         """Writes a small file so that a reader sees all of it or nothing."""
-        local = isinstance(self.fs, pafs.LocalFileSystem)
-        partial = f"{relative}.{uuid.uuid4().hex}.partial" if local else relative  # two processes may write one file
+        if not self.local:  # an object is there as a whole or not at all
+            with self.create(relative) as stream:
+                stream.write(content)
+            return
+        partial = f"{relative}.{uuid.uuid4().hex}.partial"  # two processes may write one file
         try:
             with self.create(partial) as stream:
                 stream.write(content)
-            if local:
-                self.move(partial, relative)
+            self.move(partial, relative)
         except OSError:
             self.delete(partial)
             raise
@@ -99,7 +124,7 @@ class Storage:
 
     def move(self, source: str, target: str) -> None:
         """Moves a file (atomic on a local disk; copy and delete on an object store)."""
-        if isinstance(self.fs, pafs.LocalFileSystem):
+        if self.local:
             self.fs.create_dir(self.path(target).rpartition("/")[0], recursive=True)
         self.fs.move(self.path(source), self.path(target))
 

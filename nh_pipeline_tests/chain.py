@@ -66,7 +66,7 @@ def parse(workspace: Workspace, dataset: str | None = None) -> list[StepResult]:
     results = []
     for name in [dataset] if dataset else BRONZE:
         for delivery in workspace.zone.deliveries(name):
-            results += published(ParseDelivery(dataset=name, delivery=delivery.delivery_id).run(workspace))
+            results += published(ParseDelivery(dataset=name, delivery=delivery.delivery_id).run(workspace).results)
     return results
 
 
@@ -78,24 +78,24 @@ def staffing(workspace: Workspace, *quarters: str) -> list[StepResult]:
     results = []
     for quarter in quarters or quarters_of(workspace):
         start, end = quarter_bounds(quarter)
-        results += published(BuildStaffing(coverage=quarter, start=start, end=end).run(workspace)[0])
+        results += published(BuildStaffing(coverage=quarter, start=start, end=end).run(workspace).results)
     return results
 
 
 def staffing_days(workspace: Workspace, start: date, end: date, quarter: str) -> list[StepResult]:
-    return published(BuildStaffing(coverage=quarter, start=start, end=end).run(workspace)[0])
+    return published(BuildStaffing(coverage=quarter, start=start, end=end).run(workspace).results)
 
 
-def dimension(workspace: Workspace, dataset: str) -> tuple[list[StepResult], list[Standing]]:
-    results, standings = BuildDimension(dataset=dataset).run(workspace)
-    return published(results), standings
+def dimension(workspace: Workspace, dataset: str) -> tuple[list[StepResult], tuple[Standing, ...]]:
+    outcome = BuildDimension(dataset=dataset).run(workspace)
+    return published(outcome.results), outcome.standings
 
 
 def measures(workspace: Workspace, *quarters: str) -> list[StepResult]:
     results = []
     for quarter in quarters or quarters_of(workspace):
         start, end = quarter_bounds(quarter)
-        results += published(BuildMeasures(start=start, end=end).run(workspace))
+        results += published(BuildMeasures(start=start, end=end).run(workspace).results)
     return results
 
 
@@ -106,21 +106,25 @@ def whole(workspace: Workspace) -> list[StepResult]:
         *staffing(workspace),
         *dimension(workspace, "providers")[0],
         *dimension(workspace, "medicare_claims")[0],
-        *published(BuildCalendar().run(workspace)),
+        *published(BuildCalendar().run(workspace).results),
         *measures(workspace),
     ]
 
 
 def table(lake: Lake, contract: Contract, pin: Pin | None = None) -> pa.Table:
     """The current rows of a table, or those of an older snapshot, in the order of its grain."""
-    pin = pin or lake.pin(contract)
-    schema = pa.schema([(f.name, _ARROW.get(f.dataType.simpleString()) or _decimal(f)) for f in contract.spark.fields])
+    pin, schema = pin or lake.pin(contract), table_schema(contract)
     parts = []
     for file in pin.files:
         with lake.open(file.path) as source:
             parts.append(pq.ParquetFile(source).read().select(schema.names).cast(schema))
     rows = pa.concat_tables([schema.empty_table(), *parts])
     return rows.sort_by([(c, "ascending") for c in contract.grain])
+
+
+def table_schema(contract: Contract) -> pa.Schema:
+    """A contract's columns in Arrow's types."""
+    return pa.schema([(f.name, _ARROW.get(f.dataType.simpleString()) or _decimal(f)) for f in contract.spark.fields])
 
 
 _ARROW = {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from nh_pipeline.compute.step import Workspace
+    from nh_pipeline_tests.aws_server import Aws, AwsServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -42,6 +43,24 @@ def drive_server() -> Iterator[DriveServer]:
     """An empty Google Drive folder on loopback."""
     with DriveServer(Drive()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[AwsServer]:
+    """AWS on loopback: one server for all tests of a process, with an account for each."""
+    from nh_pipeline_tests.aws_server import AwsServer
+
+    with AwsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def aws(aws_server: AwsServer) -> Iterator[Aws]:
+    """A fresh account with a bucket; the environment is set to it, and NH_HOME to a place in the bucket."""
+    from nh_pipeline_tests.aws_server import signed_in
+
+    with signed_in(aws_server) as account:
+        yield account
 
 
 @pytest.fixture

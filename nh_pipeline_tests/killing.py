@@ -46,18 +46,18 @@ def catch_up(workspace: Workspace) -> None:
     lake, zone = workspace.lake, workspace.zone
     for delivery in unparsed(lake, zone):
         name = next(n for n in chain.BRONZE if delivery in zone.deliveries(n))
-        chain.published(ParseDelivery(dataset=name, delivery=delivery.delivery_id).run(workspace))
+        chain.published(ParseDelivery(dataset=name, delivery=delivery.delivery_id).run(workspace).results)
     if behind := stale_quarters(lake, zone):
         chain.staffing(workspace, *behind)
     for contract in stale_dimensions(lake, zone):
         if contract.name in _DATASETS:
             chain.dimension(workspace, _DATASETS[contract.name])
         else:
-            chain.published(BuildCalendar().run(workspace))
+            chain.published(BuildCalendar().run(workspace).results)
     days = stale_days(lake, GoldInputs.current(lake))
     for start, end in joined(zip(days, days, strict=True)):
         for _, first, last in quarters(start, end):
-            chain.published(BuildMeasures(start=first, end=last).run(workspace))
+            chain.published(BuildMeasures(start=first, end=last).run(workspace).results)
 
 
 @dataclass

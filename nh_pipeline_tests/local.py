@@ -40,9 +40,9 @@ def damaged(path: Path, out: Path) -> Path:
 
 
 class Nh:
-    """``nh`` with a lake of its own."""
+    """``nh`` with a lake of its own, in a folder or on S3."""
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path | str):
         self.home = home
 
     def __call__(self, *arguments: str | Path, exits: int = 0) -> Result:
@@ -102,8 +102,13 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """Webserver and daemon on a lake, on a free port; ended with all their processes."""
+def serving(home: Path, **other: str) -> Iterator[Server]:
+    """Webserver and daemon on a lake, on a free port; ended with all their processes.
+
+    Args:
+        home: the lake, and where the server's files are.
+        other: settings (``NH_HOME=…``), if the lake is elsewhere.
+    """
     settings = Settings(home=str(home))
     with open_instance(settings):
         pass
@@ -111,7 +116,7 @@ def serving(home: Path) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "dagster", "dev", "-m", "nh_pipeline.definitions", "-h", "127.0.0.1", "-p", port]
-    env = {**os.environ, "NH_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home), "NH_ENGINE": "sail"}
+    env = {**os.environ, "NH_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home), "NH_ENGINE": "sail"} | other
     env.pop("SPARK_CONNECT_MODE_ENABLED", None)  # of this process's own session
     log = home / "server.log"
     with log.open("wb") as out:

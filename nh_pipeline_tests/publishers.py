@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,9 @@ def read(lake: Lake, pin: Pin | None = None, contract: base.Contract = DAILY) ->
 _barrier: Any = None
 
 
-def meet_at(barrier: Any) -> None:
-    """Where the publishers of this process wait for the others."""
+def meet_at(barrier: Any, environment: Mapping[str, str] | None = None) -> None:
+    """Where the publishers of this process wait for the others, and what is in its environment."""
+    os.environ.update(environment or {})  # a fork server has the one of its first test
     global _barrier  # noqa: PLW0603 (set once in each process of a pool)
     _barrier = barrier
 

@@ -367,7 +367,7 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
         assert tick() == []
         (request,) = tick()  # the calendar, which nothing else builds
         assert [k.to_user_string() for k in request.asset_selection] == ["silver/dim_date"]
-        chain.published(BuildCalendar().run(w))
+        chain.published(BuildCalendar().run(w).results)
         assert tick() == tick() == []
         chain.land(w, *PLAN.release(Path(drop), 0))
         chain.parse(w, "providers")
@@ -470,7 +470,7 @@ def test_a_late_release_concerns_only_the_days_on_which_it_holds(late):
     assert windows[0][0] == date(2024, 9, 1)
     before = chain.rows(workspace.lake, chain.FACILITY_MEASURES)
     for start, end in windows:
-        chain.published(chain.BuildMeasures(start=start, end=end).run(workspace))
+        chain.published(chain.BuildMeasures(start=start, end=end).run(workspace).results)
     assert behind(workspace) == []
     # The windows were all that there was to do: building everything finds nothing more.
     built, counts = chain.rows(workspace.lake, chain.FACILITY_MEASURES), chain.snapshots(workspace.lake)

@@ -101,12 +101,12 @@ def through(workspace):
         manifest = workspace.zone.land(source, source.file(f"f{next(ids)}", content, name=name)).document
         assert isinstance(manifest, Manifest), manifest
         assert (manifest.coverage.key, manifest.records) == (table.quarter, lines)
-        results = ParseDelivery(dataset=STAFFING, delivery=manifest.md5).run(workspace)
-        parsed = chain.published(results)
+        parsed = chain.published(ParseDelivery(dataset=STAFFING, delivery=manifest.md5).run(workspace).results)
         assert sum(r.rows for r in parsed) == lines, "rows in = rows out + rejects"
         start, end = quarter_bounds(table.quarter)
-        built, standings = BuildStaffing(coverage=table.quarter, start=start, end=end).run(workspace)
-        assert [s.state for s in standings] == ["effective"]
+        outcome = BuildStaffing(coverage=table.quarter, start=start, end=end).run(workspace)
+        assert [s.state for s in outcome.standings] == ["effective"]
+        built = outcome.results
         assert built[0].rows + built[1].rows == parsed[0].rows, "rows in = rows out + rejects"
         of_file = {
             contract.name: [r for r in chain.rows(workspace.lake, contract) if r["delivery_id"] == manifest.md5]

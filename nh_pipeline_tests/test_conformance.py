@@ -1,4 +1,4 @@
-"""One result on every engine: Sail and the JVM build equal lakes from the same deliveries."""
+"""One result on every engine: Sail, the JVM and AWS Glue's jobs build equal lakes from the same deliveries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,39 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import dagster as dg
 import pytest
 
+from nh_pipeline.compute import glue
+from nh_pipeline.compute.engine import _bundled_java
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
+from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.resources import EngineResource
 from nh_pipeline.sample import Correction, Deliveries
+from nh_pipeline.steps.bronze import ParseDelivery
+from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
+from nh_pipeline.steps.effective import DIMENSIONS
+from nh_pipeline.steps.measures import BuildMeasures
+from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline_tests import chain
+from nh_pipeline_tests.aws_server import signed_in
+from nh_pipeline_tests.glue_service import JOB, GlueService
 from nh_pipeline_tests.text_values import TEXTS, read_all
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(1200),
+    # Dagster's own Pipes asks for it.
+    pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*expected_writer_count:dagster.PreviewWarning"),
+]
 
 PLAN = Deliveries(30, ("2024Q1", "2024Q3"), releases=2, days=3)
 """Releases of July and August 2024, of which the days of the third quarter see the first."""
+
+QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+"""For JVMs that live for seconds."""
 
 
 def broken(path, *changes):
@@ -53,13 +74,42 @@ def drop(tmp_path_factory):
     return folder
 
 
+def through_glue(workspace, service, patch):
+    """Everything that has landed, by jobs on Spark as Glue may have it, started by Dagster."""
+    engine = EngineResource(engine="glue", glue_job=JOB, glue_messages=f"s3://{service.aws.bucket}/pipes")
+    patch.setattr(glue, "POLL", 0.2)
+    service.make_job()
+    spans = {q: quarter_bounds(q) for q in chain.quarters_of(workspace)}
+    stages = [
+        [ParseDelivery(dataset=n, delivery=d.delivery_id) for n in BRONZE for d in workspace.zone.deliveries(n)],
+        [
+            *(BuildStaffing(coverage=q, start=start, end=end) for q, (start, end) in spans.items()),
+            *(BuildDimension(dataset=dataset) for dataset in DIMENSIONS),
+            BuildCalendar(),
+        ],
+        [BuildMeasures(start=start, end=end) for start, end in spans.values()],
+    ]
+
+    @dg.asset
+    def all_tables(context):
+        outcomes = [o for steps in stages for o in engine.run(steps, workspace.lake, context)]
+        chain.published([r for o in outcomes for r in o.results])
+        return dg.MaterializeResult(metadata={"steps": len(outcomes)})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([all_tables], instance=instance)
+    (built,) = result.asset_materializations_for_node("all_tables")
+    assert built.metadata["steps"].value == sum(map(len, stages))
+    assert [r.state for r in service.runs] == ["SUCCEEDED"] * 3
+
+
 @pytest.fixture(scope="module")
-def lakes(engine, drop, tmp_path_factory):
-    """The lake of Sail, built here, and the lake of the JVM, built beside it in a process of its own."""
-    sail, jvm = (tmp_path_factory.mktemp(name) for name in ("sail", "jvm"))
+def lakes(engine, drop, tmp_path_factory, aws_server):
+    """The lake of Sail, built here; that of the JVM, built beside it in a process of its own; that of Glue's jobs."""
+    sail, jvm, of_jobs, jobs = (tmp_path_factory.mktemp(name) for name in ("sail", "jvm", "glue", "jobs"))
     command = [sys.executable, "-m", "nh_pipeline_tests.chain", "jvm", str(jvm), str(drop)]
     # A Connect session leaves its mark in this process's environment.
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    bare = {**{n: v for n, v in os.environ.items() if not n.startswith("SPARK_")}, **QUICK}
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(
             subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
@@ -67,15 +117,24 @@ def lakes(engine, drop, tmp_path_factory):
         workspace = chain.workspace_at(sail, engine)
         chain.land(workspace, drop)
         chain.whole(workspace)
+        with (
+            signed_in(aws_server) as aws,
+            GlueService(aws, jobs, {"JAVA_HOME": _bundled_java(), **QUICK}) as service,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            elsewhere = chain.workspace_at(of_jobs, None)
+            chain.land(elsewhere, drop)
+            through_glue(elsewhere, service, patch)
         done = beside.result()
     assert done.returncode == 0, done.stderr[-3000:]
-    return workspace.lake, chain.Lake(str(jvm)), done.stdout
+    return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, done.stdout
 
 
+@pytest.mark.parametrize("other", ["jvm", "glue"])
 @pytest.mark.parametrize("contract", chain.TABLES, ids=lambda c: c.name)
-def test_every_table_is_the_same(lakes, contract):
-    sail, jvm, _ = lakes
-    expected, found = chain.table(sail, contract), chain.table(jvm, contract)
+def test_every_table_is_the_same(lakes, contract, other):
+    sail, others, _ = lakes
+    expected, found = chain.table(sail, contract), chain.table(others[other], contract)
     assert expected.num_rows > 0
     assert found.num_rows == expected.num_rows
     different = [c for c in contract.columns if not found[c].equals(expected[c])]
@@ -89,7 +148,7 @@ def test_every_table_is_the_same(lakes, contract):
     assert found.equals(expected)
 
 
-def test_both_refused_the_same_lines(lakes):
+def test_all_refused_the_same_lines(lakes):
     sail, _, _ = lakes
     rejects = [(r["dataset"], r["stage"], r["reason"].partition(" expected ")[0]) for r in chain.rows(sail, REJECTS)]
     assert sorted(rejects) == [

@@ -115,6 +115,25 @@ def test_an_older_snapshot_can_be_pinned(lake):
     assert lake.pin_at(DAILY, 42) is None
 
 
+def test_a_lake_as_another_process_saw_it(lake):
+    empty, contracts = lake.snapshots([DAILY, OTHER]), (DAILY, OTHER)
+    assert empty == {DAILY.name: None, OTHER.name: None}
+    first = put(lake, APRIL, "2024-04")
+    seen = lake.snapshots(contracts)
+    put(lake, MAY, "2024-05")
+    before, then = (replace(lake, as_of=as_of) for as_of in (empty, seen))
+    assert before.pin(DAILY, ["2024-04"]).files == ()
+    assert (then.pin(DAILY).snapshot_id, then.pin(DAILY).present) == (first.snapshot_id, {"2024-04"})
+    assert then.current.pin(DAILY).present == lake.pin(DAILY).present == {"2024-04", "2024-05"}
+    # What is published depends on what is there: another month is no conflict, the same one is.
+    put(then, [("c", date(2024, 4, 2), 5)], "2024-04")
+    assert len(read(lake)) == 2
+    with pytest.raises(Conflict):
+        put(then, APRIL, "2024-04")
+    with pytest.raises(LakeError, match=f"has no snapshot {first.snapshot_id} in .*another catalog"):
+        replace(lake, as_of={OTHER.name: first.snapshot_id}).pin(OTHER)
+
+
 def test_conflict_when_the_slice_changed(lake):
     put(lake, APRIL, "2024-04")
     mine = lake.pin(DAILY, ["2024-04"])

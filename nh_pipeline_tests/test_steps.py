@@ -207,7 +207,7 @@ def test_an_extract_is_held_until_it_is_confirmed(copied, tmp_path):
     chain.land(copied, path)
     chain.parse(copied)
     start, end = chain.quarter_bounds("2024Q3")
-    _, standings = BuildStaffing(coverage="2024Q3", start=start, end=end).run(copied)
+    standings = BuildStaffing(coverage="2024Q3", start=start, end=end).run(copied).standings
     held = next(s for s in standings if s.state == "held")
     assert held.name == path.name
     assert "28 facilities" in held.reason
@@ -239,7 +239,7 @@ def test_one_date_anew_leaves_every_other_date(copied, tmp_path):
     assert {r["delivery_id"] for r in there}.isdisjoint({r["delivery_id"] for r in before})
     # The quarter is not all of one delivery yet, so it stays behind.
     assert stale_quarters(copied.lake, copied.zone) == ["2024Q3"]
-    chain.published(BuildMeasures(start=day, end=day).run(copied))
+    chain.published(BuildMeasures(start=day, end=day).run(copied).results)
     gold = chain.rows(copied.lake, FACILITY_MEASURES)
     assert [r for r in gold if r["work_date"] != day] == [r for r in gold_before if r["work_date"] != day]
     assert [(r["provider_id"], r["total_hours"]) for r in gold if r["work_date"] == day] == [
@@ -247,7 +247,7 @@ def test_one_date_anew_leaves_every_other_date(copied, tmp_path):
     ]
     counts = chain.snapshots(copied.lake)
     chain.staffing_days(copied, day, day, "2024Q3")
-    chain.published(BuildMeasures(start=day, end=day).run(copied))
+    chain.published(BuildMeasures(start=day, end=day).run(copied).results)
     assert chain.snapshots(copied.lake) == counts
     # Day by day or at once: the same in the end.
     for other in (1, 2, 4, 5):
@@ -368,7 +368,7 @@ def test_a_late_release_touches_only_its_own_window(workspace, tmp_path):
     stale = stale_days(w.lake, GoldInputs.current(w.lake))
     assert joined(zip(stale, stale, strict=True)) == [(date(2024, 8, 1), date(2024, 8, 9))]
     untouched = w.lake.pin(FACILITY_MEASURES, ["2024-07"])
-    chain.published(BuildMeasures(start=date(2024, 8, 1), end=date(2024, 8, 9)).run(w))
+    chain.published(BuildMeasures(start=date(2024, 8, 1), end=date(2024, 8, 9)).run(w).results)
     assert w.lake.pin(FACILITY_MEASURES, ["2024-07"]).paths == untouched.paths
     assert chain.table(w.lake, FACILITY_MEASURES).equals(chain.table(fresh.lake, FACILITY_MEASURES))
     assert stale_days(w.lake, GoldInputs.current(w.lake)) == []
@@ -404,7 +404,7 @@ def test_a_damaged_delivery_replaces_nothing(workspace, tmp_path):
     os.utime(damaged, (good.stat().st_mtime + 86_400,) * 2)
     chain.land(w, damaged)
     chain.parse(w, STAFFING)
-    results, _ = BuildStaffing(coverage="2024Q1", start=date(2024, 1, 1), end=date(2024, 3, 31)).run(w)
+    results = BuildStaffing(coverage="2024Q1", start=date(2024, 1, 1), end=date(2024, 3, 31)).run(w).results
     assert [r.published for r in results] == [None, None]
     (refused,) = results[0].refused
     assert (refused.name, refused.failed_rows, len(refused.sample)) == (READABLE, 5, 20)

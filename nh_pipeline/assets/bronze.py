@@ -6,12 +6,12 @@ import dagster as dg
 
 from nh_pipeline.assets.publishing import asset_key, events, gate_specs, table_metadata
 from nh_pipeline.assets.raw import covers
-from nh_pipeline.compute.step import StepResult
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.partitions import RELEASES, SINGLE_RUN, WORK_DATES, run_range
 from nh_pipeline.resources import EngineResource, LakeResource
 from nh_pipeline.steps.bronze import ParseDelivery
+from nh_pipeline.steps.outcome import Outcome
 
 REJECTS_KEY = asset_key(REJECTS)
 
@@ -26,19 +26,22 @@ REJECTS_SPEC = dg.AssetSpec(
 """Not materializable by itself: every step publishes the refused lines of its deliveries."""
 
 
-def report_rejects(context: dg.AssetExecutionContext, lake: Lake, results: list[StepResult]) -> None:
+def report_rejects(context: dg.AssetExecutionContext, lake: Lake, outcome: Outcome) -> None:
     """Shows a step's part of ``bronze.rejects`` in the UI.
 
     Raises:
         dg.Failure: the rejects themselves broke their contract.
     """
-    refused = [c for r in results for c in r.refused]
-    if refused:
-        raise dg.Failure(f"{REJECTS.name}: {refused[0].name}: {refused[0].advice}", allow_retries=False)
-    if any(r.published and r.published.changed for r in results):
+    rejects = outcome.rejects
+    if rejects is None:
+        return
+    if rejects.refused:
+        first = rejects.refused[0]
+        raise dg.Failure(f"{REJECTS.name}: {first.name}: {first.advice}", allow_retries=False)
+    if rejects.published and rejects.published.changed:
         metadata = {
             "dagster/row_count": lake.pin(REJECTS).rows,
-            "rows": sum(r.rows for r in results),
+            "rows": rejects.rows,
             "by": context.asset_key.to_user_string(),
         }
         context.log_event(dg.AssetMaterialization(REJECTS_KEY, metadata=metadata))
@@ -63,13 +66,12 @@ def bronze_asset(dataset: str, *, monthly: bool) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         start, end = run_range(context)
-        workspace = engine.workspace(lake.lake, context)
         deliveries = [d for d in lake.zone.deliveries(dataset) if covers(d.manifest.coverage, start, end)]
-        results: list[StepResult] = []
-        for delivery in deliveries:
-            table, rejects = ParseDelivery(dataset=dataset, delivery=delivery.delivery_id).run(workspace)
-            report_rejects(context, lake.lake, [rejects])
-            results.append(table)
+        steps = [ParseDelivery(dataset=dataset, delivery=d.delivery_id) for d in deliveries]
+        results = []
+        for outcome in engine.run(steps, lake.lake, context):
+            report_rejects(context, lake.lake, outcome)
+            results.append(outcome.table)
         extras = {d.manifest.name: ", ".join(d.manifest.extras) for d in deliveries if d.manifest.extras}
         yield from events(lake.lake, contract, results, metadata={"unknown_columns": extras} if extras else {})
 

@@ -27,10 +27,8 @@ def facility_measures(
     context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Works a long range quarter by quarter, one commit each."""
-    workspace = engine.workspace(lake.lake, context)
-    results = []
-    for _, start, end in quarters(*run_range(context)):
-        results += BuildMeasures(start=start, end=end).run(workspace)
+    steps = [BuildMeasures(start=start, end=end) for _, start, end in quarters(*run_range(context))]
+    results = [outcome.table for outcome in engine.run(steps, lake.lake, context)]
     count_days(context, lake.lake, FACILITY_MEASURES, *run_range(context))
     yield from events(lake.lake, FACILITY_MEASURES, results)
 

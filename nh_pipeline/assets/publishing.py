@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import duckdb
 
 from nh_pipeline.compute.gate import SAMPLE_ROWS, CheckResult
+from nh_pipeline.lake.sql import reading
 from nh_pipeline.periods import months
 
 if TYPE_CHECKING:
@@ -116,12 +116,9 @@ def check_result(result: CheckResult, key: dg.AssetKey) -> dg.AssetCheckResult:
 
 def count_days(context: dg.AssetExecutionContext, lake: Lake, contract: Contract, start: date, end: date) -> None:
     """Shows with every day of the run how many rows it has."""
-    pin = lake.pin(contract, months(start, end))
-    if not pin.files:
-        return
-    sql = "select work_date, count(*) from read_parquet(?) where work_date between ? and ? group by all"
-    with duckdb.connect() as db:
-        found = db.execute(sql, [[lake.readable(p) for p in pin.paths], start, end]).fetchall()
+    sql = "select work_date, count(*) from t where work_date between ? and ? group by all"
+    with reading(lake, {"t": (contract, lake.pin(contract, months(start, end)))}) as db:
+        found = db.execute(sql, [start, end]).fetchall()
     for day, rows in found:
         context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day.isoformat())
 

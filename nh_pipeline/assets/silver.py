@@ -31,15 +31,14 @@ def fct_staffing_levels(
     context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Works a long range quarter by quarter, one commit each."""
-    workspace = engine.workspace(lake.lake, context)
-    results, standings = [], []
-    for quarter, start, end in quarters(*run_range(context)):
-        (facts, rejects), found = BuildStaffing(coverage=quarter, start=start, end=end).run(workspace)
-        report_rejects(context, lake.lake, [rejects])
-        results.append(facts)
-        standings += found
+    steps = [BuildStaffing(coverage=q, start=start, end=end) for q, start, end in quarters(*run_range(context))]
+    outcomes = []
+    for outcome in engine.run(steps, lake.lake, context):
+        report_rejects(context, lake.lake, outcome)
+        outcomes.append(outcome)
     count_days(context, lake.lake, FCT_STAFFING_LEVELS, *run_range(context))
-    yield from events(lake.lake, FCT_STAFFING_LEVELS, results, standings=standings)
+    standings = [standing for outcome in outcomes for standing in outcome.standings]
+    yield from events(lake.lake, FCT_STAFFING_LEVELS, [o.table for o in outcomes], standings=standings)
 
 
 def dimension_asset(dataset: str) -> dg.AssetsDefinition:
@@ -59,10 +58,9 @@ def dimension_asset(dataset: str) -> dg.AssetsDefinition:
     def _dimension(
         context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        workspace = engine.workspace(lake.lake, context)
-        (table, rejects), standings = BuildDimension(dataset=dataset).run(workspace)
-        report_rejects(context, lake.lake, [rejects])
-        yield from events(lake.lake, contract, [table], standings=standings)
+        for outcome in engine.run([BuildDimension(dataset=dataset)], lake.lake, context):
+            report_rejects(context, lake.lake, outcome)
+            yield from events(lake.lake, contract, [outcome.table], standings=outcome.standings)
 
     return _dimension
 
@@ -79,7 +77,8 @@ def dim_date(
     context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """The calendar depends on nothing."""
-    yield from events(lake.lake, DIM_DATE, BuildCalendar().run(engine.workspace(lake.lake, context)))
+    for outcome in engine.run([BuildCalendar()], lake.lake, context):
+        yield from events(lake.lake, DIM_DATE, [outcome.table])
 
 
 SILVER_ASSETS = [fct_staffing_levels, *(dimension_asset(d) for d in DIMENSIONS), dim_date]

@@ -7,7 +7,6 @@ of, or at the whole table when run alone. They query the pinned Parquet files wi
 from datetime import date, timedelta
 
 import dagster as dg
-import duckdb
 
 from nh_pipeline.assets.publishing import asset_key, check_result
 from nh_pipeline.compute.gate import SAMPLE_ROWS, CheckResult
@@ -15,6 +14,7 @@ from nh_pipeline.contracts.base import Contract
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.sql import reading
 from nh_pipeline.partitions import RANGE_END, RANGE_START
 from nh_pipeline.periods import FIRST_WORK_DATE, months
 from nh_pipeline.resources import LakeResource
@@ -41,12 +41,9 @@ def _rows(lake: Lake, contract: Contract, sql: str, extent: tuple[date, date] | 
     if extent is not None:
         last = min(extent[1], date(9999, 1, 1))
         pin = pin.only(pin.present & set(months(extent[0], last)))
-    if not pin.files:
-        return []
-    with duckdb.connect() as db:
-        days = f"where work_date between '{extent[0]}' and '{extent[1]}'" if extent else ""
-        files = [lake.readable(p) for p in pin.paths]
-        found = db.execute(f"with t as (select * from read_parquet(?) {days}) {sql}", [files])
+    days = f"where work_date between '{extent[0]}' and '{extent[1]}'" if extent else ""
+    with reading(lake, {"files": (contract, pin)}) as db:
+        found = db.execute(f"with t as (select * from files {days}) {sql}")
         names = [c[0] for c in found.description or ()]
         return [dict(zip(names, map(str, row), strict=True)) for row in found.fetchall()]
 

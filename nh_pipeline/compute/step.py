@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -93,6 +94,15 @@ class Workspace:
     def zone(self) -> RawZone:
         """The raw zone of the lake."""
         return RawZone(self.lake.storage)
+
+    def recomputed(self, attempt: Callable[[Workspace], T]) -> T:
+        """Runs a step's attempt on the lake as it was pinned for this workspace; again, on the lake as it is then.
+
+        Raises:
+            LakeError: see :func:`with_recompute`.
+        """
+        lakes = chain([self.lake], repeat(self.lake.current))
+        return with_recompute(lambda: attempt(replace(self, lake=next(lakes))))
 
     def read(self, contract: Contract, pin: Pin) -> DataFrame:
         """Exactly the pinned files.

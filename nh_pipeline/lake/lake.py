@@ -7,7 +7,7 @@ Reading is by :class:`Pin` (an explicit list of Parquet files of one snapshot), 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,13 @@ from pyiceberg.transforms import MonthTransform
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
+from nh_pipeline import s3
+from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
@@ -101,12 +103,15 @@ class Lake:
 
     Attributes:
         root: home of warehouse, raw zone and state.
-        catalog_properties: PyIceberg catalog properties; without ``uri`` it is a SQLite file in ``root``, for whose
-            lock others wait ``busy-timeout`` seconds (60).
+        catalog_properties: PyIceberg catalog properties. Without ``uri`` the catalog is a SQLite file in ``root``, for
+            whose lock others wait ``busy-timeout`` seconds (60); if ``root`` is on S3, it is the AWS Glue Data Catalog.
+            ``database-prefix`` comes before the names of its databases.
+        as_of: snapshots that :meth:`pin` takes, by table, instead of the current ones: what another process saw.
     """
 
     root: str
     catalog_properties: Mapping[str, str] = field(default_factory=dict, hash=False)
+    as_of: Mapping[str, int | None] = field(default_factory=dict, hash=False)
 
     @cached_property
     def storage(self) -> Storage:
@@ -134,18 +139,27 @@ class Lake:
     @cached_property
     def catalog(self) -> Catalog:
         """The Iceberg catalog."""
-        options = dict(self.catalog_properties)
+        options = {"warehouse": self.warehouse, **self.catalog_properties}
+        if not self.storage.local:
+            options |= s3.iceberg_properties()
+            if "uri" not in options:
+                return glue_catalog(options)
         if "uri" not in options:
             self.storage.fs.create_dir(self.storage.base, recursive=True)
             # Two processes may commit at once; SQLite waits for its lock instead of failing.
             seconds = options.pop("busy-timeout", "60")
             options |= {"type": "sql", "uri": f"sqlite:///{self.storage.base}/catalog.db?timeout={seconds}"}
-        return _lost_races_again(load_catalog, "nh", **{"warehouse": self.warehouse, **options})
+        return _lost_races_again(load_catalog, "nh", **options)
+
+    def identifier(self, contract: Contract) -> tuple[str, str]:
+        """Database and table of a contract in the catalog."""
+        layer, _, name = contract.name.partition(".")
+        return self.catalog_properties.get("database-prefix", "") + layer, name
 
     def table(self, contract: Contract) -> Table:
         """The table of a contract, created if need be; columns that the contract gained are added."""
         try:
-            table = self.catalog.load_table(contract.name)
+            table = self.catalog.load_table(self.identifier(contract))
         except NoSuchTableError:
             return self._create(contract)
         known = set(table.schema().column_names)
@@ -161,33 +175,60 @@ class Lake:
         return table
 
     def _create(self, contract: Contract) -> Table:
-        namespace, _, name = contract.name.partition(".")
-        with suppress(NamespaceAlreadyExistsError):
-            _lost_races_again(self.catalog.create_namespace, namespace)
+        identifier = self.identifier(contract)
+        if not self.catalog.namespace_exists(identifier[0]):  # whoever may not make one need not, where it is there
+            with suppress(NamespaceAlreadyExistsError):
+                _lost_races_again(self.catalog.create_namespace, identifier[0])
         schema = iceberg_schema(contract)
         try:
             return self.catalog.create_table(
-                contract.name,
+                identifier,
                 schema,
-                location=f"{self.warehouse}/{namespace}/{name}",
+                location=f"{self.warehouse}/{contract.name.replace('.', '/')}",
                 partition_spec=partition_spec(contract, schema),
                 properties=properties(contract, schema),
             )
         except TableAlreadyExistsError:  # another process was faster
-            return self.catalog.load_table(contract.name)
+            return self.catalog.load_table(identifier)
+
+    @cached_property
+    def current(self) -> Lake:
+        """The same lake as it is now, not ``as_of`` anything."""
+        return replace(self, as_of={}) if self.as_of else self
+
+    def snapshots(self, contracts: Iterable[Contract]) -> dict[str, int | None]:
+        """Current snapshot per table, for ``as_of``; None where there is no snapshot yet."""
+        found = ((c.name, self._loaded(c)) for c in contracts)
+        return {name: table.metadata.current_snapshot_id if table else None for name, table in found}
 
     def pin(self, contract: Contract, slices: Collection[str] | None = None) -> Pin:
-        """The current snapshot of a table, whole or some of its slices; empty if it does not exist yet."""
-        try:
-            table = self.catalog.load_table(contract.name)
-        except NoSuchTableError:
-            return Pin(table=contract.name, snapshot_id=None, slices=None if slices is None else frozenset(slices))
-        pin = pin_table(table, contract)
+        """The current snapshot of a table, or that of ``as_of``, whole or some of its slices; empty if there is none.
+
+        Raises:
+            LakeError: ``as_of`` names a snapshot that the table does not have.
+        """
+        table = self._loaded(contract)
+        wanted = self.as_of.get(contract.name, table.metadata.current_snapshot_id if table else None)
+        if wanted is None:
+            pin = Pin(table=contract.name, snapshot_id=None)
+        elif table is None or table.snapshot_by_id(wanted) is None:
+            raise LakeError(
+                f"{contract.name} has no snapshot {wanted} in {self.root}: who asks for it looks at another lake or "
+                "another catalog. Compare NH_HOME, the account, the region and the prefix of the databases"
+            )
+        else:
+            pin = pin_table(table, contract, wanted)
         return pin if slices is None else pin.only(slices)
+
+    def _loaded(self, contract: Contract) -> Table | None:
+        try:
+            return self.catalog.load_table(self.identifier(contract))
+        except NoSuchTableError:
+            return None
 
     def pin_at(self, contract: Contract, snapshot_id: int) -> Pin | None:
         """An older snapshot of a table; None if it has expired."""
-        table = self.catalog.load_table(contract.name)
+        table = self.catalog.load_table(self.identifier(contract))
         if table.snapshot_by_id(snapshot_id) is None:
             return None
         return pin_table(table, contract, snapshot_id)

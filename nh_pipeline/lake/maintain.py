@@ -49,7 +49,7 @@ def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
     if not old:
         return []
     try:
-        table = lake.catalog.load_table(contract.name)
+        table = lake.catalog.load_table(lake.identifier(contract))
     except NoSuchTableError:
         return [] if written else old  # metadata that the catalog does not know: it is not the catalog of this lake
     if max(written, default=-1) > _version(table.metadata_location) + 1:  # nor is it here, or it is an old copy

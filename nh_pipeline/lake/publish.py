@@ -146,6 +146,7 @@ def publish(
         Conflict: a slice or an input changed since it was pinned; what was staged is gone.
         LakeError: the table stayed contended for all attempts.
     """
+    lake = lake.current  # conditions are about what is there now, whatever the step was told to look at
     digest = _content_hash(lake, staged)
     changed = {s for s in staged.replaces if not _same_rows(lake, staged, base, s)}
     for file in staged.files:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from nh_pipeline.sources.protocol import Source
     from nh_pipeline.storage import Storage
 
+_SEEN: dict[str, dict[str, Manifest]] = {}
+"""Manifests by lake and path, where each look costs a request: they never change, and sensors look every minute."""
+
 
 class LandingError(RuntimeError):
     """A file arrived otherwise than its source describes it. Nothing was kept; landing it again is safe."""
@@ -275,8 +278,12 @@ class RawZone:
         return Quarantined.model_validate_json(self.storage.read(path))
 
     def _manifests(self, folder: str) -> Iterator[tuple[str, Manifest]]:
-        for path in self.storage.files(folder, suffix="/manifest.json"):
-            yield path.rpartition("/")[0], Manifest.model_validate_json(self.storage.read(path))
+        paths = list(self.storage.files(folder, suffix="/manifest.json"))
+        seen = {} if self.storage.local else _SEEN.setdefault(self.storage.root, {})
+        new = [path for path in paths if path not in seen]
+        seen |= {p: Manifest.model_validate_json(c) for p, c in zip(new, self.storage.read_all(new), strict=True)}
+        for path in paths:
+            yield path.rpartition("/")[0], seen[path]
 
     def _landed(self, file_id: str, md5: str) -> Landed | None:
         suffix = f"/{file_id}-{md5}/manifest.json"

@@ -10,12 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
-from nh_pipeline.lake.lake import WHOLE
+from nh_pipeline.lake.lake import WHOLE, Pin
+from nh_pipeline.lake.sql import reading
 from nh_pipeline.periods import month_bounds
 from nh_pipeline.steps.effective import DIMENSIONS, effective, quarter_standings, release_standings
 from nh_pipeline.steps.memory import mark, remembered
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from nh_pipeline.contracts.base import Contract
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.steps.effective import Standing
@@ -82,7 +81,8 @@ def stale_days(lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = No
         if now == then:
             continue
         if not then or json.loads(then)["facts"] != json.loads(now)["facts"]:
-            stale |= _days(lake, inputs.facts.only([month])) | _days(lake, lake.pin(FACILITY_MEASURES, [month]))
+            stale |= _days(lake, FCT_STAFFING_LEVELS, inputs.facts.only([month]))
+            stale |= _days(lake, FACILITY_MEASURES, lake.pin(FACILITY_MEASURES, [month]))
         else:
             by_memory.setdefault(then, []).append(month)
     for then, behind in by_memory.items():
@@ -90,12 +90,9 @@ def stale_days(lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = No
     return sorted(stale)
 
 
-def _days(lake: Lake, pin: Pin) -> set[date]:
-    if not pin.files:
-        return set()
-    with duckdb.connect() as db:
-        rows = db.execute("select distinct work_date from read_parquet(?)", [_local(lake, pin)]).fetchall()
-    return {row[0] for row in rows}
+def _days(lake: Lake, contract: Contract, pin: Pin) -> set[date]:
+    with reading(lake, {"t": (contract, pin)}) as db:
+        return {row[0] for row in db.execute("select distinct work_date from t").fetchall()}
 
 
 def _touched(lake: Lake, inputs: GoldInputs, then: Mapping[str, int | None], months: list[str]) -> set[date]:
@@ -108,7 +105,7 @@ def _touched(lake: Lake, inputs: GoldInputs, then: Mapping[str, int | None], mon
             continue
         old = lake.pin_at(contract, before) if before is not None else None
         if old is None and before is not None:  # that snapshot has expired: nothing to compare with
-            return _days(lake, facts)
+            return _days(lake, FCT_STAFFING_LEVELS, facts)
         days |= _differing(lake, contract, old, now, facts)
     return {d for d in days if any(a <= d <= b for a, b in map(month_bounds, months))}
 
@@ -118,17 +115,12 @@ def _differing(lake: Lake, contract: Contract, old: Pin | None, now: Pin, facts:
     used = ", ".join(_USED[contract.name])
     valid = (
         f"select {used}, case when row_number() over (partition by {key} order by valid_from) = 1 "
-        f"then date '0001-01-01' else valid_from end as _from, "
-        "coalesce(valid_to, date '9999-12-31') as _to from read_parquet(?)"
+        "then date '0001-01-01' else valid_from end as _from, coalesce(valid_to, date '9999-12-31') as _to from "
     )
-    nothing = f"select {used}, valid_from as _from, valid_to as _to from read_parquet(?) where false"
-    some = now if now.files else old
-    if some is None or not some.files:
-        return set()
     query = f"""
-        with a as ({valid if old and old.files else nothing}), b as ({valid if now.files else nothing}),
+        with a as ({valid} old), b as ({valid} now),
         differing as ((from a except all from b) union all (from b except all from a)),
-        days as (select distinct f.provider_id as _id, f.work_date from read_parquet(?) f join differing d
+        days as (select distinct f.provider_id as _id, f.work_date from facts f join differing d
             on f.provider_id = d.provider_id and f.work_date >= d._from and f.work_date < d._to),
         -- A version that only got another end differs, but not on the days that it still covers.
         was as (select work_date, {used} from days join a
@@ -136,14 +128,10 @@ def _differing(lake: Lake, contract: Contract, old: Pin | None, now: Pin, facts:
         are as (select work_date, {used} from days join b
             on provider_id = _id and work_date >= _from and work_date < _to)
         select distinct work_date from ((from was except all from are) union all (from are except all from was))"""
-    files = [_local(lake, p) if p and p.files else _local(lake, some) for p in (old, now)]
-    with duckdb.connect() as db:
-        rows = db.execute(query, [*files, _local(lake, facts)]).fetchall()
-    return {row[0] for row in rows}
-
-
-def _local(lake: Lake, pin: Pin) -> list[str]:
-    return [lake.readable(path) for path in pin.paths]
+    nothing = Pin(table=contract.name, snapshot_id=None)
+    views = {"old": (contract, old or nothing), "now": (contract, now), "facts": (FCT_STAFFING_LEVELS, facts)}
+    with reading(lake, views) as db:
+        return {row[0] for row in db.execute(query).fetchall()}
 
 
 def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:

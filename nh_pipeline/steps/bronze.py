@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
+from nh_pipeline.compute.step import StepResult, Workspace, accounting
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.raw import canonical_header
+from nh_pipeline.lake.lake import LakeError
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.text import CsvText
 from nh_pipeline.steps.memory import remember, remembered
+from nh_pipeline.steps.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,20 +46,21 @@ class ParseDelivery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["parse_delivery"] = "parse_delivery"
     dataset: str
     delivery: str
 
-    def run(self, workspace: Workspace) -> list[StepResult]:
-        """Parses the delivery, or, if it is in bronze already, checks what is there.
+    def run(self, workspace: Workspace) -> Outcome:
+        """Parses the delivery, or, if it is in bronze already, checks what is there."""
+        table, rejects = workspace.recomputed(self._attempt)
+        return Outcome(table=table, rejects=rejects)
 
-        Returns:
-            Results for the bronze table and for the rejects.
-        """
-        delivery = next(d for d in workspace.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
-        return with_recompute(lambda: self._attempt(workspace, delivery))
-
-    def _attempt(self, workspace: Workspace, delivery: Delivery) -> list[StepResult]:
+    def _attempt(self, workspace: Workspace) -> list[StepResult]:
         contract, lake = BRONZE[self.dataset], workspace.lake
+        landed = (d for d in workspace.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
+        delivery = next(landed, None)
+        if delivery is None:
+            raise LakeError(f"{self.dataset}: no delivery {self.delivery} has landed in {lake.root}")
         refused_slice = f"{self.delivery}.parse"
         base, refused_base = lake.pin(contract, [self.delivery]), lake.pin(REJECTS, [refused_slice])
         known = remembered(lake, contract).get(self.delivery)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
 from nh_pipeline.compute.gate import CheckResult, gate_sample
-from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
+from nh_pipeline.compute.step import Workspace, accounting
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_DATE
 from nh_pipeline.lake.lake import WHOLE
-from nh_pipeline.steps.effective import DIMENSIONS, Standing, effective, rejects_slices, release_standings
+from nh_pipeline.steps.effective import DIMENSIONS, effective, rejects_slices, release_standings
 from nh_pipeline.steps.memory import mark, remember
+from nh_pipeline.steps.outcome import Outcome
 from nh_pipeline.transforms import dates, monthly, scd2
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Pin
     from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.steps.effective import Standing
 
 
 class BuildDimension(BaseModel):
@@ -32,13 +34,14 @@ class BuildDimension(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["build_dimension"] = "build_dimension"
     dataset: str
 
-    def run(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
-        """Results for the dimension and the rejects, and the standing of every delivery."""
-        return with_recompute(lambda: self._attempt(workspace))
+    def run(self, workspace: Workspace) -> Outcome:
+        """Publishes the dimension and the rejects; tells the standing of every delivery."""
+        return workspace.recomputed(self._attempt)
 
-    def _attempt(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+    def _attempt(self, workspace: Workspace) -> Outcome:
         lake, contract = workspace.lake, DIMENSIONS[self.dataset]
         base = lake.pin(contract)  # before the standings are read, for the reason given in steps.staffing
         standings = release_standings(lake, workspace.zone, self.dataset)
@@ -56,15 +59,15 @@ class BuildDimension(BaseModel):
                 *_history(workspace.staged_rows(contract, staged), rows, contract),
                 accounting(source.rows, good, lines.rows),
             ]
-        results = workspace.settle_with_rejects(
+        table, rejected = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             (lines, lines_base),
             inputs=[(BRONZE[self.dataset], source)],
             extent="all",
         )
-        if results[0].published:
-            remember(lake, contract, {WHOLE: mark(chosen)}, results[0].published)
-        return results, standings
+        if table.published:
+            remember(lake, contract, {WHOLE: mark(chosen)}, table.published)
+        return Outcome(table=table, rejects=rejected, standings=tuple(standings))
 
     def _rejects(
         self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, standings: list[Standing]
@@ -123,13 +126,16 @@ class BuildCalendar(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    def run(self, workspace: Workspace) -> list[StepResult]:
-        """One result."""
-        return with_recompute(lambda: self._attempt(workspace))
+    kind: Literal["build_calendar"] = "build_calendar"
 
-    def _attempt(self, workspace: Workspace) -> list[StepResult]:
+    def run(self, workspace: Workspace) -> Outcome:
+        """Publishes the calendar if it is not there yet."""
+        return workspace.recomputed(self._attempt)
+
+    def _attempt(self, workspace: Workspace) -> Outcome:
         base = workspace.lake.pin(DIM_DATE)
         span = f"sequence(date '{dates.FIRST_DAY}', date '{dates.LAST_DAY}', interval 1 day)"
         days = workspace.spark.range(1).select(F.expr(f"explode({span})").alias("date"))
         staged = workspace.stage(DIM_DATE, dates.calendar(days), [WHOLE])
-        return [workspace.settle(DIM_DATE, staged, workspace.check(DIM_DATE, staged), base=base, extent="all")]
+        checks = workspace.check(DIM_DATE, staged)
+        return Outcome(table=workspace.settle(DIM_DATE, staged, checks, base=base, extent="all"))

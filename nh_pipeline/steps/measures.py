@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
 from nh_pipeline.compute.gate import CheckResult
-from nh_pipeline.compute.step import StepResult, Workspace, with_recompute
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.periods import month_bounds, months
 from nh_pipeline.steps.behind import GoldInputs, stale_days
 from nh_pipeline.steps.memory import remember
+from nh_pipeline.steps.outcome import Outcome
 from nh_pipeline.steps.staffing import MONTH_OF_ROW
 from nh_pipeline.transforms.measures import facility_measures
+
+if TYPE_CHECKING:
+    from nh_pipeline.compute.step import Workspace
 
 
 class BuildMeasures(BaseModel):
@@ -23,14 +27,15 @@ class BuildMeasures(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["build_measures"] = "build_measures"
     start: date
     end: date
 
-    def run(self, workspace: Workspace) -> list[StepResult]:
-        """One result. A dimension that does not exist yet gives ``unknown`` matches, not an error."""
-        return with_recompute(lambda: self._attempt(workspace))
+    def run(self, workspace: Workspace) -> Outcome:
+        """Publishes the days. A dimension that does not exist yet gives ``unknown`` matches, not an error."""
+        return workspace.recomputed(self._attempt)
 
-    def _attempt(self, workspace: Workspace) -> list[StepResult]:
+    def _attempt(self, workspace: Workspace) -> Outcome:
         lake, contract = workspace.lake, FACILITY_MEASURES
         slices = months(self.start, self.end)
         base, source = lake.pin(contract, slices), lake.pin(FCT_STAFFING_LEVELS, slices)
@@ -68,4 +73,4 @@ class BuildMeasures(BaseModel):
             left = {f"{day:%Y-%m}" for day in stale if not self.start <= day <= self.end}
             built_from = {month: used.of_month(month) for month in slices if month not in left}
             remember(lake, contract, built_from, result.published)
-        return [result]
+        return Outcome(table=result)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, SetPropertiesUpdate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -53,9 +53,10 @@ def remember(lake: Lake, contract: Contract, built_from: Mapping[str, str], publ
 
 def remembered(lake: Lake, contract: Contract) -> dict[str, str]:
     """What each slice of a table was built from."""
-    if not lake.catalog.table_exists(contract.name):
+    try:
+        properties = lake.catalog.load_table(lake.identifier(contract)).properties
+    except NoSuchTableError:
         return {}
-    properties = lake.catalog.load_table(contract.name).properties
     return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
 
 

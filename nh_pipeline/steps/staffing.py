@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pyspark.sql import functions as F
 
 from nh_pipeline.compute.gate import CheckResult, gate_sample
-from nh_pipeline.compute.step import StepResult, Workspace, accounting, with_recompute
+from nh_pipeline.compute.step import Workspace, accounting
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
 from nh_pipeline.landing.confirmations import confirmed
 from nh_pipeline.periods import months, quarter_bounds
-from nh_pipeline.steps.effective import LARGEST_LOSS, Standing, effective, quarter_standings, rejects_slices
+from nh_pipeline.steps.effective import LARGEST_LOSS, effective, quarter_standings, rejects_slices
 from nh_pipeline.steps.memory import mark, remember
+from nh_pipeline.steps.outcome import Outcome
 from nh_pipeline.transforms import staffing
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from nh_pipeline.lake.lake import Pin
     from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.steps.effective import Standing
 
 _DATASET = "daily_nurse_staffing"
 READABLE = "facilities_readable"
@@ -41,6 +43,7 @@ class BuildStaffing(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["build_staffing"] = "build_staffing"
     coverage: str
     start: date
     end: date
@@ -52,8 +55,8 @@ class BuildStaffing(BaseModel):
             raise ValueError(f"{self.start} to {self.end} does not lie in {self.coverage}")
         return self
 
-    def run(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
-        """Results for the facts and the rejects, and the standing of the quarter's deliveries.
+    def run(self, workspace: Workspace) -> Outcome:
+        """Publishes the facts and the rejects; tells the standing of the quarter's deliveries.
 
         The effective delivery is classified as a whole whatever the range: so its rejects are always complete, and
         the accounting covers every line.
@@ -61,9 +64,9 @@ class BuildStaffing(BaseModel):
         Raises:
             NothingDelivered: the quarter has no effective delivery.
         """
-        return with_recompute(lambda: self._attempt(workspace))
+        return workspace.recomputed(self._attempt)
 
-    def _attempt(self, workspace: Workspace) -> tuple[list[StepResult], list[Standing]]:
+    def _attempt(self, workspace: Workspace) -> Outcome:
         lake, contract = workspace.lake, FCT_STAFFING_LEVELS
         slices = months(self.start, self.end)
         # The order matters: whoever publishes this quarter after this pin is a conflict, and whoever did before has
@@ -91,15 +94,15 @@ class BuildStaffing(BaseModel):
             accounting(source.rows, rows_out, lines[0].rows),
             _readable(bronze, accepted, workspace.staged_rows(REJECTS, lines[0]), known=known),
         ]
-        results = workspace.settle_with_rejects(
+        table, rejected = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             lines,
             inputs=[(BRONZE[_DATASET], source)],
             extent=f"{self.start}..{self.end}",
         )
-        if whole and results[0].published:
-            remember(lake, contract, {self.coverage: mark(chosen)}, results[0].published)
-        return results, standings
+        if whole and table.published:
+            remember(lake, contract, {self.coverage: mark(chosen)}, table.published)
+        return Outcome(table=table, rejects=rejected, standings=tuple(standings))
 
     def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""

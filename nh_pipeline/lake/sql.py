@@ -1,0 +1,45 @@
+"""Pinned files in DuckDB: on disk by its own reader, on S3 by Arrow's (DuckDB's would be an extension to download)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow.dataset as ds
+
+from nh_pipeline.lake.schema import iceberg_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake, Pin
+
+
+def reading(lake: Lake, views: Mapping[str, tuple[Contract, Pin]]) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with a view for each pin, by name: ``t``, ``layer.table``.
+
+    Columns are found by their names; only those that a query asks for are read. A pin without files is a view with the
+    contract's columns and no rows.
+    """
+    db = duckdb.connect()
+    for name, (contract, pin) in views.items():
+        layer, _, table = name.rpartition(".")
+        if layer:
+            db.execute(f"create schema if not exists {layer}")
+        db.execute(f"create view {name} as {_select(db, lake, contract, pin, f'{layer}_{table}_files')}")
+    return db
+
+
+def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, pin: Pin, files: str) -> str:
+    if not pin.files:
+        columns = ", ".join(f'cast(null as {f.dataType.simpleString()}) as "{f.name}"' for f in contract.spark.fields)
+        return f"select {columns} where false"
+    if lake.storage.local:
+        # No columns from folder names: files are the truth, their folders are not.
+        listed = ", ".join("'" + lake.readable(path).replace("'", "''") + "'" for path in pin.paths)
+        return f"select * from read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+    paths = [lake.storage.path(lake.relative(path)) for path in pin.paths]
+    schema = iceberg_schema(contract).as_arrow()
+    db.register(files, ds.dataset(paths, schema=schema, format="parquet", filesystem=lake.storage.fs))
+    return f"select * from {files}"
