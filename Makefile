@@ -32,7 +32,7 @@ ui: $(STAMP)  ## open the Dagster UI on the lake in NH_HOME (http://127.0.0.1:30
 
 # Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
 test: $(STAMP) lint  ## lint, types, all tests that this machine can run
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline import drive_cli, quarantine_cli
+from nh_pipeline import aws_cli, drive_cli, quarantine_cli
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(quarantine_cli.app, name="quarantine")
 app.add_typer(drive_cli.app, name="drive")
+app.add_typer(aws_cli.app, name="aws")
 console, errors = Console(), Console(stderr=True)
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
@@ -274,6 +275,27 @@ def query(
         except duckdb.Error as error:
             fault = explained(error)
             _stop(fault or str(error), FAILED if fault else USAGE)
+
+
+@app.command()
+def ddl(
+    engine: Annotated[str, typer.Option(help="athena or duckdb.")] = "athena",
+    view: Annotated[str, typer.Option(help="One view, as facility_day (default: all).")] = "",
+) -> None:
+    """Print the statements that make the views for reports, in an engine's dialect."""
+    from nh_pipeline.views import SCHEMA, VIEWS, MissingExtraError
+    from nh_pipeline.views import ddl as statements
+
+    if engine not in ("athena", "duckdb"):
+        _stop(f"--engine {engine}: expected athena or duckdb", USAGE)
+    chosen = [v for v in VIEWS if view in ("", v.name, v.name.removeprefix(f"{SCHEMA}."))]
+    if not chosen:
+        _stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
+    prefix = _settings().database_prefix if engine == "athena" else ""
+    try:
+        sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
+    except MissingExtraError as error:
+        _stop(str(error), USAGE)
 
 
 @app.command()

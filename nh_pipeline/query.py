@@ -1,4 +1,4 @@
-"""SQL over the current snapshots, with DuckDB: every table as a view ``layer.table``."""
+"""SQL over the current snapshots, with DuckDB: every table as a view ``layer.table``, and the views for reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.contracts import ALL
 from nh_pipeline.lake.sql import reading
+from nh_pipeline.views import SCHEMA, VIEWS
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,4 +19,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
     A table that does not exist yet, or is empty, is a view with its columns and no rows.
     """
-    return reading(lake, {contract.name: (contract, lake.pin(contract)) for contract in ALL})
+    db = reading(lake, {contract.name: (contract, lake.pin(contract)) for contract in ALL})
+    db.execute(f"create schema {SCHEMA}")
+    for view in VIEWS:
+        db.execute(view.statement)
+    return db

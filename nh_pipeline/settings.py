@@ -32,6 +32,8 @@ class Settings(BaseSettings):
         drive_credentials: for Google Drive: path of a JSON key file, ARN of a secret in AWS Secrets Manager, or
             ``secretsmanager://<name>``.
         drive_endpoint: address of the Drive API, if it is not Google's.
+        athena_workgroup: of Athena, which then answers what programs ask (:mod:`nh_pipeline.querying`); without it,
+            DuckDB does, on the files of the lake.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
@@ -46,6 +48,7 @@ class Settings(BaseSettings):
     source: str | None = None
     drive_credentials: SecretStr | None = None
     drive_endpoint: str = ""
+    athena_workgroup: str = ""
     dagster_home: Path = Field(
         default_factory=lambda known: _folder(known.get("home", "")) / "dagster", validate_default=True
     )

@@ -145,7 +145,7 @@ def test_a_process_of_its_own(lakes, account):
     """Credentials, region and address come from the environment alone, and the process ends as it should."""
     sql = "select count(*) as rows from silver.fct_staffing_levels"
     command = [sys.executable, "-m", "nh_pipeline", "query", sql, "--format", "csv"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (0, "rows\n80\n", "")
 
 

@@ -1,0 +1,242 @@
+"""What is missing for the pipeline to run on AWS with the settings of this process, in plain words.
+
+Looks with the permissions of who runs it, which should be the pipeline's own role. Changes nothing but one small file
+below ``state/``, which it deletes again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from nh_pipeline.aws.code import SCRIPT, build
+from nh_pipeline.contracts import ALL
+from nh_pipeline.faults import explained
+from nh_pipeline.s3 import SCHEME, region
+from nh_pipeline.sources.drive_credentials import SECRETS
+from nh_pipeline.views import DATABASES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nh_pipeline.settings import Settings
+
+GLUE_VERSION = "5.1"
+"""Of the job: Spark 3.5 on Python 3.11."""
+
+_ABSENT = {"404", "NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNotFoundException"}
+_DENIED = {"403", "AccessDenied", "AccessDeniedException"}
+
+
+class MissingError(Exception):
+    """Something is not there, or not as it must be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of looking at one thing."""
+
+    what: str
+    fine: bool
+    told: str
+
+
+class Account:
+    """The account and region that AWS's own configuration points at, seen through the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        with suppress(OSError):  # which _region tells
+            region()
+        self.session = boto3.Session()
+        self.bucket, _, self.prefix = settings.home.removeprefix(SCHEME).partition("/")
+        self.prefix = self.prefix.rstrip("/")
+
+    def client(self, service: str) -> Any:
+        """boto3's."""
+        return self.session.client(service)
+
+    def key(self, path: str) -> str:
+        """A file of the lake."""
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def findings(self) -> Iterator[Finding]:
+        """Looks at one thing after the other. Without credentials, region or bucket, the rest is not looked at."""
+        for needed, what, look in (
+            (True, "region", self._region),
+            (True, "identity", self._identity),
+            (True, "bucket", self._bucket),
+            (False, "encryption", self._encryption),
+            (False, "public access", self._public),
+            (False, "files", self._files),
+            (False, "databases", self._databases),
+            (False, "tables", self._tables),
+            (False, "glue job", self._job),
+            (False, "workgroup", self._workgroup),
+            (False, "secret", self._secret),
+        ):
+            found = self._looked(what, look)
+            yield found
+            if needed and not found.fine:
+                return
+
+    def _looked(self, what: str, look: Callable[[], str]) -> Finding:
+        try:
+            return Finding(what, fine=True, told=look())
+        except MissingError as error:
+            return Finding(what, fine=False, told=str(error))
+        except ClientError as error:
+            if _code(error) in _DENIED:
+                told = f"{error.operation_name} is denied: give this role the permission, or use the pipeline's role"
+                return Finding(what, fine=False, told=told)
+            return Finding(what, fine=False, told=explained(error) or str(error))
+        except BotoCoreError as error:
+            return Finding(what, fine=False, told=explained(error) or str(error))
+
+    def _region(self) -> str:
+        if not self.session.region_name:
+            raise MissingError("none is set: set AWS_REGION to the region of the bucket of NH_HOME")
+        return str(self.session.region_name)
+
+    def _identity(self) -> str:
+        found = self.client("sts").get_caller_identity()
+        return f"{found['Arn']}, account {found['Account']}"
+
+    def _bucket(self) -> str:
+        try:
+            found = self.client("s3").get_bucket_location(Bucket=self.bucket)
+        except ClientError as error:
+            if _code(error) in _ABSENT:
+                raise MissingError(
+                    f"{self.bucket} does not exist: nh aws deploy makes it, and says its NH_HOME"
+                ) from error
+            raise
+        there = found["LocationConstraint"] or "us-east-1"
+        if there != self.session.region_name:
+            raise MissingError(f"{self.bucket} is in {there}: set AWS_REGION={there}")
+        return f"{self.bucket} is there"
+
+    def _encryption(self) -> str:
+        try:
+            found = self.client("s3").get_bucket_encryption(Bucket=self.bucket)
+        except ClientError as error:
+            if _code(error) == "ServerSideEncryptionConfigurationNotFoundError":
+                raise MissingError("new files are not encrypted: deploy the bucket with nh aws deploy") from error
+            raise
+        (rule, *_) = found["ServerSideEncryptionConfiguration"]["Rules"]
+        return f"new files are encrypted ({rule['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
+
+    def _public(self) -> str:
+        try:
+            found = self.client("s3").get_public_access_block(Bucket=self.bucket)["PublicAccessBlockConfiguration"]
+        except ClientError as error:
+            if _code(error) == "NoSuchPublicAccessBlockConfiguration":
+                raise MissingError("it is not blocked: deploy the bucket with nh aws deploy") from error
+            raise
+        if not all(found.values()):
+            raise MissingError("it is blocked in part only: deploy the bucket with nh aws deploy")
+        return "is blocked"
+
+    def _files(self) -> str:
+        s3, key = self.client("s3"), self.key(f"state/.check-{uuid.uuid4().hex}")
+        s3.put_object(Bucket=self.bucket, Key=key, Body=b"nh aws check")
+        s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
+        s3.delete_object(Bucket=self.bucket, Key=key)
+        return f"can be written, read, listed and deleted in {self.settings.home}"
+
+    def _databases(self) -> str:
+        glue, names = self.client("glue"), [self.settings.database_prefix + name for name in DATABASES]
+        absent = [name for name in names if not _there(glue.get_database, Name=name)]
+        if absent:
+            raise MissingError(
+                f"{', '.join(absent)} not there: compare NH_DATABASE_PREFIX with what nh aws deploy said, or deploy"
+            )
+        return f"{', '.join(names)} are there"
+
+    def _tables(self) -> str:
+        glue, there = self.client("glue"), 0
+        for contract in ALL:
+            database, _, name = contract.name.partition(".")
+            there += _there(glue.get_table, DatabaseName=self.settings.database_prefix + database, Name=name)
+        return f"{there} of {len(ALL)} are there; the pipeline makes the others when it publishes them"
+
+    def _job(self) -> str:
+        name = self.settings.glue_job
+        if self.settings.engine != "glue":
+            return f"is not needed (NH_ENGINE is {self.settings.engine})"
+        try:
+            job = self.client("glue").get_job(JobName=name)["Job"]
+        except ClientError as error:
+            if _code(error) in _ABSENT:
+                raise MissingError(
+                    f"{name} does not exist: nh aws deploy makes it, and NH_GLUE_JOB names it"
+                ) from error
+            raise
+        if job.get("GlueVersion") != GLUE_VERSION:
+            raise MissingError(f"{name} is of Glue {job.get('GlueVersion')}, expected {GLUE_VERSION}: nh aws deploy")
+        script = job["Command"]["ScriptLocation"]
+        wheel = job["DefaultArguments"].get("--additional-python-modules", "").partition(",")[0]
+        for address in (script, wheel):
+            bucket, _, key = address.removeprefix(SCHEME).partition("/")
+            if not key or not _there(self.client("s3").head_object, Bucket=bucket, Key=key):
+                raise MissingError(f"{name} runs {address or 'no wheel'}, which is not there: nh aws deploy uploads it")
+        code = build()
+        if f"/{code.name}/" not in wheel or not script.endswith(f"/{code.name}/{SCRIPT}"):
+            other = wheel.rpartition("/")[0].rpartition("/")[2]
+            raise MissingError(
+                f"{name} runs the code {other}, here it is {code.name}: nh aws deploy brings it up to date"
+            )
+        return f"{name} runs this code, {code.name}, on Glue {GLUE_VERSION}"
+
+    def _workgroup(self) -> str:
+        name = self.settings.athena_workgroup
+        if not name:
+            return "is not set (NH_ATHENA_WORKGROUP): DuckDB answers queries"
+        try:
+            found = self.client("athena").get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"]
+        except ClientError as error:
+            if "not found" in str(error) or _code(error) in _ABSENT:
+                raise MissingError(f"{name} does not exist: nh aws deploy makes it") from error
+            raise
+        limit = found.get("BytesScannedCutoffPerQuery")
+        if not limit or not found.get("EnforceWorkGroupConfiguration"):
+            raise MissingError(f"{name} has no limit to what a query may scan, or does not enforce it: nh aws deploy")
+        return f"{name} is there; a query may scan {limit / 1e9:.1f} GB"
+
+    def _secret(self) -> str:
+        where = self.settings.drive_credentials.get_secret_value() if self.settings.drive_credentials else ""
+        if not where.startswith(("arn:", SECRETS)):
+            return "is not needed (NH_DRIVE_CREDENTIALS names none)"
+        name = where.removeprefix(SECRETS)
+        try:
+            found = self.client("secretsmanager").describe_secret(SecretId=name)
+        except ClientError as error:
+            if _code(error) in _ABSENT:
+                raise MissingError(f"{name} does not exist: nh aws deploy makes it") from error
+            raise
+        if not found.get("VersionIdsToStages"):
+            raise MissingError(
+                f"{name} is empty: put the key in with aws secretsmanager put-secret-value --secret-id {name} "
+                "--secret-string file://key.json"
+            )
+        return f"{name} has a value; nh drive check tries it"
+
+
+def _there(look: Callable[..., Any], **what: str) -> bool:
+    try:
+        look(**what)
+    except ClientError as error:
+        if _code(error) in _ABSENT:
+            return False
+        raise
+    return True
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
