@@ -38,7 +38,7 @@ pytestmark = [
 PLAN = Deliveries(30, ("2024Q1", "2024Q3"), releases=2, days=3)
 """Releases of July and August 2024, of which the days of the third quarter see the first."""
 
-QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 """For JVMs that live for seconds."""
 
 
