@@ -72,10 +72,11 @@ def by_name(keys):
 
 
 def test_importing_them_warns_of_nothing_and_does_nothing(tmp_path):
-    # PySpark 3.5 compares versions with distutils, whose stand-in (setuptools) warns of itself.
+    # PySpark 3.5 compares versions with distutils, Python's own or that of setuptools: both warn of themselves.
+    distutils = ("distutils Version classes", "The distutils package")
     told = [
         sys.executable,
-        *("-W", "error", "-W", "ignore:distutils Version classes:DeprecationWarning"),
+        *("-W", "error", *(option for text in distutils for option in ("-W", f"ignore:{text}:DeprecationWarning"))),
         *(
             "-c",
             "from nh_pipeline.definitions import defs; import dagster as dg; dg.Definitions.validate_loadable(defs)",
