@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from packaging.version import Version
 from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
 
@@ -41,6 +42,8 @@ pytestmark = [
 
 PLAN = Deliveries(facilities=20, quarters=("2024Q2",), releases=2, days=4)
 """The demo, small."""
+POLARS = "native" if Version(pl.__version__) >= Version("2.1") else "pyiceberg"
+"""Who reads for polars. Its own reader refuses files without field ids in 2.0, the last version for Python 3.10."""
 TABLES = [c for c in ALL if c is not chain.REJECTS]
 """It has no line that is refused, so nobody made that table."""
 
@@ -104,7 +107,7 @@ def test_pyiceberg_and_polars_read_it(lakes, contract):
     expected = chain.table(lakes[0].lake, contract)
     table = lakes[1].lake.catalog.load_table(lakes[1].lake.identifier(contract))
     assert rows_of(table.scan().to_arrow(), contract).equals(expected)
-    found = pl.scan_iceberg(table, reader_override="native").collect().to_arrow()
+    found = pl.scan_iceberg(table, reader_override=POLARS).collect().to_arrow()
     assert rows_of(found, contract).equals(expected)
 
 
@@ -167,9 +170,9 @@ def test_columns_are_found_by_their_names(account, sail):
     expected = [("a", date(2024, 4, 1), 1, None), ("b", date(2024, 4, 30), 2, None), ("c", date(2024, 5, 2), 7, "n")]
     readers = {
         "PyIceberg": table.scan().to_arrow().to_pylist(),
-        "polars": pl.scan_iceberg(table, reader_override="native").collect().to_dicts(),
-        "polars, one column fewer": pl.scan_iceberg(table).select("note", "census", "work_date", "provider_id")
-        .collect().to_dicts(),
+        "polars": pl.scan_iceberg(table, reader_override=POLARS).collect().to_dicts(),
+        "polars, other order": pl.scan_iceberg(table, reader_override=POLARS)
+        .select("note", "census", "work_date", "provider_id").collect().to_dicts(),
         "Sail's catalog": [r.asDict() for r in sail.table("names_silver.daily").collect()],
         "Sail's files": [r.asDict() for r in sail.read.format("iceberg").load(table.location()).collect()],
     }  # fmt: skip
