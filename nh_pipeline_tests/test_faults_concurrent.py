@@ -28,6 +28,7 @@ PLAN = Deliveries(8, ("2024Q2",), releases=0, quirks=False, days=35)
 FACTS = FCT_STAFFING_LEVELS.name
 STOPS = [  # who stops, and where
     ("nobody", None, ""),
+    ("older", Point.STAGED, FACTS),
     ("older", Point.COMMITTING, FACTS),
     ("older", Point.COMMITTED, FACTS),
     ("newer", Point.COMMITTING, FACTS),
