@@ -144,7 +144,7 @@ def publish(
 
     Raises:
         Conflict: a slice or an input changed since it was pinned; what was staged is gone.
-        LakeError: the table stayed contended for all attempts.
+        LakeError: the table stayed contended for all attempts, or its manifests contradict one another.
     """
     lake = lake.current  # conditions are about what is there now, whatever the step was told to look at
     digest = _content_hash(lake, staged)
@@ -172,6 +172,11 @@ def publish(
         raise LakeError(
             f"{contract.name}: gave up after {_COMMIT_ATTEMPTS} attempts to commit, as other runs commit to it all the "
             "time; the table is as they left it. Run this again when they are through"
+        ) from error
+    except ValidationException as error:
+        raise LakeError(
+            f"{contract.name}: PyIceberg does not find files that are to be replaced: {error}; nothing was published. "
+            "A manifest of the table is damaged, or another tool writes to it: roll it back to an older snapshot"
         ) from error
     reached(Point.COMMITTED, contract.name)
     kept = {f.path for f in base.files if f.slice not in changed}
