@@ -38,6 +38,14 @@ def engine() -> SparkSession:
     return spark_session("sail")
 
 
+@pytest.fixture(scope="module")
+def drop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all deliveries of the module's ``PLAN``."""
+    folder = tmp_path_factory.mktemp("drop")
+    request.module.PLAN.write(folder)
+    return folder
+
+
 @pytest.fixture
 def drive_server() -> Iterator[DriveServer]:
     """An empty Google Drive folder on loopback."""

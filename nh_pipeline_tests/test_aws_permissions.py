@@ -65,13 +65,6 @@ UNSEEN = {
 
 
 @pytest.fixture(scope="module")
-def drop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drop")
-    PLAN.write(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def worked(deployed, drop, tmp_path_factory):
     """The environment after a whole chain with the pipeline's permissions and no others, and one step as a Glue job."""
     pipeline = Role.of(deployed, "nh-test-pipeline")

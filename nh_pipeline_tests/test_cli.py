@@ -27,13 +27,6 @@ PLAN = Deliveries(20, ("2024Q2",), releases=2, days=3)
 
 
 @pytest.fixture(scope="module")
-def drop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drop")
-    PLAN.write(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def done(drop, tmp_path_factory):
     """A lake that ``nh run`` made; tests only read it, or find nothing to do."""
     nh = Nh(tmp_path_factory.mktemp("done"))

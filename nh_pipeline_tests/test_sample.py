@@ -29,13 +29,6 @@ PLAN = Deliveries()
 TINY = {"facilities": 5, "quarters": ("2024Q2",), "releases": 2, "_days": 9}
 
 
-@pytest.fixture(scope="module")
-def drop(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("drop")
-    PLAN.write(out)
-    return out
-
-
 def content(path: Path) -> bytes:
     if path.suffix != ".zip":
         return path.read_bytes()

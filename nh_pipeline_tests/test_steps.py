@@ -34,13 +34,6 @@ PLAN = Deliveries(30, ("2024Q1", "2024Q3"), releases=4, days=5)
 
 
 @pytest.fixture(scope="module")
-def drop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drop")
-    PLAN.write(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def finished(engine, drop, tmp_path_factory):
     """A lake with all of it; tests only read it, or build what is there again."""
     workspace = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
