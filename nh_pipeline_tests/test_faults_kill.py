@@ -32,6 +32,8 @@ PLAN = Deliveries(8, ("2024Q2",), releases=1, quirks=False, days=35)
 """Days of April and May: a publish of facts replaces two months at once."""
 
 RANDOM_KILLS = 31
+SPARE = 14
+"""Runs that may be faster than the moment at which they were to be killed."""
 BRONZE_TABLE, FACTS, GOLD = BRONZE["daily_nurse_staffing"], FCT_STAFFING_LEVELS, FACILITY_MEASURES
 
 
@@ -164,7 +166,7 @@ def _same(rows, state):
 def test_killed_at_random_moments(mother, tmp_path):
     """Every run brings a new correction of one quarter and is killed; what the one before left undone comes with it."""
     chance, root = random.Random(7), tmp_path / "lake"  # noqa: S311 (no secret)
-    fixes = [None, *(Correction(0, 1 + n % 8, n, seed=n) for n in range(1, RANDOM_KILLS + 2))]
+    fixes = [None, *(Correction(0, 1 + n % 8, n, seed=n) for n in range(1, RANDOM_KILLS + SPARE + 2))]
     files = [spoiled(PLAN.corrected(tmp_path, "2024Q2", f) if f else PLAN.staffing(tmp_path, "2024Q2")) for f in fixes]
     (release,) = (p for p in PLAN.release(tmp_path, 0) if "ProviderInfo" in p.name)
     mother(root, files[0], release)
@@ -174,7 +176,12 @@ def test_killed_at_random_moments(mother, tmp_path):
     order = [_md5(f) for f in files]
     kills, last = 0, {"facts": 0, "gold": 0}
     for number, file in enumerate(files[2:], 2):
-        kills += mother(root, file, after=chance.uniform(0, 0.95 * usual)).killed
+        if kills == RANDOM_KILLS:
+            files = files[:number]
+            break
+        outcome = mother(root, file, after=chance.uniform(0, 0.95 * usual))
+        kills += outcome.killed
+        usual = usual if outcome.killed else min(usual, outcome.seconds)  # measured on a busier machine
         now = contents(root)
         facts, gold = now[FACTS.name], now[GOLD.name]
         (delivery,) = set(facts["delivery_id"].to_pylist())
@@ -198,7 +205,7 @@ def test_killed_at_random_moments(mother, tmp_path):
         assert len(stages["type"]) == 1
         assert order.index(stages["type"][0]) >= at
         unlocked(root)
-    assert kills >= 30  # all, or all but one that was faster than usual
+    assert kills >= 30
     healed(root, mother, *files, release)
     assert not mother(tmp_path / "undisturbed", *files, release).killed
     wanted = contents(tmp_path / "undisturbed")
