@@ -1,7 +1,8 @@
 """The ``nh`` command.
 
-Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file changed while it was landed; 2
-wrong usage; 3 done, but files went into quarantine (``nh quarantine list`` shows why).
+Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file could not be read or changed while it
+was landed; 2 wrong usage; 3 done, but files went into quarantine or do not count (``nh status`` and
+``nh quarantine list`` show why).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline import aws_cli, drive_cli, quarantine_cli
+from nh_pipeline import aws_cli, decisions_cli, drive_cli, quarantine_cli, relocate_cli
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -34,6 +36,9 @@ app.add_typer(aws_cli.app, name="aws")
 console, errors = Console(), Console(stderr=True)
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
+
+_REASONS = 3
+"""Reasons shown of why something is built; nh status has them all."""
 
 
 @app.callback()
@@ -80,6 +85,11 @@ def sample(
 @app.command()
 def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
     """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
+    _landed(paths)
+
+
+def _landed(paths: list[Path]) -> set[str]:
+    """Lands all files, one after the other, and gives their ids. What cannot be read does not stop the others."""
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import LandingError, Manifest, RawZone
     from nh_pipeline.progress import safe
@@ -87,33 +97,49 @@ def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders wi
 
     settings = _settings()
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
-    counts = {"landed": 0, "known": 0, "quarantined": 0}
+    counts, ids = {"landed": 0, "known": 0, "quarantined": 0, "not landed": 0}, set[str]()
     for path in paths:
         source = FolderSource(path)
         try:
             files = source.changes(None).files
-            with _bar() as progress:
-                task = progress.add_task(f"landing {path}", total=len(files))
-                for file in files:
-                    progress.update(task, description=safe(file.name[:50]))
-                    landed = zone.land(source, file)
-                    if isinstance(landed.document, Manifest):
-                        counts["landed" if landed.created else "known"] += 1
-                    else:
-                        counts["quarantined"] += 1
-                        told = safe(landed.document.reason)
-                        progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
-                    progress.advance(task)
         except SourceUnavailable as error:
             _stop(str(error), USAGE)
-        except LandingError as error:
-            _stop(str(error), FAILED)
+        with _bar() as progress:
+            task = progress.add_task(f"landing {path}", total=len(files))
+            for file in files:
+                progress.update(task, description=safe(file.name[:50]))
+                try:
+                    landed = zone.land(source, file)
+                except (SourceUnavailable, LandingError) as error:
+                    counts["not landed"] += 1
+                    errors.print(f"[red]not landed[/] {safe(str(error))}", highlight=False)
+                    continue
+                ids.add(landed.document.md5)
+                if isinstance(landed.document, Manifest):
+                    counts["landed" if landed.created else "known"] += 1
+                else:
+                    counts["quarantined"] += 1
+                    told = safe(landed.document.reason)
+                    progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
+                progress.advance(task)
+    failed = f", {counts['not landed']} could not be landed" if counts["not landed"] else ""
     console.print(
-        f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine",
+        f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine{failed}",
         highlight=False,
     )
+    if counts["not landed"]:
+        raise typer.Exit(FAILED)
     if counts["quarantined"]:
-        raise typer.Exit(QUARANTINED)
+        raise _Quarantined(ids)
+    return ids
+
+
+class _Quarantined(typer.Exit):
+    """Ends the command with its exit code, unless there is more to do with what has landed."""
+
+    def __init__(self, ids: set[str]) -> None:
+        super().__init__(QUARANTINED)
+        self.ids = ids
 
 
 @app.command()
@@ -139,11 +165,12 @@ def materialize(
             runs = behind(settings)
     except ValueError as error:
         _stop(str(error), USAGE)
-    _execute(settings, runs)
+    execute_runs(settings, runs)
 
 
-def _execute(settings: Any, runs: Any) -> None:
-    from nh_pipeline.progress import run_logger
+def execute_runs(settings: Any, runs: Any) -> None:
+    """Executes planned runs, shows what they do, and fails if one of them does."""
+    from nh_pipeline.progress import run_logger, safe
     from nh_pipeline.running import execute, open_instance, tidy_up
 
     done = failed = 0
@@ -151,13 +178,17 @@ def _execute(settings: Any, runs: Any) -> None:
         tidy_up(settings, instance)
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
+            for reason, count in Counter(run.reasons).most_common(_REASONS):
+                told = safe(f"{reason}{f' ({count} times)' if count > 1 else ''}")
+                console.print(f"  {told}", style="dim", highlight=False, no_wrap=True, overflow="ellipsis")
             with run_logger(console) as logger:
                 result = execute(settings, instance, run, logger=logger)
             done += 1
             if not result.success:
                 failed += 1
                 errors.print(
-                    f"[red]failed[/] {run.title} (run {result.run_id}): what it would have changed is as it was"
+                    f"[red]failed[/] {run.title} (run {result.run_id}): what it would have changed is as it was, but "
+                    "for the parts that it says were published"
                 )
     if failed:
         raise typer.Exit(FAILED)
@@ -169,16 +200,29 @@ def _execute(settings: Any, runs: Any) -> None:
 
 @app.command()
 def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
-    """Ingest, then materialize what changed."""
-    quarantined = 0
+    """Ingest, then materialize what changed; name every delivery that does not count."""
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.progress import print_not_counting, safe
+    from nh_pipeline.steps.plan import plan
+
+    left = False
     try:
-        ingest(paths)
-    except typer.Exit as stop:
-        quarantined = stop.exit_code
-        if quarantined != QUARANTINED:
-            raise
+        ids = _landed(paths)
+    except _Quarantined as stop:
+        ids, left = stop.ids, True
+    settings = _settings()
     materialize(select="", from_=None, to=None)
-    if quarantined:
+    lake = Lake(settings.home, settings.catalog_properties)
+    found = plan(lake, RawZone(lake.storage))
+    # What its source withdrew is no news, unless it was handed over just now.
+    told = [s for s in found.not_counting if s.state != "withdrawn" or s.delivery_id in ids]
+    print_not_counting(console, told)
+    for text in (text for texts in found.drift.values() for text in texts):
+        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
+    for r in found.refused:
+        console.print(f"[red]refused[/] by the gate: {r.table}, {r.rule}: {safe(r.reason)}", highlight=False)
+    if left or found.refused or any(s.state != "withdrawn" for s in told):
         raise typer.Exit(QUARANTINED)
 
 
@@ -233,23 +277,10 @@ def ui(
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter, no shell)
 
 
-@app.command()
-def confirm(
-    delivery: Annotated[str, typer.Argument(help="Id of a held delivery, or its beginning (nh status shows it).")],
-    reason: Annotated[str, typer.Option(help="Why it is complete; kept with the confirmation.")] = "",
-) -> None:
-    """Take a delivery that is held because it lacks more than 5 % of the facilities of the one before."""
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing import RawZone
-    from nh_pipeline.landing.confirmations import confirm as record
-
-    settings = _settings()
-    lake = Lake(settings.home, settings.catalog_properties)
-    found = [d for d in RawZone(lake.storage).deliveries() if d.delivery_id.startswith(delivery)]
-    if len(found) != 1:
-        _stop(f"{len(found)} deliveries have an id that begins with {delivery!r}; nh status shows the ids", USAGE)
-    record(lake.storage, found[0], reason=reason)
-    console.print(f"confirmed {found[0].manifest.name}; nh materialize takes it", highlight=False)
+app.command()(decisions_cli.confirm)
+app.command()(decisions_cli.withdraw)
+app.command()(decisions_cli.rebuild)
+app.command()(relocate_cli.relocate)
 
 
 @app.command()
@@ -358,9 +389,9 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from nh_pipeline.faults import explained
+        from nh_pipeline.faults import told
 
-        message = explained(error)
+        message = told(error)
         if message is None:
             raise
         errors.print(message, style="red", highlight=False, markup=False)

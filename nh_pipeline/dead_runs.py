@@ -7,6 +7,7 @@ however it ended; so this needs no process ids, which are used again, and no hos
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sqlite3
 import uuid
@@ -18,6 +19,8 @@ import dagster as dg
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 PROCESS_TAG = "nh/process"
 """Names the host and the process of a run, and its lock."""
@@ -46,8 +49,10 @@ def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     """Marks unfinished runs whose process is gone as failed, frees what they held, and returns their ids."""
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        path = _locks(home) / run.tags.get(PROCESS_TAG, "")
-        if PROCESS_TAG not in run.tags or not _is_free(path):
+        name = run.tags.get(PROCESS_TAG, "")
+        path = _locks(home) / name
+        # A tag is what whoever launches a run types: only a name of a lock is looked at, and taken away.
+        if not _NAME.fullmatch(name) or not _is_free(path):
             continue
         now = instance.get_run_by_id(run.run_id)
         if now is not None and not now.is_finished:  # it may have come to its end while we looked

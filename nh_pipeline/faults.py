@@ -2,7 +2,7 @@
 
 A full disk, a read-only file system, a missing permission, a locked or read-only database; on AWS a wrong region, a
 missing bucket, denied access, credentials that are missing, unknown or expired. All of them leave every table as before
-or as after a publish. Everything else is a fault of the data or of this product, and keeps its error.
+or as after a publish. Everything else is a fault of the data, of its source or of this product, and keeps its error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from nh_pipeline.lake.lake import LakeError
+from nh_pipeline.lake.lake import LakeError, LakeMovedError
+from nh_pipeline.sources.protocol import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,11 +91,17 @@ class MachineError(LakeError):
 
 
 def explained(error: BaseException) -> str | None:
-    """The message for a fault of the machine, of AWS, or of the settings; None for any other error."""
+    """The message for a fault of the machine, of AWS, or of the settings; None for any other error.
+
+    An error of a source or of a delivered file names what is at fault itself: whatever caused it is not the lake's.
+    """
+    own = _own_words()
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MachineError):
             return str(seen)
+        if isinstance(seen, own):
+            return None
         if isinstance(seen, ValidationError) and seen.title == "Settings":
             return "; ".join(str(e.get("ctx", {}).get("error") or e["msg"]) for e in seen.errors())
         database = isinstance(seen, (DBAPIError, sqlite3.Error))
@@ -103,8 +110,20 @@ def explained(error: BaseException) -> str | None:
             found = _found(str(seen), _database(seen) if database else "The lake", _KNOWN)
             if found or (found := _found(str(seen), "AWS", _AWS)):
                 return found
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None
+
+
+def _own_words() -> tuple[type[Exception], ...]:
+    from nh_pipeline.landing import LandingError, Refused  # noqa: PLC0415 (which uses this module)
+
+    return SourceUnavailable, LandingError, Refused, LakeMovedError
+
+
+def told(error: BaseException) -> str | None:
+    """What people are told instead of a traceback: :func:`explained`, or an error that says itself what to do."""
+    message = explained(error)
+    return message or (str(error) if isinstance(error, (LakeError, *_own_words())) else None)
 
 
 def _found(text: str, where: str, known: dict[str, tuple[str, str]]) -> str | None:

@@ -13,11 +13,19 @@ import dagster as dg
 
 from nh_pipeline.periods import FIRST_WORK_DATE
 
-WORK_DATES = dg.DailyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat())
-"""One partition per day of staffing."""
+LONGEST_QUARTER = 92
+"""Days of the longest quarter."""
 
-RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat())
-"""One partition per month of CMS releases (two Processing Dates of a month are two releases of one partition)."""
+# Dagster's last partition is the one that is over. What is materialized beyond it is recorded without a partition: it
+# stays grey for ever, and no condition sees it. So both reach as far as a delivery of today can.
+WORK_DATES = dg.DailyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=LONGEST_QUARTER)
+"""One partition per day of staffing, to the end of the quarter that runs today, or beyond."""
+
+RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=1)
+"""One partition per month of CMS releases (two Processing Dates of a month are two releases of one partition).
+
+The running month has one, too: a release carries its first day, and comes out within it.
+"""
 
 # Beta parameters, silenced one by one: the first is ours, the second Dagster passes on for every sensor with jobs.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)

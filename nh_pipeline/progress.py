@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import Console
     from rich.status import Status as Spinner
 
     from nh_pipeline.status import Status
+    from nh_pipeline.steps.effective import Standing
+
+_MOST_STALE = 12
+"""Lines on what is stale; --json has all."""
 
 
 class _Steps(logging.Handler):
@@ -95,6 +100,20 @@ def plain_table(*headers: str, right: str = "") -> Table:
     return table
 
 
+def print_not_counting(console: Console, standings: Iterable[Standing]) -> None:
+    """Deliveries that do not count, why, and what to do."""
+    for s in standings:
+        console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
+        if s.lines_refused:
+            told = f"  {s.lines_refused:,} of {s.lines:,} lines refused: nh quarantine show {s.delivery_id[:12]}"
+            console.print(told, highlight=False)
+
+
+def _stale(table: str, name: str, reason: str) -> str:
+    part = "" if name == "all" or table.startswith("bronze.") else f" {name}"
+    return f"{table}{part}: {reason}"
+
+
 def print_status(console: Console, found: Status) -> None:
     """Deliveries, tables, checks that did not pass, quarantine."""
     deliveries = plain_table("dataset", "deliveries", "coverage", "", right="deliveries")
@@ -102,9 +121,9 @@ def print_status(console: Console, found: Status) -> None:
         span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} to {d.coverages[-1]}"
         deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "kept, no table")
     console.print(deliveries)
-    for d in found.datasets:
-        for s in d.needs_attention:
-            console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
+    print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
+    for text in (text for d in found.datasets for text in d.header_drift):
+        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
@@ -118,6 +137,13 @@ def print_status(console: Console, found: Status) -> None:
             color = "red" if c.severity == "ERROR" else "yellow"
             told = safe(f"{c.found} found; {c.what_to_do or c.description}")
             console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
+    for r in found.refused:
+        where = f"{r.table} {'' if r.slice == 'all' else r.slice[:12]}".strip()
+        console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
+    if found.stale:
+        console.print(f"Stale: {len(found.stale)}; nh materialize builds what is", highlight=False)
+    for told, count in Counter(_stale(b.table, b.slice, b.reason) for b in found.stale).most_common(_MOST_STALE):
+        console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
         told = safe(f"{q['reason']}; {q['what_to_do']}")

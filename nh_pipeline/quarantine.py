@@ -17,10 +17,11 @@ from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.manifest import Manifest
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.sources.protocol import PEEK_BYTES
-from nh_pipeline.status import standings
+from nh_pipeline.steps.deliveries import SILVER, parsed, standings
 
 if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.landing.zone import RawZone
 
 
@@ -42,7 +43,10 @@ class SetAside(BaseModel):
         found: What is there instead; empty unless it is in quarantine.
         what_to_do: How to put it right.
         overrulable: Whether a person may take it all the same.
+        undecided_dates: Whether a person may take it by saying the order of its dates.
         file: Path of the kept bytes, relative to the lake.
+        lines_refused: Lines that no table would show.
+        rejects: Some of them, with the reason.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +65,10 @@ class SetAside(BaseModel):
     found: str
     what_to_do: str
     overrulable: bool
+    undecided_dates: bool = False
     file: str
+    lines_refused: int = 0
+    rejects: tuple[str, ...] = ()
 
 
 class Admission(BaseModel):
@@ -84,9 +91,11 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
         for q in zone.quarantined()
     ]
     deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
-    for standing in standings(lake, zone):
+    notes = {i: note for dataset in SILVER for i, note in parsed(lake, dataset).items()}
+    for standing in (s for dataset in SILVER for s in standings(lake, zone, dataset)):
         if standing.state not in ("held", "refused"):
             continue
+        note = notes.get(standing.delivery_id)
         delivery = deliveries[standing.delivery_id, standing.coverage]
         manifest, held = delivery.manifest, standing.state == "held"
         found.append(
@@ -99,8 +108,10 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
                 found="",
                 what_to_do=f"If it is complete: nh quarantine admit {manifest.md5[:12]} --confirm --reason TEXT"
                 if held
-                else "Deliver the file anew",
+                else "Deliver the file anew; nh withdraw lets this one count no longer",
                 overrulable=held,
+                rejects=tuple(f"line {s.line:,}: {s.reason}" for s in note.samples) if note else (),
+                lines_refused=standing.lines_refused,
                 file=delivery.file,
                 **manifest.model_dump(include={"name", "source", "file_id", "size", "modified_at", "landed_at"}),
             )
@@ -108,25 +119,28 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
     return found
 
 
-def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None) -> Admission:
+def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order: DateOrder | None = None) -> Admission:
     """Takes a delivery after all, if it can be taken.
 
     A file in quarantine is judged again: the layouts that are known may have grown since. With a person's word it is
-    also taken if it unpacks to too much, and a delivery that is held is confirmed.
+    also taken if it unpacks to too much, or in the order that the person says its dates have, and a delivery that is
+    held is confirmed.
 
     Args:
         zone: The raw zone.
         entry: One of :func:`set_aside`.
         confirmed: Why a person wants it to be taken all the same; None if none does.
+        order: The order of its dates, if nothing in it tells (``entry.undecided_dates``); needs ``confirmed``.
 
     Raises:
         LandingError: The kept bytes are not the ones that came.
     """
     if entry.state == "quarantined":
         kept = next(q for q in zone.quarantined() if (q.file_id, q.md5) == (entry.file_id, entry.id))
-        document = zone.readmit(kept).document
+        said = confirmed if order else None
+        document = zone.readmit(kept, overruled=said, order=order).document
         if not isinstance(document, Manifest) and document.overrulable and confirmed is not None:
-            document = zone.readmit(kept, overruled=confirmed).document
+            document = zone.readmit(kept, overruled=confirmed, order=order).document
         if isinstance(document, Manifest):
             return Admission(taken=True, told=f"landed as {document.dataset} {document.coverage.key}")
         return Admission(taken=False, told=f"{document.found}. {document.what_to_do}")

@@ -74,6 +74,10 @@ def show(id_: _Id) -> None:
             if value:
                 table.add_row(key, safe(value))
         console.print(table)
+        if e.lines_refused:
+            console.print(f"{e.lines_refused:,} lines refused, the first of them:", highlight=False)
+        for reject in e.rejects:
+            console.print(f"  {safe(reject[:_LINE])}", highlight=False)
         lines = beginning(zone, e)
         console.print("begins with" if lines else "begins with nothing that can be read", highlight=False)
         for line in lines:
@@ -88,20 +92,34 @@ def admit(
         bool, typer.Option("--confirm", help="Take it although it is held or unpacks to too much.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; kept with the delivery.")] = "",
+    dates: Annotated[
+        str, typer.Option(metavar="month-first|day-first", help="The order of its dates, if nothing in the file tells.")
+    ] = "",
 ) -> None:
     """Judge what is in quarantine again, without its source; with --confirm, take what a person may take."""
     from nh_pipeline.landing import LandingError
+    from nh_pipeline.landing.dates import ORDERS
     from nh_pipeline.progress import safe
     from nh_pipeline.quarantine import admit as take
 
     if confirm != bool(reason.strip()) or (confirm and not id_):
         _stop("--confirm needs an ID and --reason TEXT, and --reason needs --confirm", USAGE)
+    order = next((known for known in ORDERS if known == dates), None)
+    if dates and (not order or not confirm):
+        _stop(f"--dates is one of {', '.join(ORDERS)} and needs an ID, --confirm and --reason TEXT", USAGE)
     zone, entries = _open()
     chosen = _chosen(entries, id_) if id_ else [e for e in entries if e.state == "quarantined"]
+    for e in chosen:
+        if order and not e.undecided_dates:
+            _stop(
+                f"--dates is for files that are in quarantine for the order of their dates; {safe(e.name)} is "
+                f"{e.state} for another reason: nh quarantine show {e.id[:12]}",
+                USAGE,
+            )
     left = 0
     for e in chosen:
         try:
-            done = take(zone, e, confirmed=reason.strip() if confirm else None)
+            done = take(zone, e, confirmed=reason.strip() if confirm else None, order=order)
         except LandingError as error:
             _stop(str(error), FAILED)
         left += not done.taken

@@ -7,77 +7,44 @@ the order that mixed partitions ask for: releases, dimensions, the daily chain, 
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
-from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from nh_pipeline.assets.publishing import asset_key
-from nh_pipeline.automation.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
+from nh_pipeline.assets.raw import covers
+from nh_pipeline.automation.planning import PARTS, RELEASE_DATASETS, PlannedRun, month_blocks, runs_of
 from nh_pipeline.contracts import ALL
+from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.definitions import build_defs
 from nh_pipeline.event_log import BATCH_SIZE
+from nh_pipeline.instance_config import settle
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
+from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.partitions import RELEASES, WORK_DATES, range_tags
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps import memory
+from nh_pipeline.steps.plan import plan
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Sequence
 
+    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.settings import Settings
 
-_INSTANCE_CONFIG = """\
-# Local Dagster instance of nh: runs, events and sensors in SQLite below this folder.
-event_log_storage:  # as Dagster's own, but the days of a range are written at once
-  module: nh_pipeline.event_log
-  class: BatchingSqliteEventLogStorage
-  config:
-    base_dir: "{home}/history/runs"
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-# A run of the daemon that was killed together with its code server is failed after this time, and tried again.
-run_monitoring:
-  enabled: true
-  max_runtime_seconds: 21600
-"""
 _ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
-_RELEASE_JOBS = {"providers": PROVIDERS.name, "medicare_claims": CLAIMS.name}
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run: a job, a range of partitions or none, and the assets if not all of the job's."""
-
-    job: str
-    start: date | None = None
-    end: date | None = None
-    assets: tuple[dg.AssetKey, ...] = ()
-    raw: tuple[str, ...] = field(default=())
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        what = ", ".join(a.to_user_string() for a in self.assets) if self.assets else self.job
-        return what if self.start is None or self.end is None else f"{what} {self.start} to {self.end}"
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The persistent local instance below the lake's home, made on first use."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_INSTANCE_CONFIG.format(home=json.dumps(str(home))[1:-1]))
+    settle(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # read by Dagster, here and in run workers
     return dg.DagsterInstance.from_config(str(home))
 
@@ -89,33 +56,28 @@ def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
 
 
 def behind(settings: Settings) -> Iterator[PlannedRun]:
-    """Everything that the lake is behind of, as runs; each is computed when the ones before it are done."""
+    """Everything that is stale, as runs; each part is planned when the ones before it are done."""
     lake = Lake(settings.home, settings.catalog_properties)
     zone = RawZone(lake.storage)
-    fresh = unparsed(lake, zone)
-    for dataset, job in _RELEASE_JOBS.items():
-        landed = (d.manifest.coverage.start for d in fresh if _of(d, dataset))
-        for start, end in _month_blocks({f"{day:%Y-%m}" for day in landed if day}):
-            yield PlannedRun(job, start, end, raw=(dataset,))
-    dimensions = [asset_key(contract) for contract in stale_dimensions(lake, zone)]
-    if dimensions:
-        yield PlannedRun(DIMENSIONS.name, assets=tuple(dimensions))
-    quarters = {d.manifest.coverage.key for d in fresh if _of(d, "daily_nurse_staffing")} | set(
-        stale_quarters(lake, zone)
-    )
-    for start, end in joined(map(quarter_bounds, quarters)):
-        yield PlannedRun(STAFFING.name, start, end, raw=("daily_nurse_staffing",))
-    for start, end in joined((day, day) for day in stale_days(lake, GoldInputs.current(lake))):
-        yield PlannedRun(MEASURES.name, start, end)
+    for part in PARTS:
+        yield from runs_of(plan(lake, zone), part)
 
 
-def _of(delivery: Any, dataset: str) -> bool:
-    return bool(delivery.manifest.dataset == dataset)
+def forget(settings: Settings, contract: Contract, start: date | None, end: date | None) -> None:
+    """Makes what a table holds of some days count as not built, and lets the gate judge it anew.
 
-
-def _month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
-    """Contiguous months (``2024-04``), by their first days: the keys of their partitions."""
-    return [(first, last.replace(day=1)) for first, last in joined(map(month_bounds, months))]
+    Bronze would else not be read again: a delivery never changes. Silver and gold compute whatever they are asked to.
+    """
+    lake = Lake(settings.home, settings.catalog_properties)
+    refusals = Refusals(lake.storage)
+    slices = {r.slice for r in refusals.all(contract.name)}
+    dataset = next((name for name, bronze in BRONZE.items() if bronze is contract), None)
+    if dataset is not None:
+        first, last = start or date.min, end or date.max
+        inside = (d for d in RawZone(lake.storage).deliveries(dataset) if covers(d.manifest.coverage, first, last))
+        slices = {d.delivery_id for d in inside}
+        memory.forget(lake, contract, slices)
+    refusals.forget(contract.name, slices)
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -143,7 +105,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
     by_kind = {
         kind: tuple(k for k in chosen if graph.get(k).partitions_def == kind) for kind in (RELEASES, None, WORK_DATES)
     }
-    planned = [run for dataset in _RELEASE_JOBS for run in _releases(zone, dataset, by_kind[RELEASES], start, end)]
+    planned = [run for dataset in RELEASE_DATASETS for run in _releases(zone, dataset, by_kind[RELEASES], start, end)]
     if by_kind[None]:
         planned.append(PlannedRun(_ANY, assets=by_kind[None]))
     if by_kind[WORK_DATES]:
@@ -163,7 +125,7 @@ def _releases(
     landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
     months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
     wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
-    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in _month_blocks(wanted)]
+    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in month_blocks(wanted)]
 
 
 def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -198,8 +160,7 @@ def execute(
     defs = build_defs(settings, loggers={"progress": _progress})
     job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
     config: dict[str, Any] = {"loggers": {"progress": {}}}
-    if run.raw:  # what is to be landed has been landed by `nh ingest`
-        config["ops"] = {f"raw__{dataset}": {"config": {"from_source": False}} for dataset in run.raw}
+    config |= run.config
     tags = {} if run.start is None or run.end is None else range_tags(run.start, run.end)
     with process_lock(settings.dagster_home) as process:
         return job.execute_in_process(

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.raw import DATASETS
-from nh_pipeline.steps.effective import DIMENSIONS, Standing, quarter_standings, release_standings
+from nh_pipeline.steps.effective import Standing
+from nh_pipeline.steps.plan import Plan, plan
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
 
 
-_STAFFING = "daily_nurse_staffing"
 _EVALUATED = "ASSET_CHECK_EVALUATION"
 
 
 class DatasetStatus(BaseModel):
-    """Deliveries of one CMS dataset; ``modelled`` is False where files are kept but no tables are made yet."""
+    """Deliveries of one CMS dataset; ``modelled`` is False where files are kept but no tables are made yet.
+
+    ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
+    ``header_drift`` tells of header cells that nobody knows, where a known column is away.
+    """
 
     dataset: str
     title: str
@@ -31,6 +35,7 @@ class DatasetStatus(BaseModel):
     deliveries: int
     coverages: list[str]
     needs_attention: list[Standing]
+    header_drift: list[str]
 
 
 class TableStatus(BaseModel):
@@ -56,11 +61,30 @@ class CheckStatus(BaseModel):
     what_to_do: str
 
 
+class StaleStatus(BaseModel):
+    """Something that is to be built: which part of a table, and why. ``nh materialize`` builds it."""
+
+    table: str
+    slice: str
+    reason: str
+
+
+class RefusalStatus(BaseModel):
+    """Something that the gate refused, and would refuse again: nothing of it was published."""
+
+    table: str
+    slice: str
+    rule: str
+    reason: str
+
+
 class Status(BaseModel):
     """Everything."""
 
     datasets: list[DatasetStatus]
     tables: list[TableStatus]
+    stale: list[StaleStatus]
+    refused: list[RefusalStatus]
     checks: list[CheckStatus]
     quarantine: list[dict[str, str]]
 
@@ -77,32 +101,27 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     by_dataset: dict[str, list[Delivery]] = {}
     for delivery in zone.deliveries():
         by_dataset.setdefault(delivery.manifest.dataset, []).append(delivery)
-    found = standings(lake, zone)
+    found = plan(lake, zone)
     return Status(
         datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
         tables=[_table(lake, i) for i in range(len(ALL))],
+        stale=[StaleStatus(table=b.table.name, slice=b.slice, reason=b.reason) for b in found.builds],
+        refused=[RefusalStatus(**r.model_dump(exclude={"built_from"})) for r in found.refused],
         checks=last_checks(instance, keys),
         quarantine=[_quarantined(q) for q in zone.quarantined()],
     )
 
 
-def standings(lake: Lake, zone: RawZone) -> list[Standing]:
-    """Of all deliveries of the modelled datasets."""
-    quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(_STAFFING)})
-    found = [s for quarter in quarters for s in quarter_standings(lake, zone, quarter)]
-    return found + [s for name in DIMENSIONS for s in release_standings(lake, zone, name)]
-
-
-def _dataset(name: str, deliveries: list[Delivery], found: list[Standing]) -> DatasetStatus:
+def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatus:
     coverages = sorted({d.manifest.coverage.key for d in deliveries})
-    ids = {d.delivery_id for d in deliveries}
     return DatasetStatus(
         dataset=name,
         title=DATASETS[name].title,
         modelled=DATASETS[name].modelled,
         deliveries=len(deliveries),
         coverages=coverages,
-        needs_attention=[s for s in found if s.delivery_id in ids and s.state in ("held", "refused", "unparsed")],
+        needs_attention=[s for s in found.standings.get(name, ()) if s.state not in ("effective", "superseded")],
+        header_drift=list(found.drift.get(name, ())),
     )
 
 

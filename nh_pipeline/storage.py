@@ -79,6 +79,13 @@ class Storage:
         names = (info.path for info in files if before is None or info.mtime < before)
         yield from sorted(name[len(self.base) + 1 :] for name in names if name.endswith(suffix))
 
+    def stamps(self, relative: str, *, suffix: str = "") -> dict[str, tuple[int, int]]:
+        """Modification time (ns) and size of all files below a folder, by relative path: whether one has changed."""
+        selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
+        files = (info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
+        found = {info.path[len(self.base) + 1 :]: (info.mtime_ns or 0, info.size) for info in files}
+        return {path: found[path] for path in sorted(found) if path.endswith(suffix)}
+
     def open(self, relative: str) -> pa.NativeFile:
         """A seekable stream of a file's bytes."""
         return self.fs.open_input_file(self.path(relative))

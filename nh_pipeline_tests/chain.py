@@ -22,6 +22,7 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.sources import FolderSource
 from nh_pipeline.steps.bronze import ParseDelivery
+from nh_pipeline.steps.deliveries import DIMENSIONS
 from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
 from nh_pipeline.steps.measures import BuildMeasures
 from nh_pipeline.steps.staffing import BuildStaffing
@@ -104,8 +105,7 @@ def whole(workspace: Workspace) -> list[StepResult]:
     return [
         *parse(workspace),
         *staffing(workspace),
-        *dimension(workspace, "providers")[0],
-        *dimension(workspace, "medicare_claims")[0],
+        *(r for d in DIMENSIONS if workspace.zone.deliveries(d) for r in dimension(workspace, d)[0]),
         *published(BuildCalendar().run(workspace).results),
         *measures(workspace),
     ]

@@ -33,6 +33,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def field() -> Path:
+    """Files as people really have them, a folder for each kind."""
+    root = Path(os.environ.get("NH_TEST_FIELD", REPOSITORY.parent / "shared" / "field"))
+    if not root.is_dir():
+        pytest.skip(f"no specimens in {root}: set NH_TEST_FIELD to the folder that holds them")
+    return root
+
+
+@pytest.fixture(scope="session")
 def engine() -> SparkSession:
     """The Sail session that all tests of this process share."""
     return spark_session("sail")

@@ -26,10 +26,11 @@ from nh_pipeline import points
 from nh_pipeline.compute.engine import spark_session
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS
 from nh_pipeline.periods import joined, quarters
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps.behind import GoldInputs, stale_days
 from nh_pipeline.steps.bronze import ParseDelivery
 from nh_pipeline.steps.dimensions import BuildCalendar
 from nh_pipeline.steps.measures import BuildMeasures
+from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
 from nh_pipeline_tests import chain
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from dagster._core.events import AssetMaterializationPlannedData
 
 from nh_pipeline.automation.conditions import FOLLOW_RELEASES
 from nh_pipeline.automation.drive import MOST_ATTEMPTS, Watch, decide, run_key
-from nh_pipeline.automation.sensors import window_requests
+from nh_pipeline.automation.planning import PlannedRun
+from nh_pipeline.automation.sensors import requests
 from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
@@ -360,7 +361,7 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
 
         def tick():
             nonlocal cursor
-            found = _tick("dimensions_catch_up", settings, instance, cursor=cursor)
+            found = _tick("catch_up", settings, instance, cursor=cursor)
             cursor = found.cursor if found.cursor is not None else cursor
             return found.run_requests or []
 
@@ -369,9 +370,23 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
         assert [k.to_user_string() for k in request.asset_selection] == ["silver/dim_date"]
         chain.published(BuildCalendar().run(w).results)
         assert tick() == tick() == []
+        # Whatever has landed is built, however it came in: here, by no run at all.
         chain.land(w, *PLAN.release(Path(drop), 0))
+        assert tick() == []  # a delivery's own run goes first
+        parse = tick()
+        assert [(r.job_name, r.tags[RANGE_START]) for r in parse] == [
+            ("providers_release", "2024-07-01"),
+            ("claims_release", "2024-07-01"),
+        ]
+        assert parse[0].run_config == {"ops": {"raw__providers": {"config": {"from_source": False}}}}
         chain.parse(w, "providers")
-        assert tick() == []  # the condition goes first
+        (claims,) = (tick(), tick())[1]  # nothing is asked for what is done
+        assert claims.job_name == "claims_release"
+        for attempt in (1, 2, 3):  # it fails, whatever is done: the next part need not wait for ever
+            tags = {**claims.tags, "nh/attempt": str(attempt)}
+            instance.create_run_for_job(
+                build_defs(settings).resolve_job_def("claims_release"), tags=tags, status=dg.DagsterRunStatus.FAILURE
+            )
         job = build_defs(settings).resolve_job_def("dimensions")
         for attempt in range(1, MOST_ATTEMPTS + 1):
             (request,) = tick()
@@ -491,35 +506,37 @@ def test_joined():
     assert joined([]) == []
 
 
-def test_a_window_is_one_run_tried_three_times(tmp_path):
-    lake = Lake(str(tmp_path))
-    inputs = GoldInputs.current(lake)
+def test_a_window_is_one_run_tried_three_times():
     tried: dict[str, int] = {}
 
     def count(cause: str) -> int:
         return tried.get(cause, 0)
 
     windows = [(date(2024, 9, 1), date(2024, 9, 30)), (date(2024, 11, 5), date(2024, 11, 5))]
+    runs = [PlannedRun("facility_measures", a, b) for a, b in windows]
     keys = []
     for attempt in range(1, MOST_ATTEMPTS + 1):
-        requests = window_requests(windows, inputs, count)
-        assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in requests] == [
+        found = requests(runs, "state", count)
+        assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in found] == [
             ("2024-09-01", "2024-09-30"),
             ("2024-11-05", "2024-11-05"),
         ]
-        assert {r.tags["nh/attempt"] for r in requests} == {str(attempt)}
-        keys += [r.run_key for r in requests]
-        tried.update({r.tags["nh/cause"]: attempt for r in requests})
+        assert {r.tags["nh/attempt"] for r in found} == {str(attempt)}
+        keys += [r.run_key for r in found]
+        tried.update({r.tags["nh/cause"]: attempt for r in found})
     assert len(set(keys)) == 2 * MOST_ATTEMPTS
-    assert window_requests(windows, inputs, count) == []
+    assert requests(runs, "state", count) == []
+    assert len(requests(runs, "another state", count)) == 2  # something has changed: it may go well now
 
 
-def test_gold_waits_for_other_runs_but_not_for_ever(tmp_path, monkeypatch):
-    settings = Settings(home=str(tmp_path))
+def test_catching_up_waits_for_other_runs_but_not_for_ever(workspace, monkeypatch):
+    w = workspace()
+    chain.published(BuildCalendar().run(w).results)
+    settings = Settings(home=w.lake.storage.base)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert "current dimensions" in _tick("gold_follows_dimensions", settings, instance).skip_message
+        assert "nothing is stale" in _tick("catch_up", settings, instance).skip_message
         job = build_defs(settings).resolve_job_def("dimensions")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-        assert "in progress" in _tick("gold_follows_dimensions", settings, instance).skip_message
+        assert "in progress" in _tick("catch_up", settings, instance).skip_message
         monkeypatch.setattr("nh_pipeline.automation.sensors.LONGEST_RUN", timedelta(0))  # killed long ago
-        assert "current dimensions" in _tick("gold_follows_dimensions", settings, instance).skip_message
+        assert "nothing is stale" in _tick("catch_up", settings, instance).skip_message

@@ -10,7 +10,7 @@ import pytest
 
 from nh_pipeline.landing import archive
 from nh_pipeline_tests.local import Nh
-from nh_pipeline_tests.test_landing_recognise import staffing
+from nh_pipeline_tests.test_landing_recognise import claims, staffing
 from nh_pipeline_tests.test_landing_zone import md5_of
 
 ODD = b"when,[red]who\x1b[31m\n2024-04-01,me\n"
@@ -84,3 +84,26 @@ def test_nobody_admits_what_cannot_be_read(nh, tmp_path):
     md5 = drop(nh, tmp_path, "odd.csv", ODD)
     nh("quarantine", "admit", md5, "--confirm", "--reason", "please", exits=3)
     assert [e["id"] for e in entries(nh)] == [md5]
+
+
+def test_a_person_says_the_order_of_the_dates(nh, tmp_path):
+    content = claims("10/07/2024")
+    md5, odd = drop(nh, tmp_path, "Claims.csv", content), drop(nh, tmp_path, "odd.csv", ODD)
+    told = " ".join(nh("quarantine", "show", md5).stdout.split())
+    assert "7 October 2024" in told
+    assert "10 July 2024" in told
+    assert "--dates month-first|day-first" in told
+    word = ("--confirm", "--reason", "asked the sender")
+    assert "day-first" in nh("quarantine", "admit", md5, "--dates", "dd/mm", *word, exits=2).stderr
+    nh("quarantine", "admit", md5, "--dates", "day-first", exits=2)
+    nh("quarantine", "admit", "--dates", "day-first", exits=2)
+    wrong = " ".join(nh("quarantine", "admit", odd, "--dates", "day-first", *word, exits=2).stderr.split())
+    assert "--dates is for files that are in quarantine for the order of their dates; odd.csv is" in wrong
+    nh("quarantine", "admit", md5, *word, exits=3)
+    assert {e["id"]: e["undecided_dates"] for e in entries(nh)} == {md5: True, odd: False}
+    admitted = nh("quarantine", "admit", md5, "--dates", "day-first", *word).stdout
+    assert "landed as medicare_claims 2024-07-10" in admitted
+    (manifest,) = (nh.home / "raw").rglob("manifest.json")
+    found = json.loads(manifest.read_text())
+    assert (found["date_order"], found["overruled"]) == ("day-first", "asked the sender")
+    assert [e["id"] for e in entries(nh)] == [odd]

@@ -85,6 +85,7 @@ def test_a_run_builds_everything_in_order(done):
     assert by == [
         ("providers_release", "2024-10-01", "SUCCESS"),
         ("claims_release", "2024-10-01", "SUCCESS"),
+        ("staffing", "2024-04-01", "SUCCESS"),  # bronze: whether a delivery counts is known when it is parsed
         ("dimensions", None, "SUCCESS"),
         ("staffing", "2024-04-01", "SUCCESS"),
     ]
@@ -92,7 +93,7 @@ def test_a_run_builds_everything_in_order(done):
     counts = {c.name: done.lake.pin(c).rows for c in chain.TABLES}
     assert counts["gold.facility_measures"] == counts["silver.fct_staffing_levels"] == 60
     assert all(rows for name, rows in counts.items() if name != "bronze.rejects")
-    assert done.told.endswith("4 runs done\n")
+    assert done.told.endswith("5 runs done\n")
 
 
 def test_what_it_prints_fits_into_80_columns(done):
@@ -194,7 +195,7 @@ def test_an_unknown_format(done):
 
 def test_status(done):
     found = json.loads(done("status", "--json").stdout)
-    assert set(found) == {"datasets", "tables", "checks", "quarantine"}
+    assert set(found) == {"datasets", "tables", "stale", "refused", "checks", "quarantine"}
     datasets = {d["dataset"]: d for d in found["datasets"]}
     assert set(datasets["providers"]) == {
         "dataset",
@@ -203,6 +204,7 @@ def test_status(done):
         "deliveries",
         "coverages",
         "needs_attention",
+        "header_drift",
     }
     assert datasets["providers"]["coverages"] == ["2024-10-01", "2024-11-01"]
     assert not datasets["penalties"]["modelled"]
@@ -252,26 +254,68 @@ def test_a_held_delivery_is_shown_and_confirmed(copied, tmp_path):
     assert "Checks" in copied("status").stdout
 
 
-def test_a_refused_gate_fails_the_run_and_publishes_nothing(copied, drop, tmp_path):
-    days = ("--from", "2024-04-01", "--to", "2024-04-03")
-    copied("materialize", *days)
+def test_a_damaged_delivery_is_named_and_publishes_nothing(copied, drop, tmp_path):
+    copied("materialize")
+    before = {**chain.snapshots(copied.lake), "bronze.daily_nurse_staffing_raw": 2}
+    path = damaged(drop / "PBJ_Daily_Nurse_Staffing_Q2_2024.csv", tmp_path / "damaged")
+    told = " ".join(copied("run", path, exits=3).stdout.split())
+    assert f"refused {path.name} (2024Q2): every line of it was refused (provider_id 60; line 2: provider_id:" in told
+    assert "60 of 60 lines refused: nh quarantine show" in told
+    assert chain.snapshots(copied.lake) == before
+    assert all(run.is_success for run in copied.runs())  # no run fails, neither now nor ever again, on this file
+    told = " ".join(copied("run", path, exits=3).stdout.split())
+    assert "nothing to do" in told
+    assert "every line of it was refused" in told
+    assert "nh withdraw" in told or "nh quarantine show" in told
+    (entry,) = json.loads(copied("quarantine", "list", "--json").stdout)
+    assert (entry["state"], entry["lines_refused"], len(entry["rejects"])) == ("refused", 60, 20)
+    shown = copied("quarantine", "show", entry["id"][:12]).stdout
+    assert "line 2: provider_id: expected a CCN" in shown
+    told = copied("withdraw", entry["id"][:12], "--reason", "saved by a spreadsheet").stdout
+    assert told == f"withdrew {path.name}; nh materialize builds what that changes\n"
+    assert copied("materialize").stdout.startswith("nothing to do")
+    assert "saved by a spreadsheet" in " ".join(copied("status").stdout.split())
+    assert json.loads(copied("quarantine", "list", "--json").stdout) == []
+    copied("withdraw", entry["id"][:12], "--undo")
+    copied("withdraw", entry["id"][:12], "--undo", exits=2)
+    copied("withdraw", entry["id"][:12], exits=2)  # without a reason
+
+
+def test_a_refused_gate_fails_the_run_and_publishes_nothing(copied, drop, tmp_path, monkeypatch):
+    copied("materialize")
     protected = ("bronze.rejects", "silver.fct_staffing_levels", "gold.facility_measures")
     before = {name: chain.snapshots(copied.lake).get(name) for name in protected}
-    copied("ingest", damaged(drop / "PBJ_Daily_Nurse_Staffing_Q2_2024.csv", tmp_path / "damaged"))
-    found = copied("materialize", *days, exits=1)
+    monkeypatch.setattr("nh_pipeline.steps.effective._held", lambda *_: "")  # as if nothing guarded the deliveries
+    copied("ingest", PLAN.corrected(tmp_path, "2024Q2", Correction(drop_facilities=8, changed_facilities=0)))
+    found = copied("materialize", exits=1)
     assert {name: chain.snapshots(copied.lake).get(name) for name in protected} == before
-    assert "✗ silver/fct_staffing_levels facilities_readable: " in found.stdout
+    assert "✗ silver/fct_staffing_levels rows_kept: 24 found" in found.stdout
     told = " ".join(found.stdout.split())
     assert "The gate refused what was staged, the table is as it was. silver.fct_staffing_levels" in told
     assert "✓ gold/facility_measures" not in told
     assert "what it would have changed is as it was" in " ".join(found.stderr.split())
     assert copied.runs()[-1].status is dg.DagsterRunStatus.FAILURE
     failed = [c for c in json.loads(copied("status", "--json").stdout)["checks"] if c["severity"] == "ERROR"]
-    (check,) = [c for c in failed if not c["passed"] and c["check"] == "facilities_readable"]
+    (check,) = [c for c in failed if not c["passed"] and c["check"] == "rows_kept"]
     assert check["found"] > 0
     assert check["what_to_do"]
-    # All other assets can still be built.
+    # All other assets can still be built, and what was refused is not tried for ever.
+    days = ("--from", "2024-04-01", "--to", "2024-04-03")
     assert copied("materialize", *days, "--select", "gold/*").stdout.endswith("1 run done\n")
+    assert copied("materialize").stdout.startswith("nothing to do")
+    (refused,) = json.loads(copied("status", "--json").stdout)["refused"]
+    assert (refused["table"], refused["slice"], refused["rule"]) == (
+        "silver.fct_staffing_levels",
+        "2024Q2",
+        "rows_kept",
+    )
+    assert "refused by the gate: silver.fct_staffing_levels 2024Q2, rows_kept" in copied("status").stdout
+    # A person's word lets it happen, and gold follows.
+    copied("confirm", "silver.dim_claims", exits=2)
+    copied("confirm", "silver.fct_staffing_levels", "--reason", "eight homes closed")
+    copied("materialize")
+    assert copied.rows("select count(*) as n from gold.facility_measures") == [{"n": 36}]
+    assert json.loads(copied("status", "--json").stdout)["refused"] == []
 
 
 def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
@@ -283,6 +327,6 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     shown = nh("demo").stdout
     assert max(map(len, (line.rstrip() for line in shown.splitlines()))) <= 80
     told = " ".join(shown.split())
-    assert re.search(r"Checks: 5[0-9] of 5[0-9] pass; warnings: .*unknown_providers \(1\)", told)
+    assert re.search(r"Checks: 6[0-9] of 6[0-9] pass; warnings: .*unknown_providers \(1\)", told)
     assert re.search(r"Reconciled: hours per resident day, .* for ([0-9]+) of \1 nursing homes", told)
     assert "nothing to do" in nh("demo").stdout

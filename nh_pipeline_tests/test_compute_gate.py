@@ -8,10 +8,11 @@ import pandera.pyspark as pa
 import pytest
 from pyspark.sql import functions as F
 
-from nh_pipeline.compute.gate import SAMPLE_ROWS, gate, sql_of
+from nh_pipeline.compute.gate import SAMPLE_ROWS, gate
 from nh_pipeline.compute.step import accounting
 from nh_pipeline.contracts import base
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
+from nh_pipeline.contracts.checks import sql_of
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 
@@ -160,8 +161,8 @@ def test_every_contract_compiles(engine, contract):
 
 
 def test_a_check_without_translation_is_an_error():
-    with pytest.raises(ValueError, match="census: the check less_than has no SQL form"):
-        sql_of("census", pa.Check.lt(5))
+    with pytest.raises(ValueError, match="census: the check str_length has no SQL form"):
+        sql_of("census", pa.Check.str_length(5), CONTRACT.schema.columns["census"].dtype.type)
 
 
 def test_accounting():
@@ -173,7 +174,9 @@ def test_accounting():
 
 def publish(w, rows):
     staged = w.stage(CONTRACT, rows, ["all"])
-    return w.settle(CONTRACT, staged, w.check(CONTRACT, staged), base=w.lake.pin(CONTRACT), extent="all")
+    return w.settle(
+        CONTRACT, staged, w.check(CONTRACT, staged), base=w.lake.pin(CONTRACT), extent="all", built_from={"all": "x"}
+    )
 
 
 def test_a_refused_step_leaves_the_table_as_it_was(workspace):
@@ -182,7 +185,7 @@ def test_a_refused_step_leaves_the_table_as_it_was(workspace):
     def build(frame):
         base = w.lake.pin(CONTRACT)
         staged = w.stage(CONTRACT, frame, ["all"])
-        return w.settle(CONTRACT, staged, w.check(CONTRACT, staged), base=base, extent="all")
+        return w.settle(CONTRACT, staged, w.check(CONTRACT, staged), base=base, extent="all", built_from={"all": "x"})
 
     rows = w.spark.createDataFrame([tuple(good(1).values())], CONTRACT.spark)
     assert build(rows).published is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -63,11 +64,39 @@ def test_registry_is_consistent():
         assert set(dataset.signature) <= set(columns)
         assert set(dataset.signature) <= set(dataset.required) or dataset.modelled
         assert (dataset.coverage == "undated") == (dataset.dated_by is None)
+        assert (dataset.coverage == "quarter") == (dataset.daily_by is not None)
+        assert {dataset.dated_by, dataset.daily_by} - {None} <= set(dataset.required)
         assert all(re.fullmatch(r"[a-z][a-z0-9_]*", column.name) for column in dataset.table if dataset.modelled)
         assert all(dataset.columns.values())
     assert [name for name, dataset in DATASETS.items() if dataset.modelled] == [
         "daily_nurse_staffing", "providers", "medicare_claims",
     ]  # fmt: skip
+
+
+def test_datasets_of_one_header_are_told_apart_by_a_value():
+    def spellings(dataset):
+        labels = {column.name: {fold(label) for label in column.labels} for column in dataset.table}
+        return [labels[name] for name in dataset.signature]
+
+    def may_match_as_well(one, other):
+        # Columns are known by what the file writes, whatever each dataset calls them.
+        return len(one) == len(other) and all(any(mine & theirs for theirs in other) for mine in one)
+
+    alike = [
+        (one, other)
+        for one, other in itertools.combinations(DATASETS.values(), 2)
+        if may_match_as_well(spellings(one), spellings(other)) or may_match_as_well(spellings(other), spellings(one))
+    ]
+    assert ("health_citations", "fire_safety_citations") in [(one.name, other.name) for one, other in alike]
+    for one, other in alike:
+        assert one.value, f"{one.name} and {other.name} may have one header, and no value tells them apart"
+        assert other.value
+        assert (one.value[0], one.table, one.layouts) == (other.value[0], other.table, other.layouts)
+        assert one.value[1] != other.value[1]
+    for dataset in DATASETS.values():
+        column, value = dataset.value or ("", "")
+        assert value == fold(value)
+        assert not column or column in dataset.signature
 
 
 def test_staffing_header_in_canonical_order():

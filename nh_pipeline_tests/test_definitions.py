@@ -24,7 +24,7 @@ DAILY = {
 }
 MONTHLY = {"raw/providers", "raw/medicare_claims", "bronze/providers_raw", "bronze/medicare_claims_raw"}
 WHOLE = {"silver/dim_providers", "silver/dim_claims", "silver/dim_date"}
-GATE = {"schema", "grain", "values"}
+GATE = {"schema", "grain", "values", "rows_kept"}
 SCD2 = {"scd2_history", "current_is_latest_release", "interval_not_empty", "current_is_open"}
 CHECKS = {
     "bronze/daily_nurse_staffing_raw": {*GATE, "row_accounting"},
@@ -41,9 +41,17 @@ CHECKS = {
         "dates_complete",
         "facilities_per_day_stable",
         "no_delivery_held",
+        "headers_known",
     },
-    "silver/dim_providers": {*GATE, *SCD2, "row_accounting", "no_delivery_held"},
-    "silver/dim_claims": {*GATE, *SCD2, "row_accounting", "no_delivery_held", "unknown_claims_providers"},
+    "silver/dim_providers": {*GATE, *SCD2, "row_accounting", "no_delivery_held", "headers_known"},
+    "silver/dim_claims": {
+        *GATE,
+        *SCD2,
+        "row_accounting",
+        "no_delivery_held",
+        "headers_known",
+        "unknown_claims_providers",
+    },
     "silver/dim_date": GATE,
     "gold/facility_measures": {
         *GATE,
@@ -53,8 +61,8 @@ CHECKS = {
         "as_many_rows_as_facts",
     },
 }
-WARNS = {"groups_balance", "hours_plausible"}
-"""Rules of the gate that publish all the same."""
+WARNS = {"groups_balance", "hours_plausible", "no_delivery_held"}
+"""Checks inside the asset that warn: what they find is published all the same."""
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +190,8 @@ def test_jobs_and_sensors(defs):
     sensors = {s.name: s for s in repository.sensor_defs}
     assert set(sensors) == {
         "drive_sensor",
-        "quarters_catch_up",
+        "catch_up",
         "dimensions_follow_releases",
-        "dimensions_catch_up",
-        "gold_follows_dimensions",
     }
     assert all(s.default_status is dg.DefaultSensorStatus.RUNNING and s.description for s in sensors.values())
     (nightly,) = repository.schedule_defs

@@ -22,7 +22,8 @@ from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.points import Point
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps.behind import GoldInputs, stale_days
+from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.killing import WRITTEN, Mother
 

@@ -173,6 +173,39 @@ def test_citations_are_told_apart_by_their_rows(kind, name):
         recognise(text.replace(kind, "Other").encode(), "x", complete=True)
 
 
+CITATIONS = (
+    "CMS Certification Number (CCN),Survey Date,Survey Type,Deficiency Tag Number,Scope Severity Code,Processing Date"
+)
+
+
+def citations(*kinds):
+    return "\n".join([CITATIONS, *(f"015009,2024-01-01,{kind},0565,F,2024-10-01" for kind in kinds), ""]).encode()
+
+
+def test_the_value_that_tells_is_looked_at_in_every_row():
+    assert recognise(citations("", " ", "Health", "", "HEALTH "), "x", complete=True).dataset == "health_citations"
+    assert recognise(citations("", "fire  safety"), "x", complete=True).dataset == "fire_safety_citations"
+    many = citations(*["Health"] * 100_000, "Fire Safety")
+    assert len(many) > 4 << 20
+    for content, line in ((citations("Health", "", *["Fire Safety"] * 3), 4), (many, 100_002)):
+        with pytest.raises(Unrecognised, match="several values in column 'Survey Type'") as caught:
+            recognise(content, "x", complete=True)
+        assert caught.value.found == f"2: 'Health' from line 2, 'Fire Safety' from line {line:,}"
+        assert caught.value.expected == "one of 'health', 'fire safety' in all rows"
+    with pytest.raises(Unrecognised, match=r"several values in column 'Survey Type'.* 'Other' from line 3"):
+        recognise(citations("Health", "Other"), "x", complete=True)
+    with pytest.raises(Unrecognised, match=r"no value in column 'Survey Type'.*only blanks"):
+        recognise(citations("", " "), "x", complete=True)
+    with pytest.raises(CutOff, match="no value in column 'Survey Type'"):
+        recognise(citations(*[""] * 2000, "Health")[:65536], "x")
+
+
+@pytest.mark.parametrize("content", [staffing("", "2024Q1"), claims("", "", "2024-10-01").decode()])
+def test_the_first_bytes_may_not_hold_the_coverage(content):
+    with pytest.raises(CutOff, match="no value in column"):
+        recognise(content.encode()[:-10], "x")
+
+
 def test_programme_years():
     assert programme_year(["Performance Period: FY 2022 National Average", "FY 2024 Achievement Threshold"]) == 2024
     assert programme_year(["Baseline Period: FY 2019 Rate", "Performance Period: FY 2022 Rate"]) == 2024

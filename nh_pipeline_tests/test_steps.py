@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from datetime import date
@@ -20,10 +21,13 @@ from nh_pipeline.contracts.silver import CLAIMS_MEASURES, DIM_CLAIMS, DIM_DATE, 
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.periods import joined
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps.behind import GoldInputs, stale_days
+from nh_pipeline.steps.deliveries import NothingDelivered
 from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.memory import mark
-from nh_pipeline.steps.staffing import READABLE, BuildStaffing, NothingDelivered
+from nh_pipeline.steps.memory import of_deliveries, remembered
+from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.steps.recipe import recipe
+from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.chain import STAFFING
 
@@ -259,10 +263,10 @@ def test_ranges_that_make_no_sense(finished):
 
 
 def test_refused_lines_are_kept_and_accounted_for(workspace, tmp_path):
-    w, plan = workspace(), Deliveries(8, ("2024Q2",), releases=0, days=2)
+    w, plan = workspace(), Deliveries(8, ("2024Q2",), releases=0, days=40)
     path = plan.staffing(tmp_path, "2024Q2")
     lines = path.read_bytes().split(b"\n")
-    lines[3] = lines[3].replace(b",20240401,", b",20240399,").replace(b",20240402,", b",20240399,")
+    lines[3] = re.sub(rb",202404[0-9]{2},", b",20240399,", lines[3])
     lines.insert(5, b"too,few,cells")
     lines.insert(7, lines[6])
     lines.insert(8, b"")
@@ -271,9 +275,9 @@ def test_refused_lines_are_kept_and_accounted_for(workspace, tmp_path):
     os.utime(path, (when, when))
     chain.land(w, path)
     parsed, refused = chain.parse(w)
-    assert (parsed.rows, refused.rows) == (17, 1)
+    assert (parsed.rows, refused.rows) == (321, 1)
     done, refused = chain.staffing(w)
-    assert (done.rows, refused.rows) == (15, 2)
+    assert (done.rows, refused.rows) == (319, 2)
     rejects = {r["source_line"]: r for r in chain.rows(w.lake, REJECTS)}
     assert {n: (r["stage"], r["reason"].partition(",")[0]) for n, r in rejects.items()} == {
         4: ("type", "work_date: expected a date (yyyymmdd)"),
@@ -282,21 +286,23 @@ def test_refused_lines_are_kept_and_accounted_for(workspace, tmp_path):
     }
     assert rejects[6]["line"] == "too,few,cells"
     bronze = {r["source_line"] for r in chain.rows(w.lake, BRONZE["daily_nurse_staffing"])}
-    assert bronze == set(range(2, 20)) - {6}
+    assert bronze == set(range(2, 324)) - {6}
     # A correction without the faults takes the type rejects away; the parse ones belong to the file.
     clean = tmp_path / "clean"
     clean.mkdir()
     chain.land(w, plan.corrected(clean, "2024Q2", Correction(drop_facilities=0, changed_facilities=0)))
     chain.parse(w)
     first, second = w.zone.deliveries("daily_nurse_staffing")
-    noted = {"nh.built-from.2024Q2": mark([second.delivery_id])}  # its facts are there, its rejects not yet: a crash
+    (parsed_as,) = {v for k, v in remembered(w.lake, BRONZE[STAFFING]).items() if k == second.delivery_id}
+    built_from = of_deliveries(recipe(FCT_STAFFING_LEVELS), {second.delivery_id: parsed_as})
+    noted = {"nh.built-from.2024Q2": built_from}  # its facts are there, its rejects not yet: a crash
     with w.lake.table(FCT_STAFFING_LEVELS).transaction() as transaction:
         transaction.set_properties(noted)
     assert stale_quarters(w.lake, w.zone) == ["2024Q2"]
     chain.staffing(w)
     assert stale_quarters(w.lake, w.zone) == []
     assert {(r["delivery_id"], r["stage"]) for r in chain.rows(w.lake, REJECTS)} == {(first.delivery_id, "parse")}
-    assert len(facts(w)) == 16
+    assert len(facts(w)) == 320
     assert {d.manifest.name for d in w.zone.deliveries()} == {path.name, path.stem + "_corrected.csv"}
 
 
@@ -397,10 +403,11 @@ def test_a_damaged_delivery_replaces_nothing(workspace, tmp_path):
     os.utime(damaged, (good.stat().st_mtime + 86_400,) * 2)
     chain.land(w, damaged)
     chain.parse(w, STAFFING)
-    results = BuildStaffing(coverage="2024Q1", start=date(2024, 1, 1), end=date(2024, 3, 31)).run(w).results
-    assert [r.published for r in results] == [None, None]
-    (refused,) = results[0].refused
-    assert (refused.name, refused.failed_rows, len(refused.sample)) == (READABLE, 5, 20)
-    assert "a leading zero may be lost" in refused.sample[0]["reason"]
+    outcome = BuildStaffing(coverage="2024Q1", start=date(2024, 1, 1), end=date(2024, 3, 31)).run(w)
+    assert not any(r.published.changed for r in outcome.results)
+    kept, refused = outcome.standings
+    assert (kept.state, refused.state, refused.lines, refused.lines_refused) == ("effective", "refused", 100, 100)
+    assert "provider_id 100" in refused.reason
+    assert "a leading zero may be lost" in refused.reason
     after = contents(w)
     assert [n for n in after if not after[n].equals(before[n])] == [BRONZE[STAFFING].name]

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import functions as F
 
+from nh_pipeline.landing.dates import ORDERS, read
 from nh_pipeline.transforms import values
 from nh_pipeline_tests.text_values import FIXED, TEXTS, read_all
 
@@ -102,6 +103,40 @@ def test_dates(typed):
     assert typed(values.date("t"), *impossible, *unreadable) == [None] * len([*impossible, *unreadable])
 
 
+TIMES = ["", " 0:00", " 00:00:00", "T00:00:00.000", " 12:00:00 AM", " 12:00am", "T00:00:00Z", " 00:00:00+00:00"]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_dates_with_a_time(typed, time):
+    day = date(2024, 8, 1)
+    assert typed(values.date("t"), f"2024-08-01{time}", f"08/01/2024{time}", f" 8/1/2024{time} ") == [day] * 3
+    for day_first, first in ((False, "8{}1"), (True, "1{}8")):
+        texts = [f"{first.format(s)}{s}2024{time}" for s in "/-."]
+        assert typed(values.date("t", day_first=day_first), *texts, f"2024-08-01{time}") == [day] * 4
+
+
+def test_dates_in_either_order(typed):
+    texts = ["01/08/2024", "13/02/2024", "02/13/2024", "1-8-2024", "01.08.2024", "20240801", "2024-08-01"]
+    eighth, first = date(2024, 1, 8), date(2024, 8, 1)
+    none, late = None, date(2024, 2, 13)
+    assert typed(values.date("t"), *texts) == [eighth, none, late, none, none, first, first]
+    assert typed(values.date("t", day_first=False), *texts) == [eighth, none, late, eighth, eighth, first, first]
+    assert typed(values.date("t", day_first=True), *texts) == [first, late, none, first, first, first, first]
+    wrong = [
+        "1/8-2024", "1.8/2024", "1/8/24", "1/8/2024x", "1/8/2024 x", "1/8/2024 31:00", "1/8/2024 0:60", "1/8/2024\n",
+        "1/8/2024 0", "2024/8/1", "1 8 2024", "1/8/2024/1", "0/1/2024", "31/31/2024", "\u0661/8/2024", "", None,
+    ]  # fmt: skip
+    for order in (None, False, True):
+        assert typed(values.date("t", day_first=order), *wrong) == [None] * len(wrong)
+
+
+def test_dates_as_landing_reads_them(typed):
+    texts = [*FIXED["date"], *(f"{day}{time}" for day in ("2024-08-01", "1/8/2024", "1.8.2024") for time in TIMES)]
+    for order in ORDERS:
+        landed = {text: day for text in texts if (day := read(text.strip(" "), order))}
+        assert typed(values.date("t", day_first=order == "day-first"), *landed) == list(landed.values())
+
+
 def test_certification_numbers(typed):
     good = {"12a456": "12A456", "12A456": "12A456", "012456": "012456", " 675999 ": "675999"}
     assert typed(values.ccn("t"), *good) == list(good.values())
@@ -134,5 +169,5 @@ def test_the_probe_covers_every_kind(engine):
     # The same probe is held against the JVM in test_conformance.
     found = read_all(engine)
     assert len(found) == len(TEXTS)
-    for kind in range(1, 6):
+    for kind in range(1, 8):
         assert {row[kind] is None for row in found} == {True, False}

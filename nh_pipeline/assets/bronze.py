@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from nh_pipeline.assets.publishing import asset_key, events, gate_specs, table_metadata
+from nh_pipeline.assets.publishing import Event, Part, asset_key, events, gate_specs, table_metadata
 from nh_pipeline.assets.raw import covers
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
-from nh_pipeline.lake.lake import Lake
+from nh_pipeline.landing.manifest import Delivery
 from nh_pipeline.partitions import RELEASES, SINGLE_RUN, WORK_DATES, run_range
 from nh_pipeline.resources import EngineResource, LakeResource
 from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.outcome import Outcome
+from nh_pipeline.steps.recipe import code_version
 
 REJECTS_KEY = asset_key(REJECTS)
 
@@ -26,25 +26,11 @@ REJECTS_SPEC = dg.AssetSpec(
 """Not materializable by itself: every step publishes the refused lines of its deliveries."""
 
 
-def report_rejects(context: dg.AssetExecutionContext, lake: Lake, outcome: Outcome) -> None:
-    """Shows a step's part of ``bronze.rejects`` in the UI.
-
-    Raises:
-        dg.Failure: the rejects themselves broke their contract.
-    """
-    rejects = outcome.rejects
-    if rejects is None:
-        return
-    if rejects.refused:
-        first = rejects.refused[0]
-        raise dg.Failure(f"{REJECTS.name}: {first.name}: {first.advice}", allow_retries=False)
-    if rejects.published and rejects.published.changed:
-        metadata = {
-            "dagster/row_count": lake.pin(REJECTS).rows,
-            "rows": rejects.rows,
-            "by": context.asset_key.to_user_string(),
-        }
-        context.log_event(dg.AssetMaterialization(REJECTS_KEY, metadata=metadata))
+def part_of(delivery: Delivery, *, monthly: bool) -> Part:
+    """A delivery as a part of a run over days, or over months, whose partitions are their first days."""
+    coverage = delivery.manifest.coverage
+    start = coverage.start.replace(day=1) if monthly and coverage.start else coverage.start
+    return Part(delivery.manifest.name, start, coverage.end)
 
 
 def bronze_asset(dataset: str, *, monthly: bool) -> dg.AssetsDefinition:
@@ -59,21 +45,19 @@ def bronze_asset(dataset: str, *, monthly: bool) -> dg.AssetsDefinition:
         partitions_def=RELEASES if monthly else WORK_DATES,
         backfill_policy=SINGLE_RUN,
         check_specs=gate_specs(contract, "row_accounting"),
+        code_version=code_version(contract),
         group_name="bronze",
         kinds={"iceberg", "parquet"},
     )
-    def _bronze(
-        context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    def _bronze(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
         start, end = run_range(context)
         deliveries = [d for d in lake.zone.deliveries(dataset) if covers(d.manifest.coverage, start, end)]
         steps = [ParseDelivery(dataset=dataset, delivery=d.delivery_id) for d in deliveries]
-        results = []
-        for outcome in engine.run(steps, lake.lake, context):
-            report_rejects(context, lake.lake, outcome)
-            results.append(outcome.table)
+        parts = [part_of(d, monthly=monthly) for d in deliveries]
         extras = {d.manifest.name: ", ".join(d.manifest.extras) for d in deliveries if d.manifest.extras}
-        yield from events(lake.lake, contract, results, metadata={"unknown_columns": extras} if extras else {})
+        outcomes = engine.run(steps, lake.lake, context)
+        metadata = {"unknown_columns": extras} if extras else {}
+        yield from events(context, lake.lake, contract, parts, outcomes, metadata=metadata)
 
     return _bronze
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from nh_pipeline.assets.publishing import asset_key, count_days, events, gate_specs, table_metadata
+from nh_pipeline.assets.publishing import Event, Part, asset_key, events, gate_specs, table_metadata
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.partitions import SINGLE_RUN, WORK_DATES, run_range
 from nh_pipeline.periods import quarters
 from nh_pipeline.resources import EngineResource, LakeResource
 from nh_pipeline.steps.measures import BuildMeasures
+from nh_pipeline.steps.recipe import code_version
 
 
 @dg.asset(
@@ -20,17 +21,16 @@ from nh_pipeline.steps.measures import BuildMeasures
     partitions_def=WORK_DATES,
     backfill_policy=SINGLE_RUN,
     check_specs=gate_specs(FACILITY_MEASURES, "row_accounting"),
+    code_version=code_version(FACILITY_MEASURES),
     group_name="gold",
     kinds={"iceberg", "pyspark"},
 )
-def facility_measures(
-    context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+def facility_measures(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
     """Works a long range quarter by quarter, one commit each."""
-    steps = [BuildMeasures(start=start, end=end) for _, start, end in quarters(*run_range(context))]
-    results = [outcome.table for outcome in engine.run(steps, lake.lake, context)]
-    count_days(context, lake.lake, FACILITY_MEASURES, *run_range(context))
-    yield from events(lake.lake, FACILITY_MEASURES, results)
+    spans = quarters(*run_range(context))
+    steps = [BuildMeasures(start=start, end=end) for _, start, end in spans]
+    outcomes = engine.run(steps, lake.lake, context)
+    yield from events(context, lake.lake, FACILITY_MEASURES, [Part(*span) for span in spans], outcomes)
 
 
 GOLD_ASSETS = [facility_measures]

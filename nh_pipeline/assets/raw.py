@@ -20,7 +20,7 @@ from nh_pipeline.landing.zone import Landed, RawZone
 from nh_pipeline.partitions import RELEASES, SINGLE_RUN, WORK_DATES, run_range
 from nh_pipeline.periods import month_bounds, months
 from nh_pipeline.resources import LakeResource, SourceResource
-from nh_pipeline.sources.protocol import PEEK_BYTES, Source, SourceFile, SourceUnavailable
+from nh_pipeline.sources.protocol import PEEK_BYTES, Source, SourceFile, SourceMissing
 
 
 class LandingConfig(dg.Config):
@@ -58,7 +58,11 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
 
 
 def wanted(source: Source, dataset: str, start: date, end: date, file_ids: Iterable[str]) -> list[SourceFile]:
-    """Files of the source that hold a dataset for a range, told by their first 64 KB."""
+    """Files of the source that hold a dataset for a range, told by their first 64 KB.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
+    """
     only = set(file_ids)
     found = []
     for file in source.find(only) if only else source.changes(None).files:
@@ -130,7 +134,7 @@ def _land(
 ) -> list[Landed]:
     try:
         files = wanted(source, dataset, *extent, config.file_ids)
-    except SourceUnavailable:
+    except SourceMissing:
         if config.file_ids:
             raise
         return []  # nothing is dropped there yet: what has landed is what there is

@@ -4,15 +4,24 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from nh_pipeline.assets.bronze import report_rejects
-from nh_pipeline.assets.publishing import asset_key, count_days, events, gate_specs, table_metadata
+from nh_pipeline.assets.publishing import (
+    Event,
+    Part,
+    asset_key,
+    events,
+    gate_specs,
+    held_check,
+    held_spec,
+    table_metadata,
+)
 from nh_pipeline.automation.conditions import FOLLOW_RELEASES
 from nh_pipeline.contracts.silver import DIM_DATE, FCT_STAFFING_LEVELS
 from nh_pipeline.partitions import SINGLE_RUN, WORK_DATES, run_range
 from nh_pipeline.periods import quarters
 from nh_pipeline.resources import EngineResource, LakeResource
+from nh_pipeline.steps.deliveries import DIMENSIONS, STAFFING, standings
 from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
-from nh_pipeline.steps.effective import DIMENSIONS
+from nh_pipeline.steps.recipe import code_version
 from nh_pipeline.steps.staffing import READABLE, BuildStaffing
 
 
@@ -23,22 +32,22 @@ from nh_pipeline.steps.staffing import READABLE, BuildStaffing
     metadata=table_metadata(FCT_STAFFING_LEVELS),
     partitions_def=WORK_DATES,
     backfill_policy=SINGLE_RUN,
-    check_specs=gate_specs(FCT_STAFFING_LEVELS, "row_accounting", READABLE),
+    check_specs=[*gate_specs(FCT_STAFFING_LEVELS, "row_accounting", READABLE), held_spec(FCT_STAFFING_LEVELS)],
+    code_version=code_version(FCT_STAFFING_LEVELS),
     group_name="silver",
     kinds={"iceberg", "pyspark"},
 )
 def fct_staffing_levels(
     context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-    """Works a long range quarter by quarter, one commit each."""
-    steps = [BuildStaffing(coverage=q, start=start, end=end) for q, start, end in quarters(*run_range(context))]
-    outcomes = []
-    for outcome in engine.run(steps, lake.lake, context):
-        report_rejects(context, lake.lake, outcome)
-        outcomes.append(outcome)
-    count_days(context, lake.lake, FCT_STAFFING_LEVELS, *run_range(context))
-    standings = [standing for outcome in outcomes for standing in outcome.standings]
-    yield from events(lake.lake, FCT_STAFFING_LEVELS, [o.table for o in outcomes], standings=standings)
+) -> Iterator[Event]:
+    """Works a long range quarter by quarter, one commit each; last those that no delivery counts for, as they fail."""
+    found = standings(lake.lake, lake.zone, STAFFING)
+    yield held_check(found, FCT_STAFFING_LEVELS)
+    counting = {s.coverage for s in found if s.state == "effective"}
+    spans = sorted(quarters(*run_range(context)), key=lambda span: span[0] not in counting)
+    steps = [BuildStaffing(coverage=q, start=start, end=end) for q, start, end in spans]
+    outcomes = engine.run(steps, lake.lake, context)
+    yield from events(context, lake.lake, FCT_STAFFING_LEVELS, [Part(*span) for span in spans], outcomes)
 
 
 def dimension_asset(dataset: str) -> dg.AssetsDefinition:
@@ -51,16 +60,18 @@ def dimension_asset(dataset: str) -> dg.AssetsDefinition:
         description=contract.schema.description,
         metadata=table_metadata(contract),
         automation_condition=FOLLOW_RELEASES,
-        check_specs=gate_specs(contract, "scd2_history", "current_is_latest_release", "row_accounting"),
+        check_specs=[
+            *gate_specs(contract, "scd2_history", "current_is_latest_release", "row_accounting"),
+            held_spec(contract),
+        ],
+        code_version=code_version(contract),
         group_name="silver",
         kinds={"iceberg", "pyspark"},
     )
-    def _dimension(
-        context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        for outcome in engine.run([BuildDimension(dataset=dataset)], lake.lake, context):
-            report_rejects(context, lake.lake, outcome)
-            yield from events(lake.lake, contract, [outcome.table], standings=outcome.standings)
+    def _dimension(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
+        yield held_check(standings(lake.lake, lake.zone, dataset), contract)
+        outcomes = engine.run([BuildDimension(dataset=dataset)], lake.lake, context)
+        yield from events(context, lake.lake, contract, [Part(contract.name)], outcomes)
 
     return _dimension
 
@@ -70,15 +81,14 @@ def dimension_asset(dataset: str) -> dg.AssetsDefinition:
     description=DIM_DATE.schema.description,
     metadata=table_metadata(DIM_DATE),
     check_specs=gate_specs(DIM_DATE),
+    code_version=code_version(DIM_DATE),
     group_name="silver",
     kinds={"iceberg", "pyspark"},
 )
-def dim_date(
-    context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+def dim_date(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
     """The calendar depends on nothing."""
-    for outcome in engine.run([BuildCalendar()], lake.lake, context):
-        yield from events(lake.lake, DIM_DATE, [outcome.table])
+    outcomes = engine.run([BuildCalendar()], lake.lake, context)
+    yield from events(context, lake.lake, DIM_DATE, [Part(DIM_DATE.name)], outcomes)
 
 
 SILVER_ASSETS = [fct_staffing_levels, *(dimension_asset(d) for d in DIMENSIONS), dim_date]

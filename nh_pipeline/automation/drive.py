@@ -21,6 +21,7 @@ from nh_pipeline.landing.refused import Refused
 from nh_pipeline.partitions import range_tags
 from nh_pipeline.resources import LakeResource, SourceResource
 from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
+from nh_pipeline.steps.plan import plan
 
 MOST_ATTEMPTS = 3
 """How often a run is tried for the same cause before a person has to look."""
@@ -195,6 +196,15 @@ def held_now(source: Source, state: Holdings, say: Callable[[str], object]) -> l
     return state.files
 
 
+def settled_files(lake: LakeResource) -> frozenset[str]:
+    """Files whose last landed content a guard has stopped: to run them again would come to the same."""
+    stopped = {s.delivery_id for s in plan(lake.lake, lake.zone).not_counting if s.state in ("held", "refused")}
+    last: dict[str, Delivery] = {}
+    for delivery in sorted(lake.zone.deliveries(), key=lambda d: d.manifest.landed_at):
+        last[delivery.manifest.file_id] = delivery
+    return frozenset(file_id for file_id, delivery in last.items() if delivery.delivery_id in stopped)
+
+
 def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str]) -> bool:
     """Whether the run of a key is over and left something to do; ``waiting`` are versions that have not landed."""
     runs = instance.get_runs(filters=dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
@@ -221,7 +231,9 @@ def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, la
     requests = decide(
         drop,
         watch,
-        failed=lambda key: _run_failed(context.instance, key, waiting),
+        failed=lambda key: (
+            _run_failed(context.instance, key, waiting) and key.partition(":")[0] not in settled_files(lake)
+        ),
         deliveries=lake.zone.deliveries,
         files=files,
         seconds=TICK_SECONDS - (time.monotonic() - started),

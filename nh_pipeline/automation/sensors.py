@@ -1,30 +1,26 @@
-"""Sensors that ask the lake what is behind: gold, quarters and dimensions that stayed behind.
+"""The sensor that asks the lake what is stale, and the condition of the dimensions.
 
 The drive sensor, which watches the deliveries, is in :mod:`.drive`.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import dagster as dg
 
-from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.automation.drive import MOST_ATTEMPTS, drive_sensor
-from nh_pipeline.automation.jobs import DIMENSIONS, MEASURES, STAFFING
-from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.automation.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
+from nh_pipeline.automation.planning import PARTS, PlannedRun, runs_of
+from nh_pipeline.dead_runs import fail_dead_runs
 from nh_pipeline.partitions import range_tags
-from nh_pipeline.periods import joined, quarter_bounds
 from nh_pipeline.resources import LakeResource
-from nh_pipeline.steps.behind import GoldInputs, stale_days, stale_dimensions, stale_quarters
-from nh_pipeline.steps.effective import DIMENSIONS as DATASET_DIMENSIONS
-from nh_pipeline.steps.effective import effective, quarter_standings
-from nh_pipeline.steps.memory import mark
+from nh_pipeline.steps.plan import Plan, fingerprint, plan
 
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
 _CAUSE = "nh/cause"
-_AS_LANDED = {"ops": {"raw__daily_nurse_staffing": {"config": {"from_source": False}}}}
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -34,97 +30,74 @@ _UNDER_WAY = [
 ]
 
 
-def window_requests(
-    windows: Iterable[tuple[date, date]], inputs: GoldInputs, tried: Callable[[str], int]
-) -> list[dg.RunRequest]:
-    """One run of gold per contiguous window; its cause names the states that gold is behind.
+def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]) -> list[dg.RunRequest]:
+    """Requests for planned runs, as long as they have not been tried too often.
 
     Args:
-        windows: first and last days.
-        inputs: the current states.
-        tried: how many runs a cause has had. They are over and gold is still behind, so they failed.
+        runs: what is stale.
+        state: names what the lake holds: what was tried in another state is tried again.
+        tried: how many runs a cause has had. They are over and the lake is still stale, so they failed.
     """
-    state = f"{inputs.facts.snapshot_id}:{inputs.providers.snapshot_id}:{inputs.claims.snapshot_id}"
-    requests = []
-    for start, end in windows:
-        cause = f"{start}..{end}:{state}"
+    found = []
+    for run in runs:
+        cause = _cause(run, state)
         attempt = tried(cause) + 1
         if attempt <= MOST_ATTEMPTS:
-            tags = {**range_tags(start, end), _CAUSE: cause, "nh/attempt": str(attempt)}
-            requests.append(dg.RunRequest(f"{cause}:{attempt}", tags=tags))
-    return requests
+            tags = {_CAUSE: cause, "nh/attempt": str(attempt)}
+            if run.start and run.end:
+                tags |= range_tags(run.start, run.end)
+            found.append(
+                dg.RunRequest(
+                    f"{cause}:{attempt}",
+                    job_name=run.job,
+                    asset_selection=list(run.assets) or None,
+                    run_config=run.config,
+                    tags=tags,
+                )
+            )
+    return found
+
+
+def _cause(run: PlannedRun, state: str) -> str:
+    return f"{run.title}:{state[:16]}"
 
 
 @dg.sensor(
-    job=MEASURES,
+    jobs=[STAFFING, PROVIDERS, CLAIMS, DIMENSIONS, MEASURES],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Brings changed provider and claims versions to gold, for the days on which they hold, and no others.",
+    description="Builds what has stayed stale: a delivery that landed without its own run, a table whose run failed, "
+    "what a confirmation or a withdrawal changed, days of gold that a changed dimension concerns, and what was built "
+    "by older rules.",
 )
-def gold_follows_dimensions(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-    """Compares the dimension snapshots that gold was built from with the current ones.
+def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+    """Asks the lake, not the events; acts on what it sees for the second time, so that a delivery's own run goes first.
 
-    Waits while a delivery's own run or a dimension is being built: that run may do the work.
+    The first part of the plan that has anything to try is requested; the parts after it wait for it.
     """
+    # A run of `nh` whose process was killed would keep the queue, which takes one run at a time, for hours.
+    fail_dead_runs(context.instance, Path(context.instance.root_directory))
     if _busy(context.instance):
         return dg.SensorResult(skip_reason="other runs are in progress")
-    inputs = GoldInputs.current(lake.lake)
-    windows = joined((day, day) for day in stale_days(lake.lake, inputs))
-    if not windows:
-        return dg.SensorResult(skip_reason="gold is built from the current dimensions")
-    requests = window_requests(windows, inputs, lambda cause: _tried(context.instance, cause))
-    return dg.SensorResult(run_requests=requests) if requests else dg.SensorResult(skip_reason=_GAVE_UP)
+    found = plan(lake.lake, lake.zone)
+    if not found.builds:
+        return dg.SensorResult(skip_reason=f"nothing is stale{_waiting(found)}", cursor="")
+    state = fingerprint(lake.lake)
+    if context.cursor != state:
+        return dg.SensorResult(skip_reason=f"stale: {found.builds[0].reason}", cursor=state)
+    for part in PARTS:
+        wanted = requests(runs_of(found, part), state, lambda cause: _tried(context.instance, cause))
+        if wanted:
+            return dg.SensorResult(run_requests=wanted)
+    return dg.SensorResult(skip_reason=_GAVE_UP)
 
 
-@dg.sensor(
-    job=DIMENSIONS,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Rebuilds a dimension that stayed behind: its run failed, a held delivery was confirmed, or the "
-    "condition of its asset missed a release. Builds the calendar when it is missing.",
-)
-def dimensions_catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-    """Asks the lake, not the events; acts on what it sees for the second time, so that the condition goes first.
-
-    The condition forgets a failed run, and a release that came in between two ticks in which a build ended, too.
-    """
-    if _busy(context.instance):
-        return dg.SensorResult(skip_reason="other runs are in progress")
-    stale = stale_dimensions(lake.lake, lake.zone)
-    releases = ",".join(str(lake.lake.pin(BRONZE[d]).snapshot_id) for d in DATASET_DIMENSIONS)
-    names = ", ".join(contract.name for contract in stale)
-    cause = f"{names}:{releases}" if stale else ""
-    if not stale or cause != context.cursor:
-        return dg.SensorResult(skip_reason=f"behind: {names or 'none'}", cursor=cause)
-    attempt = _tried(context.instance, cause) + 1
-    if attempt > MOST_ATTEMPTS:
-        return dg.SensorResult(skip_reason=_GAVE_UP)
-    keys = [asset_key(contract) for contract in stale]
-    tags = {_CAUSE: cause, "nh/attempt": str(attempt)}
-    return dg.SensorResult(run_requests=[dg.RunRequest(f"{cause}:{attempt}", asset_selection=keys, tags=tags)])
-
-
-@dg.sensor(
-    job=STAFFING,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Rebuilds a quarter for which another delivery counts than the one that its facts were built from: a "
-    "correction was withdrawn or put back, or a held delivery was confirmed.",
-)
-def quarters_catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-    """Asks the lake, not the events; acts on what it sees for the second time: a delivery's own run goes first."""
-    if _busy(context.instance):
-        return dg.SensorResult(skip_reason="other runs are in progress")
-    stale = stale_quarters(lake.lake, lake.zone, contested=True)
-    causes = {q: f"{q}:{mark(effective(quarter_standings(lake.lake, lake.zone, q)))}" for q in stale}
-    seen = frozenset((context.cursor or "").split())
-    requests = []
-    for quarter, cause in causes.items():
-        attempt = _tried(context.instance, cause) + 1
-        if cause in seen and attempt <= MOST_ATTEMPTS:
-            tags = {**range_tags(*quarter_bounds(quarter)), _CAUSE: cause, "nh/attempt": str(attempt)}
-            requests.append(dg.RunRequest(f"{cause}:{attempt}", run_config=_AS_LANDED, tags=tags))
-    return dg.SensorResult(run_requests=requests, cursor=" ".join(causes.values()))
+def _waiting(found: Plan) -> str:
+    """What a person should know of, in a few words."""
+    told = [f"{s.name} is {s.state}" for s in found.not_counting if s.state in ("held", "refused")]
+    told += [f"the gate refused {r.table} {r.slice}" for r in found.refused]
+    told += [text for texts in found.drift.values() for text in texts]
+    return f"; look at nh status: {'; '.join(told[:3])}" if told else ""
 
 
 def _busy(instance: dg.DagsterInstance) -> bool:
@@ -138,9 +111,7 @@ def _tried(instance: dg.DagsterInstance, cause: str) -> int:
 
 SENSORS = [
     drive_sensor,
-    quarters_catch_up,
-    dimensions_catch_up,
-    gold_follows_dimensions,
+    catch_up,
     dg.AutomationConditionSensorDefinition(
         "dimensions_follow_releases",
         target=dg.AssetSelection.assets(["silver", "dim_providers"], ["silver", "dim_claims"]),

@@ -18,7 +18,7 @@ from nh_pipeline.lake.sql import reading
 from nh_pipeline.partitions import RANGE_END, RANGE_START
 from nh_pipeline.periods import FIRST_WORK_DATE, months
 from nh_pipeline.resources import LakeResource
-from nh_pipeline.steps.effective import quarter_standings, release_standings
+from nh_pipeline.steps.deliveries import drift, parsed, standings
 
 LARGEST_SWING = 0.05
 """Share by which the number of facilities of a day may differ from that of the day before."""
@@ -135,24 +135,23 @@ def unknown_claims_providers(lake: LakeResource) -> dg.AssetCheckResult:
     return _warn("unknown_claims_providers", _CLAIMS, broken, f"{len(rows):,} providers with claims measures", advice)
 
 
-def _held(dataset: str, key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(name="no_delivery_held", asset=key, description="No delivery waits for a person's confirmation.")
+def _headers(dataset: str, key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="headers_known", asset=key, description="No known column is away beside a header cell that nobody knows."
+    )
     def _check(lake: LakeResource) -> dg.AssetCheckResult:
-        if dataset == "daily_nurse_staffing":
-            quarters = sorted({d.manifest.coverage.key for d in lake.zone.deliveries(dataset)})
-            standings = [s for q in quarters for s in quarter_standings(lake.lake, lake.zone, q)]
-        else:
-            standings = release_standings(lake.lake, lake.zone, dataset)
-        broken = [
-            {"coverage": s.coverage, "delivery": s.name, "state": s.state, "reason": s.reason}
-            for s in standings
-            if s.state in ("held", "refused")
-        ]
-        advice = "read the reason; confirm with `nh confirm`, or deliver the complete file"
-        return _warn("no_delivery_held", key, broken, f"{len(standings)} deliveries", advice)
+        found = standings(lake.lake, lake.zone, dataset)
+        broken = [{"found": text} for text in drift(dataset, found, parsed(lake.lake, dataset))]
+        advice = (
+            "if CMS has renamed the column, add the cell to its spellings in nh_pipeline/contracts/raw_columns.py: the "
+            "files are then read again; if the file was changed on its way, deliver it as CMS publishes it"
+        )
+        return _warn("headers_known", key, broken, "headers of the deliveries that count", advice)
 
     return _check
 
+
+_KEYS = {"daily_nurse_staffing": _FCT, "providers": _PROVIDERS, "medicare_claims": _CLAIMS}
 
 ADVISORY_CHECKS = [
     dates_complete,
@@ -160,7 +159,5 @@ ADVISORY_CHECKS = [
     unknown_providers,
     as_many_rows_as_facts,
     unknown_claims_providers,
-    _held("daily_nurse_staffing", _FCT),
-    _held("providers", _PROVIDERS),
-    _held("medicare_claims", _CLAIMS),
+    *(_headers(dataset, key) for dataset, key in _KEYS.items()),
 ]

@@ -1,22 +1,22 @@
 """The gate: a contract's rules, run on staged files before anything is published.
 
-Pandera declares the rules; here they are compiled into one aggregate pass plus one grouping for the grain, and
-a sample query for each rule that failed (pandera's own Spark errors carry neither rows nor counts).
+Pandera declares the rules, and contracts compile them to SQL; here they become one aggregate pass plus one grouping for
+the grain, and a sample query for each rule that failed (pandera's own Spark errors carry neither rows nor counts).
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pandera.api.checks import Check
+    from collections.abc import Sequence
+
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.contracts.base import Contract, Rule
 
 SAMPLE_ROWS = 20
 
@@ -39,47 +39,6 @@ class CheckResult(BaseModel):
     sample: list[dict[str, str]] = []
 
 
-def sql_of(column: str, check: Check) -> str:
-    """A pandera check as SQL that is true or NULL for valid values.
-
-    Raises:
-        ValueError: the contract uses a check that has no translation.
-    """
-    s: dict[str, Any] = check.statistics or {}
-    if check.name == "greater_than_or_equal_to":
-        return f"`{column}` >= {s['min_value']}"
-    if check.name == "in_range":
-        return f"`{column}` between {s['min_value']} and {s['max_value']}"
-    if check.name == "str_matches":
-        # "$" would also match before a last line break on the JVM, not on Sail.
-        pattern = re.sub(r"[$]\Z", r"\\\\z", str(s["pattern"]))
-        return f"`{column}` rlike '{pattern}'"
-    if check.name == "isin":
-        return f"`{column}` in ({', '.join(repr(v) for v in s['allowed_values'])})"
-    raise ValueError(f"{column}: the check {check.name} has no SQL form; add one to gate.sql_of")
-
-
-class _Rule(BaseModel):
-    name: str
-    sql: str
-    advice: str
-    blocking: bool
-
-
-def _rules(contract: Contract) -> list[_Rule]:
-    rules = []
-    for name, column in contract.schema.columns.items():
-        if not column.nullable:
-            advice = f"{contract.name}.{name} is never NULL: look at the transform that fills it"
-            rules.append(_Rule(name=f"{name}_not_null", sql=f"`{name}` is not null", advice=advice, blocking=True))
-        for check in column.checks:
-            sql = sql_of(name, check)
-            advice = f"expected {sql.replace('`', '')}: such values belong in the rejects"
-            rules.append(_Rule(name=f"{name}_{check.name}", sql=sql, advice=advice, blocking=True))
-    rules += [_Rule(name=r.name, sql=r.sql, advice=r.advice, blocking=r.blocking) for r in contract.rules]
-    return rules
-
-
 def gate(contract: Contract, staged: DataFrame, *, rows: int) -> list[CheckResult]:
     """Checks staged rows against a contract.
 
@@ -94,7 +53,8 @@ def gate(contract: Contract, staged: DataFrame, *, rows: int) -> list[CheckResul
     results = [_schema(contract, staged)]
     if not results[0].passed:
         return results
-    rules = _rules(contract)
+    values = contract.value_rules
+    rules = [*values, *contract.rules]
     counts = staged.agg(
         F.count(F.lit(1)).alias("rows"),
         *(F.sum(F.expr(f"case when not ({r.sql}) then 1 else 0 end")).alias(f"r{i}") for i, r in enumerate(rules)),
@@ -104,10 +64,8 @@ def gate(contract: Contract, staged: DataFrame, *, rows: int) -> list[CheckResul
         raise RuntimeError(f"{contract.name}: {rows} rows staged but the engine reads {seen}; nothing was published")
     results.append(_grain(contract, staged, rows))
     failed = {r.name: int(counts[f"r{i}"] or 0) for i, r in enumerate(rules)}
-    own = {r.name for r in contract.rules}
-    values = [r for r in rules if r.name not in own]
     results.append(_values(contract, staged, values, failed, rows))
-    results += [_one(staged, r, failed[r.name], rows) for r in rules if r.name in own]
+    results += [_one(staged, r, failed[r.name], rows) for r in contract.rules]
     return results
 
 
@@ -146,7 +104,7 @@ def _grain(contract: Contract, staged: DataFrame, rows: int) -> CheckResult:
 
 
 def _values(
-    contract: Contract, staged: DataFrame, rules: list[_Rule], failed: dict[str, int], rows: int
+    contract: Contract, staged: DataFrame, rules: Sequence[Rule], failed: dict[str, int], rows: int
 ) -> CheckResult:
     broken = [r for r in rules if failed[r.name]]
     sample: list[dict[str, str]] = []
@@ -164,7 +122,7 @@ def _values(
     )
 
 
-def _one(staged: DataFrame, rule: _Rule, failed: int, rows: int) -> CheckResult:
+def _one(staged: DataFrame, rule: Rule, failed: int, rows: int) -> CheckResult:
     return CheckResult(
         name=rule.name,
         passed=failed == 0,

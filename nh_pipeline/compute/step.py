@@ -22,11 +22,12 @@ from nh_pipeline.contracts.bronze import REJECTS
 from nh_pipeline.faults import as_one_message
 from nh_pipeline.lake.lake import WHOLE, LakeError
 from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
+from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.points import Point, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ONE_SLICE = f"'{WHOLE}'"
+
+LARGEST_LOSS = 0.2
+"""Share of the rows of what it replaces that a build may take away without a person's word. Deliveries that lack much
+are held long before (:mod:`nh_pipeline.steps.effective`): this is for whatever else may empty a table."""
+
+FEW_ROWS = 10
+"""So few rows are no large share of any table; all of its rows are."""
+
+ROWS_KEPT = "rows_kept"
 
 ATTEMPTS = 5
 """How often a step is computed anew when others publish what it read."""
@@ -78,6 +88,31 @@ def accounting(rows_in: int, rows_out: int, rejects: int) -> CheckResult:
         rows=rows_in,
         description=f"{rows_in} rows in = {rows_out} out + {rejects} rejected",
         advice="" if rows_in == rows_out + rejects else "rows were lost or doubled between input and output",
+    )
+
+
+def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> CheckResult:
+    """The rule that no build takes all rows, or a large share of them, away, unless a person knows of it.
+
+    Args:
+        base: rows that the replaced slices have.
+        staged: rows that they are to have.
+        known: why they may have fewer; empty if nobody has said so.
+        what: is counted. Of a history it is the keys: a corrected release may rightly take half of its versions away.
+    """
+    lost = base - staged
+    large = lost > max(LARGEST_LOSS * base, FEW_ROWS) or (base > 0 and not staged)
+    advice = (
+        "If that is meant, nh confirm with the name of the table lets it happen; else look at which deliveries count "
+        "(nh status), and at the transform"
+    )
+    return CheckResult(
+        name=ROWS_KEPT,
+        passed=not large or bool(known),
+        failed_rows=max(lost, 0) if large else 0,
+        rows=base,
+        description=f"{base:,} {what} before, {staged:,} now{f' ({known})' if large and known else ''}",
+        advice=advice if large and not known else "",
     )
 
 
@@ -195,7 +230,8 @@ class Workspace:
         base: Pin,
         inputs: Sequence[tuple[Contract, Pin]] = (),
         extent: str,
-        withheld: bool = False,
+        built_from: Mapping[str, str],
+        loss_known: str = "",
     ) -> StepResult:
         """Publishes what passed its gate; throws away what did not.
 
@@ -206,20 +242,14 @@ class Workspace:
             base: the replaced slices as the step saw them.
             inputs: everything else that the step read.
             extent: what the step covered (a range of days, a delivery, ``all``).
-            withheld: do not publish whatever the checks say, because a table that belongs to it was refused.
+            built_from: what each slice is built from, as the table will remember it.
+            loss_known: why the slices may lose a large share of their rows; empty if nothing says that they may.
 
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
         """
-        pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
-        results = tuple(checks)
-        if withheld or refused(results):
-            self.lake.storage.delete(staged.folder)
-            return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
-        reached(Point.PASSED, contract.name)
-        properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
-        published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
-        return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
+        results = self._judged(contract, checks, rows_kept(base.rows, staged.rows, loss_known), built_from)
+        return self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent)
 
     def settle_with_rejects(
         self,
@@ -228,6 +258,9 @@ class Workspace:
         *,
         inputs: Sequence[tuple[Contract, Pin]] = (),
         extent: str,
+        built_from: Mapping[str, str],
+        loss_known: str = "",
+        kept: CheckResult | None = None,
     ) -> list[StepResult]:
         """Publishes a table and its part of ``bronze.rejects``, or neither.
 
@@ -238,17 +271,63 @@ class Workspace:
             rejects: staged files of the refused lines, and their slices as the step saw them.
             inputs: everything else that the step read.
             extent: what the step covered.
+            built_from: see :meth:`settle`.
+            loss_known: see :meth:`settle`.
+            kept: the result of :func:`rows_kept`, where it is not the rows that count.
         """
         contract, staged, checks, base = table
         lines, lines_base = rejects
-        lines_checks = self.check(REJECTS, lines)
-        withheld = refused(checks) or refused(lines_checks)
+        kept = kept or rows_kept(base.rows, staged.rows, loss_known)
+        results = self._judged(contract, checks, kept, built_from)
+        lines_checks = tuple(self.check(REJECTS, lines))  # they may become fewer: a better delivery takes them away
+        withheld = refused(results) or refused(lines_checks)
         # If the table is no longer as seen, its refused lines are not what this step found either.
-        second = self.settle(
+        second = self._settle(
             REJECTS, lines, lines_checks, base=lines_base, inputs=[(contract, base)], extent=extent, withheld=withheld
         )
-        first = self.settle(contract, staged, checks, base=base, inputs=inputs, extent=extent, withheld=withheld)
+        first = self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent, withheld=withheld)
         return [first, second]
+
+    def _judged(
+        self,
+        contract: Contract,
+        checks: Iterable[CheckResult],
+        kept: CheckResult,
+        built_from: Mapping[str, str],
+    ) -> tuple[CheckResult, ...]:
+        """All results, that no rows get lost among them; notes a refusal, or forgets an earlier one."""
+        refusals = Refusals(self.lake.storage)
+        if not kept.passed and refusals.allowed(contract.name, built_from):
+            told = f"{kept.description} (a person has confirmed it)"
+            kept = kept.model_copy(update={"passed": True, "failed_rows": 0, "advice": "", "description": told})
+        results = (*checks, kept)
+        first = next((c for c in results if c.blocking and not c.passed), None)
+        if first is None:
+            refusals.forget(contract.name, built_from)
+        else:
+            told = f"{first.failed_rows:,} found: {first.description}. What to do: {first.advice}"
+            refusals.note(contract.name, built_from, first.name, told)
+        return results
+
+    def _settle(
+        self,
+        contract: Contract,
+        staged: Staged,
+        results: tuple[CheckResult, ...],
+        *,
+        base: Pin,
+        inputs: Sequence[tuple[Contract, Pin]],
+        extent: str,
+        withheld: bool = False,
+    ) -> StepResult:
+        pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
+        if withheld or refused(results):
+            self.lake.storage.delete(staged.folder)
+            return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
+        reached(Point.PASSED, contract.name)
+        properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
+        published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
+        return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
 
 
 def refused(checks: Iterable[CheckResult]) -> bool:

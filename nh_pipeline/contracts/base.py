@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandera.pyspark as pa
 from pyspark.sql import types as T
 
+from nh_pipeline.contracts.checks import require_forms, sql_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,6 +40,8 @@ class Rule:
 class Contract:
     """One table: its pandera schema plus layout, row rules and foreign keys.
 
+    What the gate would ignore or misread in it is refused here: see :mod:`nh_pipeline.contracts.checks`.
+
     Attributes:
         schema: columns, types, nullability, value rules, description; ``unique`` is the grain.
         layout: what one publish replaces.
@@ -46,6 +50,9 @@ class Contract:
         foreign_keys: column to ``table.column``; advisory (unknown keys are counted, never dropped).
         tracked: of an SCD2 dimension, the columns whose change starts a version.
         caseless: of those, the ones whose letter case is no change.
+
+    Raises:
+        ValueError: the schema says what the gate does not look at, or two rules have one name.
     """
 
     schema: pa.DataFrameSchema
@@ -55,6 +62,30 @@ class Contract:
     foreign_keys: tuple[tuple[str, str], ...] = ()
     tracked: tuple[str, ...] = ()
     caseless: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        require_forms(self.schema)
+        names = ["schema", "grain", "values", *(r.name for r in (*self.value_rules, *self.rules))]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"{self.name}: two rules are called {', '.join(twice)}, and the gate would tell of one: give the rule, "
+                "or the check (name=…), a name of its own"
+            )
+
+    @property
+    def value_rules(self) -> tuple[Rule, ...]:
+        """The rules on single columns: not null, ranges, patterns, closed lists."""
+        rules = []
+        for name, column in self.schema.columns.items():
+            if not column.nullable:
+                advice = f"{self.name}.{name} is never NULL: look at the transform that fills it"
+                rules.append(Rule(f"{name}_not_null", f"`{name}` is not null", advice))
+            for check in column.checks:
+                sql = sql_of(name, check, column.dtype.type)
+                advice = f"expected {sql.replace('`', '')}: such values belong in the rejects"
+                rules.append(Rule(f"{name}_{check.name}", sql, advice))
+        return tuple(rules)
 
     @property
     def name(self) -> str:

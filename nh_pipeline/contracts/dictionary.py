@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.base import CCN_PATTERN
 from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.contracts.checks import kind_of, values_of
 from nh_pipeline.contracts.raw import DATASETS
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ _REPLACES: dict[Layout, str] = {
     "delivery": "a delivery",
     "rejects": "the rejects of one delivery at one stage",
     "whole": "the whole table",
+}
+_WORDS: dict[str | None, str] = {
+    "equal_to": "",
+    "not_equal_to": "not",
+    "greater_than": "more than",
+    "greater_than_or_equal_to": "at least",
+    "less_than": "less than",
+    "less_than_or_equal_to": "at most",
 }
 _COVERS = {"quarter": "a quarter", "release": "a monthly release", "undated": "not dated"}
 
@@ -109,14 +118,18 @@ def _column(name: str, column: Any, spellings: str | None) -> tuple[str, ...]:
 
 
 def _values(check: Check) -> str:
-    found = check.statistics or {}
-    if check.name == "greater_than_or_equal_to":
-        return f"at least {found['min_value']}"
-    if check.name == "in_range":
-        return f"{found['min_value']} to {found['max_value']}"
-    if check.name == "isin":
-        return ", ".join(f"`{value}`" for value in found["allowed_values"])
-    if check.name == "str_matches":
+    kind, found = kind_of(check), check.statistics or {}
+    if kind in _WORDS:
+        (value,) = found.values()
+        return f"{_WORDS[kind]} {value}".lstrip()
+    if kind == "in_range":
+        low, high = found["min_value"], found["max_value"]
+        without = [str(v) for v, included in ((low, "include_min"), (high, "include_max")) if not found[included]]
+        return f"{low} to {high}" + (f", without {' and '.join(without)}" if without else "")
+    if kind in ("isin", "notin"):
+        listed = ", ".join(f"`{value}`" for value in values_of(check))
+        return listed if kind == "isin" else f"not {listed}"
+    if kind == "str_matches":
         pattern = str(found["pattern"])
         return "CCN" if pattern == CCN_PATTERN else f"`{pattern}`"
     raise ValueError(f"the check {check.name} has no words; add some to dictionary._values")

@@ -55,6 +55,7 @@ class Dataset:
         signature: Canonical names of the columns that tell this dataset from the others.
         modelled: Whether bronze and silver exist for it. If not, its files are kept in raw.
         dated_by: Canonical name of the column that says which quarter or release the file is.
+        daily_by: Canonical name of the column that holds a day of the quarter in each row.
         value: A column and the value that it has in every row, where two datasets have the same header.
         misprints: Cells that CMS printed wrongly.
     """
@@ -67,8 +68,14 @@ class Dataset:
     signature: tuple[str, ...]
     modelled: bool = False
     dated_by: str | None = None
+    daily_by: str | None = None
     value: tuple[str, str] | None = None
     misprints: tuple[Misprint, ...] = ()
+
+    @property
+    def is_monthly(self) -> bool:
+        """Whether it is dated by CMS's releases, which are of the first of a month; vaccinations are of any day."""
+        return self.dated_by == PROCESSING_DATE.name
 
     @property
     def columns(self) -> dict[str, str]:
@@ -143,6 +150,7 @@ _ALL = (
         signature=("work_date", "hrs_cna", "hrs_lpn", "hrs_rn"),
         modelled=True,
         dated_by="cy_qtr",
+        daily_by="work_date",
         # The last column of 2017Q2 holds the contract hours of medication aides.
         misprints=(Misprint("hrs_rndon", after="hrs_medaide_emp", means="hrs_medaide_ctr"),),
     ),

@@ -20,6 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from nh_pipeline import s3
 from nh_pipeline.lake.glue import glue_catalog
+from nh_pipeline.lake.pointers import pointer
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.storage import Storage
 
@@ -41,6 +42,10 @@ WHOLE = "all"
 
 class LakeError(Exception):
     """A table is not as this product leaves it; the message says what was found and what to do."""
+
+
+class LakeMovedError(LakeError):
+    """The lake was opened elsewhere than where its addresses say that it is: it was moved, copied or restored."""
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -125,8 +130,20 @@ class Lake:
         return f"{root if '://' in root else 'file://' + root}/warehouse"
 
     def relative(self, address: str) -> str:
-        """The path below ``root`` of a data file's address."""
-        return address.removeprefix(self.warehouse.removesuffix("warehouse"))
+        """The path below ``root`` of a table's or a file's address.
+
+        Raises:
+            LakeMovedError: it is an address in another place.
+        """
+        home = self.warehouse.removesuffix("warehouse")
+        if not address.startswith(home):
+            old = address.rpartition("/warehouse/")[0] or address
+            raise LakeMovedError(
+                f"By its catalog this lake is at {old.removeprefix('file://')}, but it was opened at {self.root}: if "
+                "it was moved, copied or restored to there, nh relocate corrects the addresses (an original that is "
+                f"still there is not touched); else open it where it is (expected {home}…, found {address})"
+            )
+        return address.removeprefix(home)
 
     def open(self, address: str) -> pa.NativeFile:
         """A seekable stream of a data file."""
@@ -158,9 +175,8 @@ class Lake:
 
     def table(self, contract: Contract) -> Table:
         """The table of a contract, created if need be; columns that the contract gained are added."""
-        try:
-            table = self.catalog.load_table(self.identifier(contract))
-        except NoSuchTableError:
+        table = self.load(contract)
+        if table is None:
             return self._create(contract)
         known = set(table.schema().column_names)
         gained = [f for f in iceberg_schema(contract).fields if f.name not in known]
@@ -189,7 +205,37 @@ class Lake:
                 properties=properties(contract, schema),
             )
         except TableAlreadyExistsError:  # another process was faster
-            return self.catalog.load_table(identifier)
+            table = self.load(contract)
+            if table is None:
+                raise
+            return table
+
+    def load(self, contract: Contract) -> Table | None:
+        """The table of a contract as it is now; None if the catalog has none. All tables are loaded here.
+
+        Raises:
+            LakeMovedError: it is in another place than this lake.
+            LakeError: its metadata file is missing.
+        """
+        identifier = self.identifier(contract)
+        try:
+            table = self.catalog.load_table(identifier)
+        except NoSuchTableError:
+            return None
+        except OSError as error:
+            address = pointer(self.catalog, identifier)
+            if address is None:
+                raise
+            missing = self.relative(address)  # in another place, whatever the error is, this is the reason for it
+            if not isinstance(error, FileNotFoundError):
+                raise
+            raise LakeError(
+                f"{contract.name}: by its catalog its metadata are in {self.storage.uri(missing)}, but that file is "
+                "missing: restore it from a backup, or the catalog and warehouse/ together, as they were at one time"
+            ) from error
+        for address in (table.metadata_location, table.location()):
+            self.relative(address)
+        return table
 
     @cached_property
     def current(self) -> Lake:
@@ -198,7 +244,7 @@ class Lake:
 
     def snapshots(self, contracts: Iterable[Contract]) -> dict[str, int | None]:
         """Current snapshot per table, for ``as_of``; None where there is no snapshot yet."""
-        found = ((c.name, self._loaded(c)) for c in contracts)
+        found = ((c.name, self.load(c)) for c in contracts)
         return {name: table.metadata.current_snapshot_id if table else None for name, table in found}
 
     def pin(self, contract: Contract, slices: Collection[str] | None = None) -> Pin:
@@ -207,7 +253,7 @@ class Lake:
         Raises:
             LakeError: ``as_of`` names a snapshot that the table does not have.
         """
-        table = self._loaded(contract)
+        table = self.load(contract)
         wanted = self.as_of.get(contract.name, table.metadata.current_snapshot_id if table else None)
         if wanted is None:
             pin = Pin(table=contract.name, snapshot_id=None)
@@ -217,21 +263,21 @@ class Lake:
                 "another catalog. Compare NH_HOME, the account, the region and the prefix of the databases"
             )
         else:
-            pin = pin_table(table, contract, wanted)
+            pin = self._pinned(table, contract, wanted)
         return pin if slices is None else pin.only(slices)
-
-    def _loaded(self, contract: Contract) -> Table | None:
-        try:
-            return self.catalog.load_table(self.identifier(contract))
-        except NoSuchTableError:
-            return None
 
     def pin_at(self, contract: Contract, snapshot_id: int) -> Pin | None:
         """An older snapshot of a table; None if it has expired."""
-        table = self.catalog.load_table(self.identifier(contract))
-        if table.snapshot_by_id(snapshot_id) is None:
+        table = self.load(contract)
+        if table is None or table.snapshot_by_id(snapshot_id) is None:
             return None
-        return pin_table(table, contract, snapshot_id)
+        return self._pinned(table, contract, snapshot_id)
+
+    def _pinned(self, table: Table, contract: Contract, snapshot_id: int) -> Pin:
+        pin = pin_table(table, contract, snapshot_id)
+        for path in pin.paths:
+            self.relative(path)
+        return pin
 
 
 def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, DataFile]]:

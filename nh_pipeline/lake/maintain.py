@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import NoSuchTableError
+from nh_pipeline.lake.lake import LakeError
+from nh_pipeline.lake.pointers import version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table
 
     from nh_pipeline.contracts.base import Contract
@@ -21,6 +23,9 @@ LEFT_ALONE = timedelta(days=1)
 
 def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = LEFT_ALONE) -> list[str]:
     """Deletes staged files that no snapshot names, and downloads and half-written documents that were given up.
+
+    A table that this lake's catalog does not know all of is left alone: a lake that was moved, copied or restored, one
+    with another catalog, or one that another tool writes to. Whatever uses it says so; sweeping stops nobody.
 
     Args:
         lake: the lake.
@@ -45,24 +50,31 @@ def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
     folder = f"warehouse/{contract.name.replace('.', '/')}"
     # In this order: what is committed after the listing is in the table that is loaded then.
     old = list(lake.storage.files(f"{folder}/data", before=before))
-    written = [_version(path) for path in lake.storage.files(f"{folder}/metadata", suffix=".metadata.json")]
+    written = [version(path) for path in lake.storage.files(f"{folder}/metadata", suffix=".metadata.json")]
     if not old:
         return []
     try:
-        table = lake.catalog.load_table(lake.identifier(contract))
-    except NoSuchTableError:
-        return [] if written else old  # metadata that the catalog does not know: it is not the catalog of this lake
-    if max(written, default=-1) > _version(table.metadata_location) + 1:  # nor is it here, or it is an old copy
+        table = lake.load(contract)
+        if table is None:
+            return [] if written else old  # metadata that the catalog does not know: it is not the catalog of this lake
+        current = version(table.metadata_location)
+        if current is None or None in written:  # another tool names them
+            return []
+        if max((v for v in written if v is not None), default=-1) > current + 1:  # nor is it here, or it is an old copy
+            return []
+        # All of them, data or not: one in another place says that files here may be named by addresses of that place.
+        named = {lake.relative(address) for address in _named(table)}
+    except (LakeError, FileNotFoundError):
         return []
-    named = {lake.relative(address) for address in _named(table)}
     return [path for path in old if path not in named]
 
 
-def _version(metadata: str) -> int:
-    """``7`` of ``…/00007-<uuid>.metadata.json``; each commit counts one up, and one that failed leaves its file."""
-    return int(metadata.rpartition("/")[2].partition("-")[0])
-
-
-def _named(table: Table) -> set[str]:
-    manifests = {m.manifest_path: m for s in table.snapshots() for m in s.manifests(table.io)}
-    return {e.data_file.file_path for m in manifests.values() for e in m.fetch_manifest_entry(table.io)}
+def _named(table: Table) -> Iterator[str]:
+    """Addresses in all snapshots: manifest lists, manifests, data files."""
+    manifests: dict[str, ManifestFile] = {}
+    for snapshot in table.snapshots():
+        yield snapshot.manifest_list
+        manifests |= {m.manifest_path: m for m in snapshot.manifests(table.io)}
+    for path, manifest in manifests.items():
+        yield path
+        yield from (e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io))

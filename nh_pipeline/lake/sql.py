@@ -38,7 +38,12 @@ def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, pin: 
     if lake.storage.local:
         # No columns from folder names: files are the truth, their folders are not.
         listed = ", ".join("'" + lake.readable(path).replace("'", "''") + "'" for path in pin.paths)
-        return f"select * from read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        source = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        found = {row[0] for row in db.execute(f"describe select * from {source}").fetchall()}
+        # A column that the contract gained, and that no file has yet: its rows are stale, and can be read all the same.
+        gained = (f for f in contract.spark.fields if f.name not in found)
+        nulls = (f', cast(null as {f.dataType.simpleString()}) as "{f.name}"' for f in gained)
+        return f"select *{''.join(nulls)} from {source}"
     paths = [lake.storage.path(lake.relative(path)) for path in pin.paths]
     schema = iceberg_schema(contract).as_arrow()
     db.register(files, ds.dataset(paths, schema=schema, format="parquet", filesystem=lake.storage.fs))

@@ -1,8 +1,9 @@
 """The CSV inside a delivery: plain, zipped or gzipped.
 
 What belongs here: telling the packing by its first bytes, opening the CSV as a stream in bounded memory, reading its
-beginning from the beginning of the delivery, and refusing what cannot or must not be unpacked. Not here: what the CSV
-holds (:mod:`nh_pipeline.landing.recognise`).
+beginning from the beginning of the delivery, and refusing what cannot or must not be unpacked. Not here: which member
+of a zip archive is the CSV (:mod:`nh_pipeline.landing.members`), and what the CSV holds
+(:mod:`nh_pipeline.landing.recognise`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
+from nh_pipeline.landing.members import counting, first_members, is_csv, only_csv
+from nh_pipeline.landing.refusals import CutOff
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
@@ -31,9 +34,6 @@ MAX_RATIO = 200
 
 RATIO_FROM_BYTES = 64 * 1024**2
 """Unpacked size from which the ratio is looked at."""
-
-_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
-_ENCRYPTED, _SIZES_FOLLOW, _UTF8_NAME = 0x1, 0x8, 0x800
 
 
 class _OutOfBoundsError(OSError):
@@ -56,12 +56,21 @@ class Opened:
 
 @dataclass(frozen=True)
 class Head:
-    """The beginning of a CSV, unpacked; whether that is all of it; and how its delivery is packed."""
+    """The beginning of a CSV, unpacked.
+
+    Attributes:
+        content: Its first bytes.
+        complete: Whether that is all of it.
+        compression: How its delivery is packed.
+        member: Its name within a zip archive, else None.
+        certain: Whether it is what landing takes for the CSV; if not, the one may come behind the bytes.
+    """
 
     content: bytes
     complete: bool
     compression: Compression
     member: str | None
+    certain: bool = True
 
 
 def kind(content: bytes) -> Compression:
@@ -97,7 +106,7 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
             return Opened(_buffered(inner, delivery, name, packed if limited else None), "gz", None)
         with _damage_refused(name):
             archive = zipfile.ZipFile(cast("BinaryIO", _Within(delivery, packed)))
-            member = _only_csv(archive, name)
+            member = only_csv(archive.infolist(), name)
             inner = cast("BinaryIO", archive.open(member))
             size = member.compress_size if limited else None
             if size is not None:
@@ -121,7 +130,7 @@ def head(content: bytes, name: str, *, complete: bool = False, size: int = 65_53
         The CSV's first bytes.
 
     Raises:
-        Refused: If the delivery cannot be unpacked.
+        Refused: If the delivery cannot be unpacked; :class:`CutOff` if the bytes do not show which member is the CSV.
     """
     compression = kind(content)
     if compression == "csv":
@@ -132,7 +141,7 @@ def head(content: bytes, name: str, *, complete: bool = False, size: int = 65_53
             more, ended, content = _inflate(content, 16 + zlib.MAX_WBITS, size - len(text), name)
             text += more
         return Head(_not_nested(text, name), complete and ended and not content, "gz", None)
-    return _zip_head(content, name, size)
+    return _zip_head(content, name, size, complete=complete)
 
 
 def _inflate(content: bytes, window: int, size: int, name: str) -> tuple[bytes, bool, bytes]:
@@ -142,73 +151,35 @@ def _inflate(content: bytes, window: int, size: int, name: str) -> tuple[bytes, 
     return text, inflater.eof, inflater.unused_data
 
 
-def _zip_head(content: bytes, name: str, size: int) -> Head:
-    at = 0
-    while content[at : at + 4] == b"PK\x03\x04" and len(content) >= at + _LOCAL_HEADER.size:
-        _, _, flags, method, _, _, _, packed, _, name_length, extra_length = _LOCAL_HEADER.unpack_from(content, at)
-        start = at + _LOCAL_HEADER.size
-        raw_name = content[start : start + name_length]
-        member = raw_name.decode("utf-8" if flags & _UTF8_NAME else "cp437", "replace")
-        start += name_length + extra_length
-        streamed = bool(flags & _SIZES_FOLLOW)
-        if not _ignored(member):
-            _check_readable(member, flags, method, name)
-            stored = method == zipfile.ZIP_STORED
-            if not (stored and streamed):
-                data = content[start:] if streamed else content[start : start + packed]
-                if stored:
-                    text, ended = data[:size], len(data) == packed <= size
-                else:
-                    text, ended, _ = _inflate(data, -zlib.MAX_WBITS, size, name)
-                return Head(_not_nested(text, name), ended, "zip", member)
-        # The sizes of a member that was written as a stream come after it: look for what follows.
-        at = content.find(b"PK\x03\x04", start) if streamed else start + packed
-        if at < 0:
-            break
-    raise Refused(
+def _zip_head(content: bytes, name: str, size: int, *, complete: bool) -> Head:
+    members, all_shown = first_members(content)
+    counted = counting(member.info for member in members)
+    csvs = [info for info in counted if is_csv(info)]
+    certain = complete or all_shown or bool(csvs)
+    # The only member so far may be the only one; behind one that is all there, another one comes.
+    if not certain and (len(counted) != 1 or members[-1].complete or members[-1].info is not counted[0]):
+        raise _not_shown(content, name)
+    chosen = only_csv(csvs or counted, name)
+    member = next(member for member in members if member.info is chosen)
+    try:
+        if chosen.compress_type == zipfile.ZIP_STORED:
+            text, ended = member.content[:size], member.complete and len(member.content) <= size
+        else:
+            text, ended, _ = _inflate(member.content, -zlib.MAX_WBITS, size, name)
+        return Head(_not_nested(text, name), ended, "zip", chosen.filename, certain)
+    except Refused as refused:
+        if certain:
+            raise
+        raise _not_shown(content, name) from refused
+
+
+def _not_shown(content: bytes, name: str) -> CutOff:
+    return CutOff(
         f"{name}: no CSV at the beginning of the zip archive",
         expected=f"one CSV within its first {len(content):,} bytes",
         found="none",
-        what_to_do="Put the CSV first in the archive, or deliver it without an archive.",
+        what_to_do="Look at more of the file; if it is never found, put the CSV first in the archive.",
     )
-
-
-def _ignored(member: str) -> bool:
-    parts = member.split("/")
-    return member.endswith("/") or "__MACOSX" in parts or any(part.startswith(".") for part in parts if part)
-
-
-def _check_readable(member: str, flags: int, method: int, name: str) -> None:
-    if flags & _ENCRYPTED:
-        raise Refused(
-            f"{name}: encrypted archive",
-            expected="an archive without password",
-            found=f"{member!r} is encrypted",
-            what_to_do="Unpack it and deliver the CSV.",
-        )
-    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(
-            f"{name}: unknown compression in the archive",
-            expected="stored or deflated members",
-            found=f"{member!r} with method {method}",
-            what_to_do="Unpack it and deliver the CSV, or zip it with ordinary (deflate) compression.",
-        )
-
-
-def _only_csv(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    members = [member for member in archive.infolist() if not _ignored(member.filename)]
-    chosen = [member for member in members if member.filename.lower().endswith(".csv")] or members
-    if len(chosen) != 1:
-        listed = ", ".join(repr(member.filename) for member in chosen[:5]) or "none"
-        raise Refused(
-            f"{name}: {'several files' if chosen else 'no file'} in the archive",
-            expected="exactly one CSV",
-            found=f"{len(chosen)}: {listed}{', ...' if len(chosen) > 5 else ''}",  # noqa: PLR2004
-            what_to_do="Deliver each CSV by itself.",
-        )
-    member = chosen[0]
-    _check_readable(member.filename, member.flag_bits, member.compress_type, name)
-    return member
 
 
 def _check_size(unpacked: int, packed: int, name: str) -> None:

@@ -1,7 +1,7 @@
 """What a delivery covers, in business time, and how CMS writes it.
 
 What belongs here: quarters, release dates and programme years as text and as values. Not here: which column they are
-in (:mod:`nh_pipeline.contracts.raw`) and whether all rows agree (:mod:`nh_pipeline.landing.recognise`).
+in (:mod:`nh_pipeline.contracts.raw`) and whether all rows agree (:mod:`nh_pipeline.landing.survey`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from nh_pipeline.contracts.raw import CoverageKind
+from nh_pipeline.landing.dates import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nh_pipeline.landing.dates import DateOrder
+
 _QUARTER = re.compile(r"(20[0-9]{2}) ?Q([1-4])", re.IGNORECASE)
-_DATES = (
-    re.compile(r"(?P<y>20[0-9]{2})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})(T.*| .*)?"),
-    re.compile(r"(?P<y>20[0-9]{2})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
-    re.compile(r"(?P<m>[0-9]{1,2})/(?P<d>[0-9]{1,2})/(?P<y>20[0-9]{2})"),
-)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
 _THRESHOLD_YEAR = re.compile(r"\bFY (20[0-9]{2}) (?:Achievement Threshold|Benchmark)", re.IGNORECASE)
 _PERFORMANCE_YEAR = re.compile(r"^Performance Period: FY (20[0-9]{2}) ", re.IGNORECASE)
 
@@ -65,16 +64,15 @@ def quarter_covered(text: str) -> Coverage | None:
     return Coverage.quarter(int(match[1]), int(match[2])) if match else None
 
 
-def release_covered(text: str) -> Coverage | None:
-    """The coverage that a release date in any of CMS's formats means; None if the text is no date."""
-    for pattern in _DATES:
-        match = pattern.fullmatch(text)
-        if match:
-            try:
-                return Coverage.release(date(int(match["y"]), int(match["m"]), int(match["d"])))
-            except ValueError:
-                return None
-    return None
+def release_covered(text: str, order: DateOrder = "month-first") -> Coverage | None:
+    """The coverage that a release date means, its time left out; None if the text is no date of this century.
+
+    Args:
+        text: The date: ``2024-10-01``, ``20241001`` or with the year last.
+        order: How it is read if the year is last.
+    """
+    day = read(text, order)
+    return Coverage.release(day) if day and _FIRST_YEAR <= day.year <= _LAST_YEAR else None
 
 
 def programme_year(cells: Iterable[str]) -> int | None:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from nh_pipeline.landing.archive import Compression
 from nh_pipeline.landing.coverage import Coverage
+from nh_pipeline.landing.dates import DateOrder
 
 
 class _Received(BaseModel):
@@ -56,6 +57,9 @@ class Manifest(_Received):
         absent: Canonical columns that the file does not have.
         records: Lines after the header, as landing counted them; None in manifests of older versions.
         overruled: Why a person took it although it was refused, else None.
+        header: Cells of its header as the file writes them; None in manifests of older versions.
+        date_order: The order of its dates with the year last (``01/08/2024``), whatever decided it; None if it has no
+            such dates, or it does not matter, or in manifests of older versions: then month-first.
     """
 
     dataset: str
@@ -68,6 +72,8 @@ class Manifest(_Received):
     absent: tuple[str, ...]
     records: int | None = None
     overruled: str | None = None
+    header: tuple[str, ...] | None = None
+    date_order: DateOrder | None = None
 
 
 class Quarantined(_Received):
@@ -79,6 +85,7 @@ class Quarantined(_Received):
         found: What is there instead.
         what_to_do: How whoever delivered it can put it right.
         overrulable: Whether a person may take it all the same.
+        undecided_dates: Whether a person may take it by saying the order of its dates.
     """
 
     reason: str
@@ -86,6 +93,7 @@ class Quarantined(_Received):
     found: str
     what_to_do: str
     overrulable: bool = False
+    undecided_dates: bool = False
 
     @property
     def path(self) -> str:

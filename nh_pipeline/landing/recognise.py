@@ -1,8 +1,9 @@
-"""What a delivery is, from its content: encoding, dataset, layout and coverage.
+"""What a delivery is, from its content: encoding, dataset, layout, coverage and the order of its dates.
 
 What belongs here: decisions on a CSV as a whole, and on its first bytes as far as they go. File names are never looked
 at, only printed. Not here: unpacking (:mod:`nh_pipeline.landing.archive`), headers and aliases
-(:mod:`nh_pipeline.contracts.raw`), and what single lines hold (bronze and silver).
+(:mod:`nh_pipeline.contracts.raw`), what all rows must agree on (:mod:`nh_pipeline.landing.survey`), and what single
+lines hold (bronze and silver).
 """
 
 from __future__ import annotations
@@ -11,43 +12,22 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow.compute as pc
-
-from nh_pipeline.contracts.raw import (
-    DATASETS,
-    Dataset,
-    Header,
-    HeaderError,
-    candidates,
-    canonical_header,
-    fold,
-    names,
-)
-from nh_pipeline.landing.archive import head
-from nh_pipeline.landing.coverage import Coverage, programme_year, quarter_covered, release_covered
-from nh_pipeline.landing.records import RecordReader
+from nh_pipeline.contracts.raw import DATASETS, Dataset, Header, HeaderError, candidates, canonical_header, names
+from nh_pipeline.landing.archive import head, open_csv
+from nh_pipeline.landing.refusals import CutOff, Unrecognised
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
 from nh_pipeline.landing.text import CsvText, MalformedCsv, Watched
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
+    from nh_pipeline.landing.archive import Head
+    from nh_pipeline.landing.coverage import Coverage
+    from nh_pipeline.landing.dates import DateOrder
 
-LONGEST_RECORD = 2 << 20
-"""Bytes of the longest record that is certainly taken; twice as long, it is certainly refused. A block of bronze holds
-it whatever its encoding, so bronze parses whatever has landed."""
-
-_AS_PUBLISHED = "Deliver the file as CMS publishes it."
-
-
-class Unrecognised(Refused):
-    """A CSV that is no known layout of a known dataset, or whose coverage cannot be told."""
-
-
-class CutOff(Refused):
-    """The bytes that were given end before they tell what the file is; more of them may tell."""
+__all__ = ["LONGEST_RECORD", "CutOff", "Recognition", "Unrecognised", "judge", "recognise"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +39,8 @@ class Recognition:
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, as far as the bytes looked at show.
         coverage: What it covers.
         header: Its columns.
+        cells: Its header as the file writes it.
+        date_order: The order of its dates with the year last; None if there are none, or it does not matter.
         records: Lines after the header, those with a wrong number of cells included.
         size: Bytes of the CSV.
     """
@@ -67,6 +49,8 @@ class Recognition:
     encoding: str
     coverage: Coverage
     header: Header
+    cells: tuple[str, ...]
+    date_order: DateOrder | None
     records: int
     size: int
 
@@ -88,7 +72,24 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
     """
     if not content:
         raise _empty(name)
-    start = head(content, name, complete=complete, size=max(len(content), PEEK_BYTES))
+    if complete:  # as landing does it
+        with open_csv(io.BytesIO(content), name).stream as stream:
+            return judge(stream, name)
+    start = head(content, name, size=max(len(content), PEEK_BYTES))
+    try:
+        return _by_beginning(start, name)
+    except Refused as refused:
+        if start.certain or isinstance(refused, CutOff):
+            raise
+        raise CutOff(
+            f"{name}: no CSV at the beginning of the zip archive",
+            expected=f"the CSV within its first {len(content):,} bytes",
+            found=f"{start.member!r}, which is none that is known",
+            what_to_do="Look at more of the file.",
+        ) from refused
+
+
+def _by_beginning(start: Head, name: str) -> Recognition:
     if start.complete:
         return judge(io.BytesIO(start.content), name)
     whole_lines = 1 + max(start.content.rfind(b"\n"), start.content.rfind(b"\r"))
@@ -97,12 +98,12 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
             f"{name}: no header",
             expected="a line with the names of the columns",
             found=f"no line end in the first {len(start.content):,} bytes",
-            what_to_do=_AS_PUBLISHED,
+            what_to_do=AS_PUBLISHED,
         )
     return judge(io.BytesIO(start.content[:whole_lines]), name, complete=False)
 
 
-def judge(stream: BinaryIO, name: str, *, complete: bool = True) -> Recognition:
+def judge(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrder | None = None) -> Recognition:
     """Recognises a CSV by all of it: one pass, in bounded memory.
 
     Whatever passes can be parsed from its first to its last byte. Lines with a wrong number of cells are the business
@@ -112,13 +113,15 @@ def judge(stream: BinaryIO, name: str, *, complete: bool = True) -> Recognition:
         stream: The CSV, unpacked.
         name: The delivery's name, for messages only.
         complete: Whether it goes to the end of the file; if not, a quote may be open there.
+        order: The order of its dates, if a person has said it.
 
     Returns:
         What it is.
 
     Raises:
-        Refused: As :func:`recognise`; also for more than one coverage, wherever the second one begins, for a quote
-            that is never closed, a record longer than :data:`LONGEST_RECORD`, and a file without a readable row.
+        Refused: As :func:`recognise`; also for more than one coverage, wherever the second one begins, for dates whose
+            order cannot be told (:class:`UndecidedDates`), for a quote that is never closed, a record longer than
+            :data:`LONGEST_RECORD`, and a file without a readable row.
     """
     watched = Watched(stream, name)
     try:
@@ -130,104 +133,34 @@ def judge(stream: BinaryIO, name: str, *, complete: bool = True) -> Recognition:
         if not found:
             raise _unknown(cells, name)
         header = _header(found[0], cells, name)
-        seen = _Survey(found[0], header, cells, name)
+        seen = Survey(found, header, cells, name)
         seen.read(text, complete=complete)
     except MalformedCsv as error:
         raise Unrecognised(
             f"{name}: not a CSV that can be cut into lines",
             expected=error.expected,
             found=error.found,
-            what_to_do=f"Look at that line for a quote too much or too few. {_AS_PUBLISHED}",
+            what_to_do=f"Look at that line for a quote too much or too few. {AS_PUBLISHED}",
         ) from error
     if complete:
         watched.end()
-    dataset = next((d for d in found if _has_value(d, seen.first)), None) if len(found) > 1 else found[0]
     if not seen.rows:
         raise _no_rows(found[0], seen, name, complete=complete)
+    dataset = seen.dataset(complete=complete)
     if dataset is None:
         raise _unknown(cells, name)
     cells = text.header(watched.encoding)
+    coverage, order = seen.coverage(cells, order, complete=complete)
     return Recognition(
-        dataset.name,
-        watched.encoding,
-        seen.coverage(cells),
-        _header(dataset, cells, name),
-        seen.records,
-        watched.size,
+        dataset=dataset.name,
+        encoding=watched.encoding,
+        coverage=coverage,
+        header=_header(dataset, cells, name),
+        cells=tuple(cells),
+        date_order=order,
+        records=seen.records,
+        size=watched.size,
     )
-
-
-class _Survey:
-    """What the column that dates a file says in all of its rows."""
-
-    def __init__(self, dataset: Dataset, header: Header, cells: Sequence[str], name: str) -> None:
-        self._dataset, self._header, self._cells, self._name = dataset, header, cells, name
-        self._covered: dict[Coverage, int] = {}
-        self._known: set[str] = set()
-        self.first: dict[str, str] = {}
-        self.rows = self.records = 0
-        self.ragged = ""
-
-    def read(self, text: CsvText, *, complete: bool) -> None:
-        told_by = {self._dataset.dated_by, *(self._dataset.value or ())[:1]} - {None}
-        only = [c for c in self._header.columns if c in told_by]
-        reader = RecordReader(self._header.columns, only=[c for c in only if c], block=LONGEST_RECORD)
-        try:
-            for batch in reader.batches(text):
-                if not self.first and batch.num_rows:
-                    self.first = {c: batch.column(c)[0].as_py() or "" for c in batch.schema.names[:-1]}
-                if self._dataset.dated_by:
-                    self._look(batch.column(self._dataset.dated_by), batch.column("source_line"))
-                self._keep(reader)
-        except MalformedCsv:
-            if complete:
-                raise
-        self._keep(reader)
-
-    def _keep(self, reader: RecordReader) -> None:
-        self.rows, self.records = reader.rows, reader.records
-        for line in reader.refused[: not self.ragged]:
-            self.ragged = f"in line {line.source_line:,}: {line.reason}"
-        reader.refused.clear()
-
-    def _look(self, column: pa.Array, lines: pa.Array) -> None:
-        for text in pc.unique(column).drop_null().to_pylist():
-            if text in self._known or not text.strip():
-                continue
-            self._known.add(text)
-            line = lines[pc.index(column, text).as_py()].as_py()
-            read = quarter_covered if self._dataset.coverage == "quarter" else release_covered
-            covered = read(text.strip())
-            if covered is None:
-                raise Unrecognised(
-                    f"{self._name}: unreadable {self._dataset.coverage} in line {line:,}, column {self._column!r}",
-                    expected="a quarter such as 2024Q2"
-                    if self._dataset.coverage == "quarter"
-                    else "a date such as 2024-10-01, 20241001 or 10/01/2024",
-                    found=repr(text[:60]),
-                    what_to_do=_AS_PUBLISHED,
-                )
-            self._covered.setdefault(covered, line)
-
-    @property
-    def _column(self) -> str:
-        return self._cells[self._header.columns.index(self._dataset.dated_by)]
-
-    def coverage(self, cells: Sequence[str]) -> Coverage:
-        if self._dataset.dated_by is None:
-            year = programme_year(cells)
-            return Coverage(kind="undated", key=f"FY{year}" if year else "undated")
-        if len(self._covered) == 1:
-            return next(iter(self._covered))
-        kind = self._dataset.coverage
-        first = [f"{coverage.key} from line {line:,}" for coverage, line in self._covered.items()]
-        found = f"{len(first)}: {', '.join(first[:5])}{', ...' * (len(first) > 5)}" if first else "only blanks"  # noqa: PLR2004
-        raise Unrecognised(
-            f"{self._name}: {'several' if first else 'no'} {kind}s in column {self._column!r}",
-            expected=f"one {kind} in all rows",
-            found=found,
-            what_to_do=f"Deliver each {kind} in a file of its own, as CMS publishes it.",
-        )
 
 
 def _empty(name: str) -> Refused:
@@ -246,11 +179,11 @@ def _no_header(size: int, name: str) -> Refused:
         f"{name}: no header",
         expected="a line with the names of the columns",
         found=f"only blank lines in {size:,} bytes",
-        what_to_do=_AS_PUBLISHED,
+        what_to_do=AS_PUBLISHED,
     )
 
 
-def _no_rows(dataset: Dataset, seen: _Survey, name: str, *, complete: bool) -> Refused:
+def _no_rows(dataset: Dataset, seen: Survey, name: str, *, complete: bool) -> Refused:
     if not complete:
         return CutOff(
             f"{name}: a header without rows",
@@ -269,7 +202,7 @@ def _no_rows(dataset: Dataset, seen: _Survey, name: str, *, complete: bool) -> R
         f"{name}: no readable row",
         expected="rows with as many cells as the header",
         found=f"{seen.records:,} lines, none with as many; {seen.ragged}",
-        what_to_do=_AS_PUBLISHED,
+        what_to_do=AS_PUBLISHED,
     )
 
 
@@ -281,7 +214,7 @@ def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
             f"{name}: not a known layout of {dataset.name}",
             expected="its required columns, each once",
             found=str(error),
-            what_to_do=_AS_PUBLISHED,
+            what_to_do=AS_PUBLISHED,
         ) from error
     broken = [cell for cell, known in zip(cells, header.columns, strict=True) if not known and set(cell) & set("\r\n")]
     if broken:  # a quote that is not closed in line 1 would make rows a part of the header
@@ -289,7 +222,7 @@ def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
             f"{name}: a line break in the header",
             expected="names of columns in one line",
             found=f"a cell that begins {broken[0][:60]!r} in line 1",
-            what_to_do=f"Look for a quote too much or too few in line 1. {_AS_PUBLISHED}",
+            what_to_do=f"Look for a quote too much or too few in line 1. {AS_PUBLISHED}",
         )
     return header
 
@@ -305,13 +238,6 @@ def _unknown(cells: list[str], name: str) -> Unrecognised:
         what_to_do="If CMS has changed its layout, add the new header cells to nh_pipeline/contracts/raw_columns.py; "
         "else take the file out of the source.",
     )
-
-
-def _has_value(dataset: Dataset, row: dict[str, str]) -> bool:
-    if dataset.value is None:
-        return False
-    column, value = dataset.value
-    return fold(row.get(column, "")) == value
 
 
 def _nearest(cells: list[str]) -> tuple[str, list[str], list[str]]:

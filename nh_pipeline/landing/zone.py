@@ -14,8 +14,6 @@ The JSON document is written last. A folder without one is no delivery; the next
 
 from __future__ import annotations
 
-import hashlib
-import io
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -24,9 +22,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nh_pipeline.faults import as_one_message
 from nh_pipeline.landing.archive import Opened, kind, open_csv
+from nh_pipeline.landing.digesting import Digesting
 from nh_pipeline.landing.holdings import withdrawals
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
 from nh_pipeline.landing.recognise import judge
+from nh_pipeline.landing.refusals import UndecidedDates
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.points import Point, reached
 from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
@@ -34,6 +34,7 @@ from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.sources.protocol import Source
     from nh_pipeline.storage import Storage
 
@@ -70,24 +71,15 @@ class _Received:
     sha256: str
 
 
-class _Digesting(io.RawIOBase):
-    """Passes bytes on to a stream, counting and digesting them."""
+@dataclass(frozen=True)
+class _Word:
+    """A person's word about a file: why it is to be taken, and the order of its dates."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self.size = 0
-        self.md5 = hashlib.md5(usedforsecurity=False)  # what sources publish; sha256 is the evidence
-        self.sha256 = hashlib.sha256()
+    overruled: str | None = None
+    order: DateOrder | None = None
 
-    def writable(self) -> bool:
-        return True
 
-    def write(self, content: bytes) -> int:  # type: ignore[override]  # any buffer, as the callers pass it
-        self._out.write(content)
-        self.md5.update(content)
-        self.sha256.update(content)
-        self.size += len(content)
-        return len(content)
+_NO_WORD = _Word()
 
 
 class RawZone:
@@ -122,12 +114,14 @@ class RawZone:
         return self._land(source.name, file, lambda out: source.download(file, out))
 
     @as_one_message()
-    def readmit(self, entry: Quarantined, *, overruled: str | None = None) -> Landed:
+    def readmit(self, entry: Quarantined, *, overruled: str | None = None, order: DateOrder | None = None) -> Landed:
         """Judges a file in quarantine again, by the bytes that are kept there; its source is not asked.
 
         Args:
             entry: One of :meth:`quarantined`.
-            overruled: Why it is to be taken although it unpacks to too much. Kept in the manifest.
+            overruled: Why it is to be taken although it unpacks to too much, or nothing in it tells the order of its
+                dates. Kept in the manifest.
+            order: That order, as a person says it. Kept in the manifest.
 
         Returns:
             The manifest, with the modified time that the file had, or why it stays in quarantine.
@@ -143,11 +137,9 @@ class RawZone:
             with self.storage.open(entry.file) as kept:
                 shutil.copyfileobj(kept, out, CHUNK_BYTES)
 
-        return self._land(entry.source, file, copy, overruled=overruled)
+        return self._land(entry.source, file, copy, _Word(overruled, order))
 
-    def _land(
-        self, source: str, file: SourceFile, fetch: Callable[[BinaryIO], None], *, overruled: str | None = None
-    ) -> Landed:
+    def _land(self, source: str, file: SourceFile, fetch: Callable[[BinaryIO], None], word: _Word = _NO_WORD) -> Landed:
         known = self._landed(file.file_id, file.md5) if file.md5 else None
         if known:
             return known
@@ -156,7 +148,7 @@ class RawZone:
             received = self._receive(source, file, incoming, fetch)
             reached(Point.RECEIVED, file.name)
             landed = self._landed(file.file_id, received.md5)
-            return landed or self._keep(source, file, received, overruled=overruled)
+            return landed or self._keep(source, file, received, word)
         finally:
             self.storage.delete(incoming)
 
@@ -195,7 +187,7 @@ class RawZone:
 
     def _receive(self, source: str, file: SourceFile, incoming: str, fetch: Callable[[BinaryIO], None]) -> _Received:
         with self.storage.create(incoming) as out:
-            digesting = _Digesting(cast("BinaryIO", out))
+            digesting = Digesting(cast("BinaryIO", out))
             fetch(cast("BinaryIO", digesting))
         received = _Received(incoming, digesting.size, digesting.md5.hexdigest(), digesting.sha256.hexdigest())
         for what, expected, found in (("bytes", file.size, received.size), ("md5", file.md5, received.md5)):
@@ -207,7 +199,7 @@ class RawZone:
                 )
         return received
 
-    def _keep(self, source: str, file: SourceFile, received: _Received, *, overruled: str | None) -> Landed:
+    def _keep(self, source: str, file: SourceFile, received: _Received, word: _Word) -> Landed:
         with self.storage.open(received.path) as stream:
             compression = kind(stream.read(4))
         common = {
@@ -223,7 +215,7 @@ class RawZone:
         }
         refused_path = f"quarantine/{file.file_id}-{received.md5}"
         try:
-            about = self._judged(received.path, file.name, overruled)
+            about = self._judged(received.path, file.name, word)
         except Refused as refused:
             return self._refuse(refused, common, received.path, refused_path)
         manifest = Manifest.model_validate({**common, **about})
@@ -242,6 +234,7 @@ class RawZone:
             "found": refused.found,
             "what_to_do": refused.what_to_do,
             "overrulable": refused.overrulable,
+            "undecided_dates": isinstance(refused, UndecidedDates),
         }
         first = self._quarantined(f"{path}/reason.json") if self.storage.exists(f"{path}/reason.json") else None
         if first:  # the evidence of the first landing stays; why it is refused is what is the case now
@@ -254,10 +247,10 @@ class RawZone:
         self.storage.write(f"{path}/reason.json", reason.model_dump_json(indent=1).encode())
         return Landed(reason, path, created=True)
 
-    def _judged(self, path: str, name: str, overruled: str | None) -> dict[str, object]:
-        opened = self._open(path, name, limited=overruled is None)
+    def _judged(self, path: str, name: str, word: _Word) -> dict[str, object]:
+        opened = self._open(path, name, limited=word.overruled is None)
         with opened.stream as stream:
-            found = judge(stream, name)
+            found = judge(stream, name, order=word.order)
         return {
             "dataset": found.dataset,
             "layout": found.header.layout,
@@ -268,7 +261,9 @@ class RawZone:
             "extras": found.header.extras,
             "absent": found.header.absent,
             "records": found.records,
-            "overruled": overruled,
+            "overruled": word.overruled,
+            "header": found.cells,
+            "date_order": found.date_order,
         }
 
     def _open(self, path: str, name: str, *, limited: bool) -> Opened:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES, Changes, SourceFile, SourceUnavailable
+from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES, Changes, SourceFile, SourceMissing, SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -126,7 +126,8 @@ class FolderSource:
         except OSError as error:
             _fail(error)
         if missing:
-            raise SourceUnavailable(
+            # A link that leads nowhere was made by somebody who knew where to: what is behind it is away.
+            raise (SourceUnavailable if self.path.is_symlink() else SourceMissing)(
                 f"no such folder or file: {str(self.path)!r}. Expected the folder that deliveries arrive in; create "
                 "it, mount it, or correct the configured path."
             )

@@ -24,6 +24,10 @@ class SourceUnavailable(RuntimeError):  # noqa: N818 - read as a statement about
     """The source, or a file in it, cannot be reached or read. The message says what to do; nothing was changed."""
 
 
+class SourceMissing(SourceUnavailable):
+    """The source is not there, so that nothing can have been delivered yet. Only that: an outage is none of these."""
+
+
 class SourceFile(BaseModel):
     """One file of a source, in one version.
 
@@ -109,7 +113,8 @@ class Source(Protocol):
             The changes, and the cursor to go on from.
 
         Raises:
-            SourceUnavailable: If the source cannot be listed completely. An outage is never an empty listing.
+            SourceMissing: If the source is not there (yet).
+            SourceUnavailable: If it cannot be listed completely. An outage is never an empty listing.
         """
 
     def find(self, file_ids: Collection[str]) -> list[SourceFile]:

@@ -1,23 +1,23 @@
-"""What the tables do not show yet of what has landed: a pure question to the lake, asked by the CLI and by sensors.
+"""Staleness of gold: the days on which it would come out differently, if it were built from its inputs as they are.
 
-It compares what is there with what the tables remember to be built from (:mod:`.memory`).
+It compares what is there with what gold remembers to be built from (:mod:`.memory`). Everything else that may be stale
+is in :mod:`.plan`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES, PROVIDER_COLUMNS
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
-from nh_pipeline.lake.lake import WHOLE, Pin
+from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.lake.lake import Pin
+from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.lake.sql import reading
 from nh_pipeline.periods import month_bounds
-from nh_pipeline.steps.effective import DIMENSIONS, effective, quarter_standings, release_standings
-from nh_pipeline.steps.memory import mark, remembered
+from nh_pipeline.steps.memory import remembered
+from nh_pipeline.steps.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing.manifest import Delivery
-    from nh_pipeline.landing.zone import RawZone
-    from nh_pipeline.steps.effective import Standing
 
 _USED = {
     DIM_PROVIDERS.name: ("provider_id", "state", *PROVIDER_COLUMNS, "valid_from"),
@@ -53,6 +50,7 @@ class GoldInputs:
         """What a month of gold built now would be built from."""
         return json.dumps(
             {
+                "recipe": recipe(FACILITY_MEASURES),
                 "facts": [p.rpartition("/data/")[2] for p in self.facts.only([month]).paths],
                 DIM_PROVIDERS.name: self.providers.snapshot_id,
                 DIM_CLAIMS.name: self.claims.snapshot_id,
@@ -61,26 +59,30 @@ class GoldInputs:
         )
 
 
-def stale_days(lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = None) -> list[date]:
+def stale_days(
+    lake: Lake, inputs: GoldInputs, months: Iterable[str] | None = None, *, passing: bool = False
+) -> list[date]:
     """Days of ``gold.facility_measures`` whose rows would come out differently now.
 
-    A month whose facts changed is stale on all days that it has or had. For a changed dimension only the days of the
-    providers concerned, inside the validity of the versions that differ, are.
+    A month whose facts changed, or the recipe, is stale on all days that it has or had. For a changed dimension only
+    the days of the providers concerned, inside the validity of the versions that differ, are.
 
     Args:
         lake: the lake.
         inputs: the current pins.
         months: only these; default all loaded ones.
+        passing: whether to pass over months that the gate refused, and would refuse again.
     """
     memory = remembered(lake, FACILITY_MEASURES)
+    refused = {r.slice: r.built_from for r in Refusals(lake.storage).all(FACILITY_MEASURES.name)} if passing else {}
     loaded = inputs.facts.present | (lake.pin(FACILITY_MEASURES).present if months is None else frozenset())
     stale: set[date] = set()
     by_memory: dict[str, list[str]] = {}
     for month in sorted(loaded if months is None else loaded & set(months)):
         now, then = inputs.of_month(month), memory.get(month, "")
-        if now == then:
+        if now in (then, refused.get(month)):
             continue
-        if not then or json.loads(then)["facts"] != json.loads(now)["facts"]:
+        if not then or any(json.loads(then).get(k) != json.loads(now)[k] for k in ("facts", "recipe")):
             stale |= _days(lake, FCT_STAFFING_LEVELS, inputs.facts.only([month]))
             stale |= _days(lake, FACILITY_MEASURES, lake.pin(FACILITY_MEASURES, [month]))
         else:
@@ -132,44 +134,3 @@ def _differing(lake: Lake, contract: Contract, old: Pin | None, now: Pin, facts:
     views = {"old": (contract, old or nothing), "now": (contract, now), "facts": (FCT_STAFFING_LEVELS, facts)}
     with reading(lake, views) as db:
         return {row[0] for row in db.execute(query).fetchall()}
-
-
-def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
-    """Landed deliveries of modelled datasets that are not in bronze."""
-    found = []
-    for dataset, contract in BRONZE.items():
-        parsed = remembered(lake, contract)
-        found += [d for d in zone.deliveries(dataset) if d.delivery_id not in parsed]
-    return found
-
-
-def stale_quarters(lake: Lake, zone: RawZone, *, contested: bool = False) -> list[str]:
-    """Quarters whose facts were not built, whole, from the delivery that counts now.
-
-    Args:
-        lake: the lake.
-        zone: its raw zone.
-        contested: only those that more than one delivery was landed for.
-    """
-    memory, rejected = remembered(lake, FCT_STAFFING_LEVELS), lake.pin(REJECTS).present
-    landed = Counter(d.manifest.coverage.key for d in zone.deliveries("daily_nurse_staffing"))
-    standings = {q: quarter_standings(lake, zone, q) for q, count in landed.items() if count > contested}
-    return sorted(q for q, found in standings.items() if _is_behind(found, memory.get(q), rejected))
-
-
-def stale_dimensions(lake: Lake, zone: RawZone) -> list[Contract]:
-    """Dimensions that were not built from the deliveries that count now; the calendar if it is missing."""
-    rejected = lake.pin(REJECTS).present
-    found = [
-        contract
-        for dataset, contract in DIMENSIONS.items()
-        if _is_behind(release_standings(lake, zone, dataset), remembered(lake, contract).get(WHOLE), rejected)
-    ]
-    return found if lake.pin(DIM_DATE).files else [*found, DIM_DATE]
-
-
-def _is_behind(standings: list[Standing], memory: str | None, rejected: frozenset[str]) -> bool:
-    """Whether something else was built than what counts, or a delivery that does not count still has rejects."""
-    ids = effective(standings)
-    left = {f"{s.delivery_id}.type" for s in standings if s.delivery_id not in ids} & rejected
-    return bool(ids) and (memory != mark(ids) or bool(left))

@@ -10,22 +10,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from nh_pipeline.compute.step import StepResult, Workspace, accounting
+from nh_pipeline.compute.step import StepResult, Workspace, accounting, rows_kept
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.raw import canonical_header
 from nh_pipeline.lake.lake import LakeError
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.text import CsvText
+from nh_pipeline.steps.deliveries import SILVER, parsed
+from nh_pipeline.steps.inspection import inspected
 from nh_pipeline.steps.memory import remember, remembered
+from nh_pipeline.steps.notes import DeliveryNote, Notes
 from nh_pipeline.steps.outcome import Outcome
+from nh_pipeline.steps.recipe import parse_recipe, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
+    from pyspark.sql import DataFrame
+
     from nh_pipeline.contracts.base import Contract
-    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.lake import Lake, Pin
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.landing.manifest import Delivery, Manifest
     from nh_pipeline.landing.records import RefusedLine
@@ -51,7 +57,11 @@ class ParseDelivery(BaseModel):
     delivery: str
 
     def run(self, workspace: Workspace) -> Outcome:
-        """Parses the delivery, or, if it is in bronze already, checks what is there."""
+        """Parses the delivery and notes what it holds; if that is done, checks what is there.
+
+        A delivery never changes, so its lines do only if they are read by another recipe. If only the rules of values
+        have changed, its lines are judged anew, from bronze.
+        """
         table, rejects = workspace.recomputed(self._attempt)
         return Outcome(table=table, rejects=rejects)
 
@@ -63,22 +73,52 @@ class ParseDelivery(BaseModel):
             raise LakeError(f"{self.dataset}: no delivery {self.delivery} has landed in {lake.root}")
         refused_slice = f"{self.delivery}.parse"
         base, refused_base = lake.pin(contract, [self.delivery]), lake.pin(REJECTS, [refused_slice])
-        known = remembered(lake, contract).get(self.delivery)
-        if base.files and known:  # a delivery never changes, so its lines do not either
-            checks = [*workspace.gate(contract, base), accounting(int(known), base.rows, refused_base.rows)]
+        known, note = remembered(lake, contract).get(self.delivery), parsed(lake, self.dataset).get(self.delivery)
+        if note and known == note.parsed == parse_recipe(self.dataset, note.header):
+            checks = [
+                *workspace.gate(contract, base),
+                accounting(note.records, base.rows, refused_base.rows),
+                rows_kept(base.rows, base.rows, ""),
+            ]
+            if note.inspected != recipe(SILVER[self.dataset]):
+                self._note(workspace, delivery, note, workspace.read(contract, base), refused_base)
             return [
                 StepResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
                 for t, c, p in ((contract, checks, base), (REJECTS, [], refused_base))
             ]
         text, reader, staged, refused = self._parse(workspace, delivery, refused_slice)
-        rows_in = lines_in(text, reader, delivery.manifest, _cells(lake, staged))
-        checks = [*workspace.check(contract, staged), accounting(rows_in, staged.rows, refused.rows)]
+        header = tuple(text.header())
+        note = DeliveryNote(
+            delivery_id=self.delivery,
+            parsed=parse_recipe(self.dataset, header),
+            inspected="",
+            header=header,
+            records=lines_in(text, reader, delivery.manifest, _cells(lake, staged)),
+            ragged=refused.rows,
+        )
+        checks = [*workspace.check(contract, staged), accounting(note.records, staged.rows, refused.rows)]
         results = workspace.settle_with_rejects(
-            (contract, staged, checks, base), (refused, refused_base), extent=self.delivery
+            (contract, staged, checks, base),
+            (refused, refused_base),
+            extent=self.delivery,
+            built_from={self.delivery: note.parsed},
         )
         if results[0].published:
-            remember(lake, contract, {self.delivery: str(rows_in)}, results[0].published)
+            # As they are now: a slice that did not change kept its files.
+            now = lake.current.pin(contract, [self.delivery])
+            self._note(
+                workspace, delivery, note, workspace.read(contract, now), lake.current.pin(REJECTS, [refused_slice])
+            )
+            remember(lake, contract, {self.delivery: note.parsed}, results[0].published)
         return results
+
+    def _note(
+        self, workspace: Workspace, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: Pin
+    ) -> None:
+        """Notes what the delivery holds; before bronze remembers it, so that who sees that finds the note."""
+        found = inspected(bronze, delivery, ragged=workspace.read(REJECTS, ragged) if note.ragged else None)
+        made = {**note.model_dump(), **found, "inspected": recipe(SILVER[self.dataset])}
+        Notes(workspace.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
 
     def _parse(
         self, workspace: Workspace, delivery: Delivery, refused_slice: str
@@ -102,7 +142,7 @@ class ParseDelivery(BaseModel):
                 if writing is not None:
                     writing.result()
                 if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
-                    writing = beside.submit(writer.write_batch, _complete(batch, contract, delivery))
+                    writing = beside.submit(writer.write_batch, _complete(batch, contract, delivery, found.layout))
                 _write_refused(refused_writer, reader, delivery)
             if writing is not None:
                 writing.result()
@@ -143,10 +183,10 @@ def _repeated(contract: Contract) -> list[str]:
     return [c for c in contract.columns if c != "source_line"]
 
 
-def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery) -> pa.RecordBatch:
+def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery, layout: str) -> pa.RecordBatch:
     """A batch in the contract's columns; absent ones are NULL."""
     constant = {
-        "layout": delivery.manifest.layout,
+        "layout": layout,
         "coverage": delivery.manifest.coverage.key,
         "delivery_id": delivery.delivery_id,
     }

@@ -8,19 +8,28 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
 from nh_pipeline.compute.gate import CheckResult, gate_sample
-from nh_pipeline.compute.step import Workspace, accounting
+from nh_pipeline.compute.step import Workspace, accounting, rows_kept
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_DATE
 from nh_pipeline.lake.lake import WHOLE
-from nh_pipeline.steps.effective import DIMENSIONS, effective, rejects_slices, release_standings
-from nh_pipeline.steps.memory import mark, remember
+from nh_pipeline.steps.deliveries import (
+    DIMENSIONS,
+    chosen,
+    is_day_first,
+    lacking,
+    loss_known,
+    parsed,
+    rejects_slices,
+    require_noted,
+    standings,
+)
+from nh_pipeline.steps.memory import deliveries_of, of_deliveries, remember, remembered
 from nh_pipeline.steps.outcome import Outcome
+from nh_pipeline.steps.recipe import recipe
 from nh_pipeline.transforms import dates, monthly, scd2
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pyspark.sql import DataFrame
 
     from nh_pipeline.contracts.base import Contract
@@ -38,58 +47,66 @@ class BuildDimension(BaseModel):
     dataset: str
 
     def run(self, workspace: Workspace) -> Outcome:
-        """Publishes the dimension and the rejects; tells the standing of every delivery."""
+        """Publishes the dimension and the rejects; tells the standing of every delivery.
+
+        Raises:
+            NothingDelivered: no delivery counts, and not because a person withdrew all that it was built from.
+        """
         return workspace.recomputed(self._attempt)
 
     def _attempt(self, workspace: Workspace) -> Outcome:
         lake, contract = workspace.lake, DIMENSIONS[self.dataset]
         base = lake.pin(contract)  # before the standings are read, for the reason given in steps.staffing
-        standings = release_standings(lake, workspace.zone, self.dataset)
-        chosen = effective(standings)
-        source = lake.pin(BRONZE[self.dataset], chosen)
+        before = deliveries_of(remembered(lake, contract).get(WHOLE))
+        found = standings(lake, workspace.zone, self.dataset)
+        ids = chosen(found, lake, self.dataset, before)
+        noted = parsed(lake, self.dataset)
+        require_noted(lake, self.dataset, found)
+        source = lake.pin(BRONZE[self.dataset], ids)
         bronze = workspace.read(BRONZE[self.dataset], source)
-        with workspace.scratch(contract, monthly.typed_release_rows(bronze, contract)) as typed:
-            lines, lines_base = self._rejects(workspace, bronze, typed, standings)
+        day_first = {d.delivery_id for d in workspace.zone.deliveries(self.dataset) if is_day_first(d)} & set(ids)
+        rows_typed = monthly.typed_release_rows(bronze, contract, day_first=day_first)
+        with workspace.scratch(contract, rows_typed) as typed:
+            lines, lines_base = self._rejects(workspace, bronze, typed, found)
             good = int(typed.where("reason is null").count())
             rows = monthly.present(typed, contract)
-            versions = scd2.versions(rows, contract, lacking=self._lacking(workspace, chosen), refused=lines.rows > 0)
+            versions = scd2.versions(rows, contract, lacking=lacking(self.dataset, noted, ids), refused=lines.rows > 0)
             staged = workspace.stage(contract, versions, [WHOLE])
             checks = [
                 *workspace.check(contract, staged),
                 *_history(workspace.staged_rows(contract, staged), rows, contract),
                 accounting(source.rows, good, lines.rows),
             ]
+        key = contract.grain[:-1]
+        keys = [
+            int(rows.select(*key).distinct().count())
+            for rows in (workspace.read(contract, base), workspace.staged_rows(contract, staged))
+        ]
+        kept = rows_kept(keys[0], keys[1], loss_known(lake, ids, before), what="keys")
+        built_from = {WHOLE: of_deliveries(recipe(contract), {i: noted[i].parsed for i in ids})}
         table, rejected = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             (lines, lines_base),
             inputs=[(BRONZE[self.dataset], source)],
             extent="all",
+            built_from=built_from,
+            kept=kept,
         )
         if table.published:
-            remember(lake, contract, {WHOLE: mark(chosen)}, table.published)
-        return Outcome(table=table, rejects=rejected, standings=tuple(standings))
+            remember(lake, contract, built_from, table.published)
+        return Outcome(table=table, rejects=rejected, standings=tuple(found))
 
     def _rejects(
-        self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, standings: list[Standing]
+        self, workspace: Workspace, bronze: DataFrame, typed: DataFrame, found: list[Standing]
     ) -> tuple[Staged, Pin]:
-        slices, base = rejects_slices(workspace.lake, standings)
-        names = {s.delivery_id: s.name for s in standings}
-        found = (
+        slices, base = rejects_slices(workspace.lake, found)
+        names = {s.delivery_id: s.name for s in found}
+        refused = (
             rejects(bronze, typed, dataset=self.dataset, file_names=names)
             if int(typed.where("reason is not null").limit(1).count())
             else workspace.spark.createDataFrame([], REJECTS.spark)
         )
-        return workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT), base
-
-    def _lacking(self, workspace: Workspace, chosen: Iterable[str]) -> dict[str, list[str]]:
-        """Tracked column to the effective deliveries whose layout does not have it."""
-        lacking: dict[str, list[str]] = {}
-        wanted = set(chosen)
-        for delivery in workspace.zone.deliveries(self.dataset):
-            if delivery.delivery_id in wanted:
-                for column in delivery.manifest.absent:
-                    lacking.setdefault(column, []).append(delivery.delivery_id)
-        return lacking
+        return workspace.stage(REJECTS, refused, slices, SLICE_OF_REJECT), base
 
 
 def _history(staged: DataFrame, rows: DataFrame, contract: Contract) -> list[CheckResult]:
@@ -138,4 +155,8 @@ class BuildCalendar(BaseModel):
         days = workspace.spark.range(1).select(F.expr(f"explode({span})").alias("date"))
         staged = workspace.stage(DIM_DATE, dates.calendar(days), [WHOLE])
         checks = workspace.check(DIM_DATE, staged)
-        return Outcome(table=workspace.settle(DIM_DATE, staged, checks, base=base, extent="all"))
+        built_from = {WHOLE: of_deliveries(recipe(DIM_DATE), {})}
+        table = workspace.settle(DIM_DATE, staged, checks, base=base, extent="all", built_from=built_from)
+        if table.published:
+            remember(workspace.lake, DIM_DATE, built_from, table.published)
+        return Outcome(table=table)

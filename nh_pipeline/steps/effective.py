@@ -1,37 +1,37 @@
-"""Which of the landed deliveries count: one per coverage, a pure function of deliveries and confirmations.
+"""Which of the landed deliveries count: one per coverage, a pure function of their notes and of a person's decisions.
 
-A later delivery supersedes the earlier one of its coverage. It is *held* if it would take more than 5 % of the
-facilities away (an extract must not erase a quarter), until a person confirms it. A release is held likewise if
-it lacks more than 5 % of the previous release's providers, and *refused* if a key occurs twice in it.
+A later delivery supersedes the earlier one of its coverage. Guards decide *before* it does: one that is held, refused
+or withdrawn changes no other delivery's state. It is *held*, until a person confirms it,
+
+* if more than 1 % of its lines are refused, the first delivery included: it was damaged on its way;
+* if it lacks more than 5 % of the facilities, days or keys of the delivery that it would supersede, however many it
+  has itself: an extract must not erase a quarter;
+* if it is a release that lacks more than 5 % of the providers or keys of the last accepted release.
+
+It is *refused* if a key occurs twice in a release, or if none of its lines can be read.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
-
-from nh_pipeline.contracts.bronze import BRONZE, REJECTS
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS
-from nh_pipeline.landing.confirmations import confirmed
-from nh_pipeline.steps.memory import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nh_pipeline.contracts.base import Contract
-    from nh_pipeline.lake.lake import Lake, Pin
-    from nh_pipeline.landing.manifest import Delivery
-    from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.contracts.raw import CoverageKind
+    from nh_pipeline.steps.notes import DeliveryNote
 
 LARGEST_LOSS = 0.05
-"""Share of facilities that a delivery may lack of the one before without being held."""
+"""Share of facilities, days or keys that a delivery may lack of the one before without being held."""
 
-DIMENSIONS: dict[str, Contract] = {"providers": DIM_PROVIDERS, "medicare_claims": DIM_CLAIMS}
-"""The SCD2 dimension that each monthly dataset becomes."""
+FEW_KEYS = 10
+"""So many keys a correction may always lack, where all facilities and days are there."""
+
+MOST_REFUSED = 0.01
+"""Share of its lines that may be refused without a delivery being held; one line may always be."""
 
 
 class Standing(BaseModel):
@@ -39,8 +39,10 @@ class Standing(BaseModel):
 
     Attributes:
         state: ``effective``; ``superseded`` by a later one; ``held`` until confirmed; ``refused``; ``unparsed``
-            (not in bronze yet); ``withdrawn`` by its source.
+            (not in bronze yet); ``withdrawn`` by its source or by a person.
         reason: for people, with what to do.
+        lines: of the file.
+        lines_refused: those that no table shows, or would show.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +52,52 @@ class Standing(BaseModel):
     name: str
     state: Literal["effective", "superseded", "held", "refused", "unparsed", "withdrawn"]
     reason: str = ""
+    lines: int = 0
+    lines_refused: int = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A landed delivery, as far as it matters for whether it counts.
+
+    Attributes:
+        delivery_id: md5 of the file.
+        coverage: key of what it covers; they sort as time does.
+        name: of the file, for people.
+        told: when it was modified, for people.
+        note: what it holds; None while it is not in bronze.
+        withdrawn: why it does not count, if it was withdrawn by its source or a person.
+    """
+
+    delivery_id: str
+    coverage: str
+    name: str
+    told: str = ""
+    note: DeliveryNote | None = None
+    withdrawn: str = ""
+
+    def standing(self, state: str, reason: str = "") -> Standing:
+        """Its standing."""
+        return Standing.model_validate(
+            {
+                "delivery_id": self.delivery_id,
+                "coverage": self.coverage,
+                "name": self.name,
+                "state": state,
+                "reason": reason,
+                "lines": self.note.records if self.note else 0,
+                "lines_refused": self.note.lines_refused if self.note else 0,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """A delivery that others are compared with."""
+
+    candidate: Candidate
+    note: DeliveryNote
+    providers: frozenset[str]
 
 
 def effective(standings: Iterable[Standing]) -> list[str]:
@@ -57,157 +105,125 @@ def effective(standings: Iterable[Standing]) -> list[str]:
     return [s.delivery_id for s in standings if s.state == "effective"]
 
 
-def rejects_slices(lake: Lake, standings: Iterable[Standing]) -> tuple[list[str], Pin]:
-    """The slices of ``bronze.rejects`` that a silver step replaces, and their state.
+def judged(kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str]) -> list[Standing]:
+    """Standing of every delivery of a dataset.
 
-    Those of all deliveries: one that was superseded loses its rejects, whatever the order in which they came.
+    Args:
+        kind: what one delivery covers. Quarters stand by themselves; a release is compared with the one before.
+        candidates: all deliveries; those of one coverage in order of precedence.
+        confirmed: ids of those that a person confirmed.
+
+    Returns:
+        By coverage, in order of business time; within a coverage in order of precedence.
     """
-    slices = [f"{s.delivery_id}.type" for s in standings]
-    return slices, lake.pin(REJECTS, slices)
-
-
-def quarter_standings(lake: Lake, zone: RawZone, coverage: str) -> list[Standing]:
-    """Standing of every staffing delivery of one quarter."""
-    deliveries = [d for d in zone.deliveries("daily_nurse_staffing") if d.manifest.coverage.key == coverage]
-    counting, standings = _without_withdrawn(deliveries)
-    return _supersede(_Keys(lake, "daily_nurse_staffing"), counting, confirmed(lake.storage)) + standings
-
-
-def release_standings(lake: Lake, zone: RawZone, dataset: str) -> list[Standing]:
-    """Standing of every delivery of a monthly dataset, over all its releases in order of business time."""
-    keys, approved = _Keys(lake, dataset), confirmed(lake.storage)
-    by_release: dict[str, list[Delivery]] = {}
-    counting, standings = _without_withdrawn(zone.deliveries(dataset))
-    for delivery in counting:
-        by_release.setdefault(delivery.manifest.coverage.key, []).append(delivery)
-    key = list(DIMENSIONS[dataset].grain[:-1])
-    previous: tuple[str, pa.Array] | None = None
-    for release, deliveries in sorted(by_release.items()):
-        usable = []
-        for delivery in deliveries:
-            doubled = keys.doubled(delivery, key) if keys.parsed(delivery) else 0
-            if doubled:
-                reason = (
-                    f"{doubled} keys ({', '.join(key)}) occur more than once in {delivery.manifest.name}:"
-                    " expected one line each. Deliver the file anew"
-                )
-                standings.append(_standing(delivery, "refused", reason))
-            else:
-                usable.append(delivery)
-        settled = _supersede(keys, usable, approved)
-        winner = next((d for d in usable if d.delivery_id in effective(settled)), None)
-        if winner is not None:
-            providers = keys.providers(winner)
-            reason = _lacking(winner, providers, previous) if winner.delivery_id not in approved else ""
-            if reason:
-                settled = [_standing(winner, "held", reason) if s.state == "effective" else s for s in settled]
-            else:
-                previous = (release, providers)
-        standings += settled
+    by_coverage: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_coverage.setdefault(candidate.coverage, []).append(candidate)
+    standings: list[Standing] = []
+    previous: _Accepted | None = None
+    for _, deliveries in sorted(by_coverage.items()):
+        found, winner = _judged(deliveries, previous, confirmed, unique=kind == "release")
+        standings += found
+        if kind == "release":
+            previous = winner or previous
     return standings
 
 
-def _without_withdrawn(deliveries: Iterable[Delivery]) -> tuple[list[Delivery], list[Standing]]:
-    """The deliveries that may count, and the standing of the others."""
-    counting: list[Delivery] = []
-    standings = []
-    for delivery in deliveries:
-        if delivery.withdrawn:
-            reason = f"{delivery.manifest.source} no longer holds it; put the file back to let it count again"
-            standings.append(_standing(delivery, "withdrawn", reason))
-        else:
-            counting.append(delivery)
-    return counting, standings
-
-
-def _supersede(keys: _Keys, deliveries: Sequence[Delivery], approved: frozenset[str]) -> list[Standing]:
-    """Deliveries of one coverage, in order of precedence: the last one that is not held wins."""
-    winner: Delivery | None = None
+def _judged(
+    deliveries: Sequence[Candidate], previous: _Accepted | None, confirmed: frozenset[str], *, unique: bool
+) -> tuple[list[Standing], _Accepted | None]:
+    """Deliveries of one coverage: the last one that no guard stops wins."""
+    winner: _Accepted | None = None
     standings: dict[str, Standing] = {}
-    for delivery in deliveries:
-        if not keys.parsed(delivery):
-            standings[delivery.delivery_id] = keys.without_lines(delivery)
-            continue
-        if winner is not None:
-            has, had = len(keys.providers(delivery)), len(keys.providers(winner))
-            if has < (1 - LARGEST_LOSS) * had and delivery.delivery_id not in approved:
-                reason = (
-                    f"{has:,} facilities, the delivery that it would supersede ({winner.manifest.name}) has {had:,}: "
-                    f"{1 - has / had:.1%} fewer, more than {LARGEST_LOSS:.0%}. If it is meant to replace it: "
-                    f"nh confirm {delivery.delivery_id[:12]}"
-                )
-                standings[delivery.delivery_id] = _standing(delivery, "held", reason)
-                continue
-            reason = f"by {delivery.manifest.name} of {delivery.manifest.modified_at:%Y-%m-%d %H:%M}"
-            standings[winner.delivery_id] = _standing(winner, "superseded", reason)
-        winner = delivery
-        standings[delivery.delivery_id] = _standing(delivery, "effective")
-    return list(standings.values())
+    for candidate in deliveries:
+        standing = _unusable(candidate, unique=unique)
+        if standing is None and candidate.note is not None:
+            challenger = _Accepted(candidate, candidate.note, candidate.note.providers)
+            reason = "" if candidate.delivery_id in confirmed else _held(challenger, winner, previous, confirmed)
+            if not reason:
+                if winner is not None:
+                    by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
+                    superseded = winner.candidate.standing("superseded", by)
+                    standings[superseded.delivery_id] = superseded
+                winner = challenger
+            standing = candidate.standing("held" if reason else "effective", reason)
+        if standing is not None:
+            standings[candidate.delivery_id] = standing
+    return list(standings.values()), winner
 
 
-def _lacking(delivery: Delivery, providers: pa.Array, previous: tuple[str, pa.Array] | None) -> str:
-    if previous is None:
-        return ""
-    release, before = previous
-    lacks = len(before) - int(pc.sum(pc.is_in(before, value_set=providers)).as_py() or 0)
-    if lacks <= LARGEST_LOSS * len(before):
+def _unusable(candidate: Candidate, *, unique: bool) -> Standing | None:
+    """The standing of a delivery that cannot count, whatever the others are."""
+    note = candidate.note
+    if candidate.withdrawn:
+        return candidate.standing("withdrawn", candidate.withdrawn)
+    if note is None:
+        return candidate.standing("unparsed", "landed, not in bronze yet; nh materialize parses it")
+    if not note.keys:
+        told = _told(note)
+        return candidate.standing("refused", f"every line of it was refused{told}. Deliver the corrected file")
+    if unique and note.doubled:
+        reason = (
+            f"{note.doubled:,} keys occur more than once in {candidate.name}: expected one line each. "
+            "Deliver the file anew, each key once"
+        )
+        return candidate.standing("refused", reason)
+    return None
+
+
+def _held(
+    challenger: _Accepted, winner: _Accepted | None, previous: _Accepted | None, confirmed: frozenset[str]
+) -> str:
+    """Why a delivery waits for a person's word; nothing if it need not."""
+    found = _damaged(challenger.note)
+    if not found and winner is not None:
+        found = _lacking(challenger, winner, f"the delivery that it would supersede ({winner.candidate.name})")
+    # A person has said of the delivery in its place that it is as large as it should be.
+    settled = winner is not None and winner.candidate.delivery_id in confirmed
+    if not found and previous is not None and not settled:
+        found = _lacking(challenger, previous, f"the release of {previous.candidate.coverage}")
+    return f"{found}: nh confirm {challenger.candidate.delivery_id[:12]}" if found else ""
+
+
+def _damaged(note: DeliveryNote) -> str:
+    refused = note.lines_refused
+    if refused <= max(1, MOST_REFUSED * note.records):
         return ""
     return (
-        f"lacks {lacks:,} of the {len(before):,} providers of release {release} ({lacks / len(before):.1%}, more than "
-        f"{LARGEST_LOSS:.0%}): taken as truncated. If it is complete: nh confirm {delivery.delivery_id[:12]}"
+        f"{refused:,} of its {note.records:,} lines were refused ({refused / note.records:.1%}, more than "
+        f"{MOST_REFUSED:.0%}){_told(note)}. It was damaged on its way: deliver the file as CMS publishes it. If the "
+        "other lines are to be taken all the same"
     )
 
 
-def _standing(delivery: Delivery, state: str, reason: str = "") -> Standing:
-    return Standing.model_validate(
-        {
-            "delivery_id": delivery.delivery_id,
-            "coverage": delivery.manifest.coverage.key,
-            "name": delivery.manifest.name,
-            "state": state,
-            "reason": reason,
-        }
-    )
+def _told(note: DeliveryNote) -> str:
+    """Which columns the refused lines are about, and the first one of them."""
+    columns = [f"{column} {count:,}" for column, count in sorted(note.refused.items(), key=lambda item: -item[1])]
+    if note.ragged:
+        columns.append(f"number of cells {note.ragged:,}")
+    first = f"; line {note.samples[0].line:,}: {note.samples[0].reason}" if note.samples else ""
+    return f" ({', '.join(columns[:5])}{', …' * (len(columns) > 5)}{first})"  # noqa: PLR2004
 
 
-class _Keys:
-    """Key columns of deliveries, read from bronze with pyarrow (no engine: a column of text per release)."""
-
-    def __init__(self, lake: Lake, dataset: str) -> None:
-        self._lake = lake
-        self._pin = lake.pin(BRONZE[dataset])
-        self._seen = remembered(lake, BRONZE[dataset])
-        self._providers: dict[str, pa.Array] = {}
-
-    def parsed(self, delivery: Delivery) -> bool:
-        return delivery.delivery_id in self._pin.present
-
-    def without_lines(self, delivery: Delivery) -> Standing:
-        """Of a delivery that has no lines in bronze: nobody has parsed it yet, or every line of it was refused."""
-        if delivery.delivery_id in self._seen:
-            reason = "every line of it was refused: see bronze.rejects, and deliver the file anew"
-            return _standing(delivery, "refused", reason)
-        return _standing(delivery, "unparsed", "landed, not in bronze yet")
-
-    def providers(self, delivery: Delivery) -> pa.Array:
-        """Distinct CCNs of a delivery, in capital letters."""
-        known = self._providers.get(delivery.delivery_id)
-        if known is None:
-            known = pc.unique(self._columns(delivery, ["provider_id"]).column(0)).drop_null()
-            self._providers[delivery.delivery_id] = known
-        return known
-
-    def doubled(self, delivery: Delivery, key: list[str]) -> int:
-        """Keys that occur more than once; a line without its key is refused by itself, not with the release."""
-        counted = self._columns(delivery, key).drop_null().group_by(key).aggregate([([], "count_all")])
-        return int(pc.sum(pc.greater(counted["count_all"], 1)).as_py() or 0)
-
-    def _columns(self, delivery: Delivery, columns: list[str]) -> pa.Table:
-        paths = self._pin.only([delivery.delivery_id]).paths
-        tables = []
-        for path in paths:
-            with self._lake.open(path) as source:
-                tables.append(pq.read_table(source, columns=columns))
-        text = pa.concat_tables(tables)
-        cleaned = [pc.utf8_upper(pc.utf8_trim_whitespace(text[c])) for c in columns]
-        return pa.Table.from_arrays(cleaned, names=columns)
+def _lacking(challenger: _Accepted, before: _Accepted, name: str) -> str:
+    had, has = len(before.providers), len(challenger.providers)
+    gone = len(before.providers - challenger.providers)
+    days_before, days = set(before.note.days), set(challenger.note.days)
+    if gone > LARGEST_LOSS * had:
+        size = f"{1 - has / had:.1%} fewer" if has < had else f"{has / had - 1:.1%} more" if has > had else "as many"
+        lacks = f"lacks {gone:,} of the {had:,} facilities of {name} ({gone / had:.1%}, more than {LARGEST_LOSS:.0%})"
+        return f"{lacks}; it has {has:,} facilities, {size}. If it is meant to replace it, or complete"
+    if len(days_before - days) > LARGEST_LOSS * len(days_before):
+        missing = sorted(days_before - days)
+        return (
+            f"lacks {len(missing):,} of the {len(days_before):,} days of {name}, {missing[0]} the first. If it is "
+            "meant to replace it"
+        )
+    fewer = before.note.keys - challenger.note.keys
+    if fewer > max(LARGEST_LOSS * before.note.keys, FEW_KEYS):
+        share = fewer / before.note.keys
+        return (
+            f"has {challenger.note.keys:,} readable lines, {share:.1%} fewer than {name} (more than "
+            f"{LARGEST_LOSS:.0%}). If it is complete"
+        )
+    return ""

@@ -14,9 +14,19 @@ from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
 from nh_pipeline.landing.confirmations import confirmed
 from nh_pipeline.periods import months, quarter_bounds
-from nh_pipeline.steps.effective import LARGEST_LOSS, effective, quarter_standings, rejects_slices
-from nh_pipeline.steps.memory import mark, remember
+from nh_pipeline.steps.deliveries import (
+    STAFFING,
+    chosen,
+    is_day_first,
+    loss_known,
+    parsed,
+    rejects_slices,
+    standings,
+)
+from nh_pipeline.steps.effective import LARGEST_LOSS
+from nh_pipeline.steps.memory import deliveries_of, of_deliveries, remember, remembered
 from nh_pipeline.steps.outcome import Outcome
+from nh_pipeline.steps.recipe import recipe
 from nh_pipeline.transforms import staffing
 from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
 
@@ -28,14 +38,9 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.steps.effective import Standing
 
-_DATASET = "daily_nurse_staffing"
 READABLE = "facilities_readable"
 MONTH_OF_ROW = "date_format(work_date, 'yyyy-MM')"
 """SQL for the slice of a daily row."""
-
-
-class NothingDelivered(Exception):  # noqa: N818 (named for what is the case)
-    """No usable delivery covers what was asked for; the message names it."""
 
 
 class BuildStaffing(BaseModel):
@@ -62,7 +67,8 @@ class BuildStaffing(BaseModel):
         the accounting covers every line.
 
         Raises:
-            NothingDelivered: the quarter has no effective delivery.
+            NothingDelivered: the quarter has no effective delivery, and not because a person withdrew the one that it
+                was built from.
         """
         return workspace.recomputed(self._attempt)
 
@@ -72,37 +78,45 @@ class BuildStaffing(BaseModel):
         # The order matters: whoever publishes this quarter after this pin is a conflict, and whoever did before has
         # its delivery in bronze by now, so that the standings below know it.
         base = lake.pin(contract, slices)
-        standings = quarter_standings(lake, workspace.zone, self.coverage)
-        chosen = effective(standings)
-        if not chosen:
-            raise NothingDelivered(f"no delivery of daily staffing for {self.coverage} is in bronze")
-        source = lake.pin(BRONZE[_DATASET], chosen)
-        bronze = workspace.read(BRONZE[_DATASET], source)
-        doubled = int(staffing.doubled_keys(bronze).limit(1).count()) > 0
-        judged = staffing.judged(bronze, self.coverage, doubled=doubled)
-        accepted = staffing.readings(judged)
+        before = deliveries_of(remembered(lake, contract).get(self.coverage))
+        found = standings(lake, workspace.zone, STAFFING, self.coverage)
+        ids = chosen(found, lake, f"daily staffing for {self.coverage}", before)
+        noted, now = parsed(lake, STAFFING), recipe(contract)
+        source = lake.pin(BRONZE[STAFFING], ids)
+        bronze = workspace.read(BRONZE[STAFFING], source)
+        day_first = any(d.delivery_id in ids and is_day_first(d) for d in workspace.zone.deliveries(STAFFING))
+        if all(noted[i].inspected == now and not noted[i].refused for i in ids):
+            # No line is refused, as was found by these very rules: to look at each value again would take a third.
+            judged = bronze.select("*", F.lit(None).cast("string").alias("reason"))
+        else:
+            twice = any(noted[i].doubled for i in ids)
+            judged = staffing.judged(bronze, self.coverage, doubled=twice, day_first=day_first)
+        accepted = staffing.readings(judged, day_first=day_first)
         whole = (self.start, self.end) == quarter_bounds(self.coverage)
         if whole:
             staged = workspace.stage(contract, accepted, slices, MONTH_OF_ROW, finish=staffing.facts)
         else:
             staged = workspace.stage(contract, self._with_kept(workspace, accepted, base), slices, MONTH_OF_ROW)
         rows_out = staged.rows if whole else int(accepted.count())
-        lines = self._rejects(workspace, bronze, judged, standings, any_refused=rows_out != source.rows)
-        known = chosen[0] in confirmed(lake.storage)
+        lines = self._rejects(workspace, bronze, judged, found, any_refused=rows_out != source.rows)
+        known = any(i in confirmed(lake.storage) for i in ids)
         checks = [
             *workspace.check(contract, staged),
             accounting(source.rows, rows_out, lines[0].rows),
             _readable(bronze, accepted, workspace.staged_rows(REJECTS, lines[0]), known=known),
         ]
+        built_from = {self.coverage: of_deliveries(now, {i: noted[i].parsed for i in ids})}
         table, rejected = workspace.settle_with_rejects(
             (contract, staged, checks, base),
             lines,
-            inputs=[(BRONZE[_DATASET], source)],
+            inputs=[(BRONZE[STAFFING], source)],
             extent=f"{self.start}..{self.end}",
+            built_from=built_from if whole else {},
+            loss_known=loss_known(lake, ids, before),
         )
         if whole and table.published:
-            remember(lake, contract, {self.coverage: mark(chosen)}, table.published)
-        return Outcome(table=table, rejects=rejected, standings=tuple(standings))
+            remember(lake, contract, built_from, table.published)
+        return Outcome(table=table, rejects=rejected, standings=tuple(found))
 
     def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""
@@ -115,18 +129,18 @@ class BuildStaffing(BaseModel):
         workspace: Workspace,
         bronze: DataFrame,
         judged: DataFrame,
-        standings: list[Standing],
+        found: list[Standing],
         *,
         any_refused: bool,
     ) -> tuple[Staged, Pin]:
-        slices, base = rejects_slices(workspace.lake, standings)
+        slices, base = rejects_slices(workspace.lake, found)
         # A second pass over the delivery, only if the first one showed that there is something to find.
-        found = (
-            rejects(bronze, judged, dataset=_DATASET, file_names={s.delivery_id: s.name for s in standings})
+        refused = (
+            rejects(bronze, judged, dataset=STAFFING, file_names={s.delivery_id: s.name for s in found})
             if any_refused
             else workspace.spark.createDataFrame([], REJECTS.spark)
         )
-        return workspace.stage(REJECTS, found, slices, SLICE_OF_REJECT), base
+        return workspace.stage(REJECTS, refused, slices, SLICE_OF_REJECT), base
 
 
 def _readable(bronze: DataFrame, accepted: DataFrame, refused: DataFrame, *, known: bool) -> CheckResult:

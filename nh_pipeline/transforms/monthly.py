@@ -10,18 +10,21 @@ from pyspark.sql import types as T
 from nh_pipeline.transforms import values
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspark.sql import DataFrame
 
     from nh_pipeline.contracts.base import Contract
 
 
-def typed_release_rows(bronze: DataFrame, contract: Contract) -> DataFrame:
+def typed_release_rows(bronze: DataFrame, contract: Contract, *, day_first: Collection[str] = ()) -> DataFrame:
     """Types the lines of releases.
 
     Args:
         bronze: lines of any number of releases, all text, as ``bronze.providers_raw`` or
             ``bronze.medicare_claims_raw``.
         contract: of the dimension that is built from them.
+        day_first: deliveries in which a date like 03/04/2024 is the third of April.
 
     Returns:
         The dimension's key and tracked columns, ``release`` (Processing Date), ``delivery_id``, ``source_line``
@@ -34,7 +37,7 @@ def typed_release_rows(bronze: DataFrame, contract: Contract) -> DataFrame:
         *(F.expr(_parse(c, dtypes[c])).alias(c) for c in columns),
         *(F.expr(values.text(c)).alias(f"_{c}") for c in columns),
         F.expr("try_cast(coverage as date)").alias("release"),  # of the file: a line that does not say is in it, too
-        F.expr(values.date("processing_date")).alias("_day"),
+        F.expr(_date("processing_date", day_first)).alias("_day"),
         F.col("processing_date").alias("_processing_date"),
         "source_line",
         "delivery_id",
@@ -62,6 +65,16 @@ def present(rows: DataFrame, contract: Contract) -> DataFrame:
     """Rows whose key could be read: also those with refused values say that the key is in the release."""
     readable = " and ".join(f"{c} is not null" for c in contract.grain if c != "valid_from")
     return rows.where(readable)
+
+
+def _date(column: str, day_first: Collection[str]) -> str:
+    if not day_first:
+        return values.date(column, day_first=False)
+    deliveries = ", ".join(f"'{i}'" for i in sorted(day_first))
+    return (
+        f"case when delivery_id in ({deliveries}) then {values.date(column, day_first=True)} "
+        f"else {values.date(column, day_first=False)} end"
+    )
 
 
 def _parse(column: str, dtype: T.DataType) -> str:

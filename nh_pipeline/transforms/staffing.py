@@ -18,18 +18,36 @@ _HOURS = (9, 2)
 """Precision and scale of the source hours."""
 
 
-def doubled_keys(bronze: DataFrame) -> DataFrame:
-    """Keys that occur more than once in a delivery: provider_id, work_date, ``rows``. Unreadable ones are NULL."""
+CCN = values.ccn("provider_id")
+"""SQL for the facility of a line; NULL if it cannot be read."""
+
+
+def doubled_keys(bronze: DataFrame, *, day_first: bool = False) -> DataFrame:
+    """Keys that occur more than once in a delivery: provider_id, work_date, ``rows``. Unreadable lines have none.
+
+    Args:
+        bronze: lines of one delivery.
+        day_first: whether a date like 03/04/2024 is the third of April.
+    """
     key = [
-        F.expr(values.ccn("provider_id")).alias("provider_id"),
-        F.expr(values.date("work_date")).alias("work_date"),
+        F.expr(CCN).alias("provider_id"),
+        F.expr(values.date("work_date", day_first=day_first)).alias("work_date"),
     ]
     return (
-        bronze.select(*key).groupBy("provider_id", "work_date").agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
+        bronze.select(*key)
+        .where("provider_id is not null and work_date is not null")
+        .groupBy("provider_id", "work_date")
+        .agg(F.count(F.lit(1)).alias("rows"))
+        .where("rows > 1")
     )
 
 
-def judged(bronze: DataFrame, coverage: str, *, doubled: bool) -> DataFrame:
+def days(bronze: DataFrame, *, day_first: bool = False) -> DataFrame:
+    """The days that the lines of a delivery speak of: ``day``, each once; NULL if there are unreadable ones."""
+    return bronze.select(F.expr(values.date("work_date", day_first=day_first)).alias("day")).distinct()
+
+
+def judged(bronze: DataFrame, coverage: str, *, doubled: bool, day_first: bool = False) -> DataFrame:
     """Says of every bronze line of one delivery why it is refused, if it is.
 
     Only texts are matched here, nothing is converted: engines push the filter on ``reason`` down to the scan, and
@@ -40,11 +58,12 @@ def judged(bronze: DataFrame, coverage: str, *, doubled: bool) -> DataFrame:
         coverage: the quarter that the delivery covers (``2024Q2``).
         doubled: whether some key occurs more than once (then lines are numbered within their key, which costs a
             sort; see :func:`doubled_keys`).
+        day_first: whether a date like 03/04/2024 is the third of April.
 
     Returns:
         The same rows with ``reason``: NULL for accepted lines.
     """
-    day = values.date("work_date")
+    day = values.date("work_date", day_first=day_first)
     first_day, last_day = quarter_bounds(coverage)
     inside = f"{day} between date '{first_day}' and date '{last_day}'"
     outside = (
@@ -90,8 +109,12 @@ def _when(condition: str, column: str, what: str) -> str:
     return f"case when {condition} then {values.expected(column, what)} end"
 
 
-def readings(lines: DataFrame) -> DataFrame:
+def readings(lines: DataFrame, *, day_first: bool = False) -> DataFrame:
     """Accepted lines (of :func:`judged`) as numbers and dates, half as wide as the facts that they become.
+
+    Args:
+        lines: the lines, with their reason.
+        day_first: whether a date like 03/04/2024 is the third of April.
 
     Returns:
         provider_id, work_date, cy_qtr, state, census, the 24 columns of hours in double precision (exact for numbers
@@ -99,7 +122,7 @@ def readings(lines: DataFrame) -> DataFrame:
     """
     return lines.where("reason is null").select(
         F.expr(values.ccn("provider_id")).alias("provider_id"),
-        F.expr(values.date("work_date")).alias("work_date"),
+        F.expr(values.date("work_date", day_first=day_first)).alias("work_date"),
         F.col("coverage").alias("cy_qtr"),
         F.expr(values.text("state")).alias("state"),
         F.expr(values.integer("census")).alias("census"),

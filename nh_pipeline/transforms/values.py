@@ -12,6 +12,9 @@ _NULLS = "('', '---', 'Not Available', 'N/A', '.')"
 _END = r"\\z"
 """The very end of a text, in a SQL string: ``$`` also matches before a last line break on the JVM, not on Sail."""
 
+_TIME = "[T ] ?[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?( ?[AaPp][Mm])?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+"""A time after a date, as landing reads it (:mod:`nh_pipeline.landing.dates`)."""
+
 
 def text(column: str) -> str:
     """Trimmed text; the marks for "no value" are NULL."""
@@ -48,16 +51,25 @@ def checked_number(column: str) -> str:
     return f"coalesce(try_cast(`{column}` as double), try_cast(trim(`{column}`) as double))"
 
 
-def date(column: str) -> str:
-    """A date written ``20240401``, ``2024-04-01`` (a time after it is left out) or ``04/01/2024`` (or ``4/1/2024``)."""
+def date(column: str, *, day_first: bool | None = None) -> str:
+    """A date written ``20240401``, ``2024-04-01`` or ``04/01/2024`` (or ``4/1/2024``); a time after it is left out.
+
+    Args:
+        column: The column's name.
+        day_first: Whether ``04/01/2024`` is the fourth of January. If that is known, ``4-1-2024`` and ``4.1.2024`` are
+            read, too; if nobody has decided (None), only CMS's ``04/01/2024``, as the first of April.
+    """
     t = f"trim(`{column}`)"
-    part = [f"lpad(split({t}, '/')[{i}], 2, '0')" for i in (0, 1)]
+    separators = ("/",) if day_first is None else ("/", "-", "[.]")
+    year_last = "|".join(f"[0-9]{{1,2}}{separator}[0-9]{{1,2}}{separator}" for separator in separators)
+    first, second = (f"lpad(split({t}, '[-/.]')[{i}], 2, '0')" for i in (0, 1))
+    month, day = (second, first) if day_first else (first, second)
     return (
         f"try_cast(case when {t} rlike '^[0-9]{{8}}{_END}' "
         f"then concat(substr({t}, 1, 4), '-', substr({t}, 5, 2), '-', substr({t}, 7, 2)) "
-        f"when {t} rlike '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9:.]*)?{_END}' then substr({t}, 1, 10) "
-        f"when {t} rlike '^[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}}{_END}' "
-        f"then concat(split({t}, '/')[2], '-', {part[0]}, '-', {part[1]}) end as date)"
+        f"when {t} rlike '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9:.]*|{_TIME})?{_END}' then substr({t}, 1, 10) "
+        f"when {t} rlike '^({year_last})[0-9]{{4}}({_TIME})?{_END}' "
+        f"then concat(substr(split({t}, '[-/.]')[2], 1, 4), '-', {month}, '-', {day}) end as date)"
     )
 
 
