@@ -14,10 +14,10 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from nh_pipeline.compute.engine import spark_config
 from nh_pipeline.contracts.gold import HPRD
 from nh_pipeline.contracts.raw import DATASETS, canonical_header
 from nh_pipeline.contracts.silver import CLAIMS_MEASURES, HOUR_COLUMNS, ROLLUPS
+from nh_pipeline.engines.spark import spark_config
 
 _RENAMED = ("ownership_type", "certified_beds", "overall_rating", "staffing_rating")
 

@@ -46,8 +46,8 @@ class Chain:
 
     def start(self, engine: str) -> None:
         """Starts the engine."""
-        from nh_pipeline.compute.engine import spark_session
-        from nh_pipeline.compute.step import Run, Workspace
+        from nh_pipeline.engines.spark import spark_session
+        from nh_pipeline.pipeline.context import Run, Workspace
 
         self.workspace = Workspace(spark_session(engine), self.lake, Run(run_id="benchmark", asset="benchmark"))
 
@@ -61,7 +61,7 @@ class Chain:
 
     def parse(self, dataset: str) -> None:
         """Brings what has landed to bronze."""
-        from nh_pipeline.steps.bronze import ParseDelivery
+        from nh_pipeline.pipeline.bronze import ParseDelivery
 
         for delivery in self.zone.deliveries(dataset):
             if delivery.delivery_id not in self._parsed:
@@ -70,7 +70,7 @@ class Chain:
 
     def dimensions(self) -> None:
         """Bronze and dimension of providers and of claims."""
-        from nh_pipeline.steps.dimensions import BuildDimension
+        from nh_pipeline.pipeline.scd2 import BuildDimension
 
         for dataset in ("providers", "medicare_claims"):
             self.parse(dataset)
@@ -79,8 +79,8 @@ class Chain:
     def days(self, quarter: str, *, offset: int | None = None, laps: tuple[str, str] = ("silver", "gold")) -> None:
         """Silver and gold of a quarter, or of one day of it."""
         from nh_pipeline.periods import quarter_bounds
-        from nh_pipeline.steps.measures import BuildMeasures
-        from nh_pipeline.steps.staffing import BuildStaffing
+        from nh_pipeline.pipeline.daily import BuildStaffing
+        from nh_pipeline.pipeline.mart import BuildMeasures
 
         start, end = quarter_bounds(quarter)
         if offset is not None:
@@ -100,7 +100,7 @@ def _passed(results: list[Any]) -> None:
 def main(engine: str, drop: str, root: str) -> None:
     """Lands and builds everything that is in ``drop``."""
     clock = Clock()
-    import nh_pipeline.running  # noqa: F401 (all that `nh` imports)
+    import nh_pipeline.orchestration.runs  # noqa: F401 (all that `nh` imports)
 
     clock.lap("imports")
     chain = Chain(root, clock)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nh_pipeline.cli import main
+from nh_pipeline.cli.main import main
 
 main()

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         drive_credentials: for Google Drive: path of a JSON key file, ARN of a secret in AWS Secrets Manager, or
             ``secretsmanager://<name>``.
         drive_endpoint: address of the Drive API, if it is not Google's.
-        athena_workgroup: of Athena, which then answers what programs ask (:mod:`nh_pipeline.querying`); without it,
+        athena_workgroup: of Athena, which then answers what programs ask (:mod:`nh_pipeline.queries.open`); without it,
             DuckDB does, on the files of the lake.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nh_pipeline.compute.engine import spark_session
-from nh_pipeline.compute.step import Run, StepResult, Workspace
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.context import Run, StepResult, Workspace
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.deliveries import DIMENSIONS
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.scd2 import BuildCalendar, BuildDimension
 from nh_pipeline.sources import FolderSource
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.deliveries import DIMENSIONS
-from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline_tests.text_values import read_all
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Pin
     from nh_pipeline.landing.zone import Landed
-    from nh_pipeline.steps.effective import Standing
+    from nh_pipeline.pipeline.guards import Standing
 
 STAFFING = "daily_nurse_staffing"
 TABLES = (*BRONZE.values(), REJECTS, FCT_STAFFING_LEVELS, DIM_PROVIDERS, DIM_CLAIMS, DIM_DATE, FACILITY_MEASURES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nh_pipeline.compute.engine import spark_session
+from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.chain import workspace_at
 from nh_pipeline_tests.drive_server import Drive, DriveServer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from nh_pipeline.compute.step import Workspace
+    from nh_pipeline.pipeline.context import Workspace
     from nh_pipeline_tests.aws_server import Aws, AwsServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from moto.backends import get_backend
 from typer.testing import CliRunner
 
-from nh_pipeline.cli import app
+from nh_pipeline.cli.main import app
 from nh_pipeline_tests import cloudformation  # noqa: F401 (what moto's CloudFormation lacks)
 from nh_pipeline_tests.aws_calls import AwsError
 from nh_pipeline_tests.aws_server import signed_in

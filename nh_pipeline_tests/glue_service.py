@@ -24,7 +24,8 @@ import botocore.session
 from botocore.validate import ParamValidator
 from dagster_pipes import PipesStdioLogWriterChannel
 
-from nh_pipeline import glue_job, points
+from nh_pipeline import failpoints as points
+from nh_pipeline.engines import glue_job
 from nh_pipeline_tests.aws_calls import AwsError
 
 if TYPE_CHECKING:

@@ -22,19 +22,19 @@ import pysail.spark  # noqa: F401
 import pyspark.sql.connect.session  # noqa: F401
 from pyiceberg.catalog.sql import SqlCatalog
 
-from nh_pipeline import points
-from nh_pipeline.compute.engine import spark_session
+from nh_pipeline import failpoints as points
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS
+from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.periods import joined, quarters
-from nh_pipeline.steps.behind import GoldInputs, stale_days
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.dimensions import BuildCalendar
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.pipeline.behind import GoldInputs, stale_days
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.plan import stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.pipeline.scd2 import BuildCalendar
 from nh_pipeline_tests import chain
 
 if TYPE_CHECKING:
-    from nh_pipeline.compute.step import Workspace
+    from nh_pipeline.pipeline.context import Workspace
 
 WRITTEN = "WRITTEN"
 """Not a point of the product: PyIceberg has written a table's metadata, and the catalog does not name it yet."""

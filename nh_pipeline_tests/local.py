@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
 
-from nh_pipeline.cli import app
+from nh_pipeline.cli.main import app
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.running import open_instance
+from nh_pipeline.orchestration.runs import open_instance
 from nh_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,7 +115,18 @@ def serving(home: Path, **other: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "nh_pipeline.definitions", "-h", "127.0.0.1", "-p", port]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "nh_pipeline.orchestration.definitions",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        port,
+    ]
     env = {**os.environ, "NH_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home), "NH_ENGINE": "sail"} | other
     env.pop("SPARK_CONNECT_MODE_ENABLED", None)  # of this process's own session
     log = home / "server.log"

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandera.pyspark import DataFrameSchema
 
-from nh_pipeline.compute.step import with_recompute
 from nh_pipeline.contracts import base
 from nh_pipeline.lake.lake import Lake, LakeError, Pin
 from nh_pipeline.lake.publish import Published, Staged, find_staged, publish, staging_folder
+from nh_pipeline.pipeline.context import with_recompute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,20 +11,20 @@ import dagster as dg
 import pytest
 from dagster._core.events import AssetMaterializationPlannedData
 
-from nh_pipeline.automation.conditions import FOLLOW_RELEASES
-from nh_pipeline.automation.drive import MOST_ATTEMPTS, Watch, decide, run_key
-from nh_pipeline.automation.planning import PlannedRun
-from nh_pipeline.automation.sensors import requests
-from nh_pipeline.definitions import build_defs
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.partitions import RANGE_END, RANGE_START, RELEASES
+from nh_pipeline.orchestration.conditions import FOLLOW_RELEASES
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, Watch, decide, run_key
+from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, RELEASES
+from nh_pipeline.orchestration.planned_runs import PlannedRun
+from nh_pipeline.orchestration.sensors import requests
 from nh_pipeline.periods import joined
+from nh_pipeline.pipeline.behind import GoldInputs, stale_days
+from nh_pipeline.pipeline.scd2 import BuildCalendar
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
-from nh_pipeline.steps.behind import GoldInputs, stale_days
-from nh_pipeline.steps.dimensions import BuildCalendar
 from nh_pipeline_tests import chain
 
 # Dagster's own tester of conditions uses it.
@@ -538,5 +538,5 @@ def test_catching_up_waits_for_other_runs_but_not_for_ever(workspace, monkeypatc
         job = build_defs(settings).resolve_job_def("dimensions")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
         assert "in progress" in _tick("catch_up", settings, instance).skip_message
-        monkeypatch.setattr("nh_pipeline.automation.sensors.LONGEST_RUN", timedelta(0))  # killed long ago
+        monkeypatch.setattr("nh_pipeline.orchestration.sensors.LONGEST_RUN", timedelta(0))  # killed long ago
         assert "nothing is stale" in _tick("catch_up", settings, instance).skip_message

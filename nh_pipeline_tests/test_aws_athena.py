@@ -11,8 +11,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from nh_pipeline.aws.athena import AthenaQueries
-from nh_pipeline.querying import LakeQueries, QueryError, queries
+from nh_pipeline.queries.athena import AthenaQueries
+from nh_pipeline.queries.open import LakeQueries, QueryError, queries
 from nh_pipeline.settings import Settings
 from nh_pipeline_tests.aws_server import denied, signed_in
 
@@ -141,6 +141,6 @@ def test_one_setting_says_who_answers(athena, tmp_path):
 
 def test_without_the_libraries_for_athena(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.delitem(sys.modules, "nh_pipeline.aws.athena", raising=False)
+    monkeypatch.delitem(sys.modules, "nh_pipeline.queries.athena", raising=False)
     with pytest.raises(QueryError, match=r"Athena needs boto3: pip install 'nh-pipeline\[aws\]'"):
         queries(Settings(home=str(tmp_path), athena_workgroup="nh"))

@@ -18,13 +18,13 @@ from packaging.version import Version
 from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
 
-from nh_pipeline import demo
+from nh_pipeline.cli import demo
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.base import text
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.publish import find_staged, publish, staging_folder
-from nh_pipeline.landing.following import land_changes
-from nh_pipeline.landing.holdings import Holdings
+from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings

@@ -229,7 +229,7 @@ class Absent:
             raise ModuleNotFoundError(f"{name} is not on Glue", name=name)
 
 sys.meta_path.insert(0, Absent())
-import nh_pipeline.glue_job, nh_pipeline.steps.measures, nh_pipeline.lake.glue
+import nh_pipeline.engines.glue_job, nh_pipeline.pipeline.mart, nh_pipeline.lake.glue
 print(nh_pipeline.__file__)
 """
 """Imports the job where nothing is installed but what is told."""

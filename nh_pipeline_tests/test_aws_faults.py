@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nh_pipeline import cli
+from nh_pipeline.cli import main as cli
 from nh_pipeline.faults import explained
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.aws_server import denied, expired, throttled, unknown_key
 

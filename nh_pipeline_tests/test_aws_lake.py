@@ -12,23 +12,23 @@ import pandera.pyspark as pa
 import pytest
 from botocore.exceptions import ClientError
 
-from nh_pipeline.compute.engine import spark_config
-from nh_pipeline.compute.step import with_recompute
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.base import text
+from nh_pipeline.engines.spark import spark_config
 from nh_pipeline.faults import MachineError
+from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.lake.publish import Conflict, publish
 from nh_pipeline.lake.schema import iceberg_schema
-from nh_pipeline.lake.sql import reading
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.confirmations import confirmed
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.pipeline.build_state import remember, remembered
+from nh_pipeline.pipeline.context import with_recompute
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sources import FolderSource, SourceUnavailable
-from nh_pipeline.steps.memory import remember, remembered
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.aws_calls import AwsError
 from nh_pipeline_tests.aws_server import denied, throttled
 from nh_pipeline_tests.publishers import DAILY, add_days, meet_at, put, read, stage

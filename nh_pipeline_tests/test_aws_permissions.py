@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nh_pipeline.compute import glue
-from nh_pipeline.compute.engine import _sail_address
-from nh_pipeline.querying import queries
+from nh_pipeline.engines import glue
+from nh_pipeline.engines.spark import _sail_address
+from nh_pipeline.queries.open import queries
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline_tests.deployment import bucket_of, environment, nh

@@ -10,7 +10,7 @@ from cfnlint.api import ManualArgs, lint
 from cfnlint.decode import decode_str
 
 from nh_pipeline.aws.stack import template
-from nh_pipeline.views import DATABASES
+from nh_pipeline.queries.views import DATABASES
 
 TEXT = template()
 DOCUMENT, _ = decode_str(TEXT)

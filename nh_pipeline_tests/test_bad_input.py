@@ -18,13 +18,13 @@ import pytest
 
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import Manifest, Quarantined, RawZone, archive
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.periods import quarter_bounds
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.deliveries import NothingDelivered
-from nh_pipeline.steps.staffing import BuildStaffing
-from nh_pipeline.storage import Storage
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.deliveries import NothingDelivered
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.chain import STAFFING
 from nh_pipeline_tests.test_contracts_raw import STAFFING_2024

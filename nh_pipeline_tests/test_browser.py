@@ -113,7 +113,7 @@ def test_a_range_is_one_run(page, server, nh):
 def test_a_refused_gate(page, nh, monkeypatch):
     nh("materialize")  # what has landed besides, and the days of gold that it concerns
     before = published(nh)
-    monkeypatch.setattr("nh_pipeline.steps.effective._held", lambda *_: "")  # as if nothing guarded the deliveries
+    monkeypatch.setattr("nh_pipeline.pipeline.guards._held", lambda *_: "")  # as if nothing guarded the deliveries
     fix = Correction(drop_facilities=8, changed_facilities=0)
     nh("ingest", PLAN.corrected(nh.home.parent / "corrected", "2024Q2", fix))
     nh("materialize", exits=1)

@@ -11,7 +11,7 @@ import shutil
 import dagster as dg
 import pytest
 
-from nh_pipeline import running
+from nh_pipeline.orchestration import runs as running
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline_tests import chain
@@ -285,7 +285,7 @@ def test_a_refused_gate_fails_the_run_and_publishes_nothing(copied, drop, tmp_pa
     copied("materialize")
     protected = ("bronze.rejects", "silver.fct_staffing_levels", "gold.facility_measures")
     before = {name: chain.snapshots(copied.lake).get(name) for name in protected}
-    monkeypatch.setattr("nh_pipeline.steps.effective._held", lambda *_: "")  # as if nothing guarded the deliveries
+    monkeypatch.setattr("nh_pipeline.pipeline.guards._held", lambda *_: "")  # as if nothing guarded the deliveries
     copied("ingest", PLAN.corrected(tmp_path, "2024Q2", Correction(drop_facilities=8, changed_facilities=0)))
     found = copied("materialize", exits=1)
     assert {name: chain.snapshots(copied.lake).get(name) for name in protected} == before
@@ -323,7 +323,7 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     assert "choose another NH_HOME" in " ".join(told.stderr.split())
     assert not (done.home / "demo-deliveries").exists()
     small = Deliveries(25, ("2024Q1",), releases=1)
-    monkeypatch.setattr("nh_pipeline.demo.PLAN", small)
+    monkeypatch.setattr("nh_pipeline.cli.demo.PLAN", small)
     shown = nh("demo").stdout
     assert max(map(len, (line.rstrip() for line in shown.splitlines()))) <= 80
     told = " ".join(shown.split())

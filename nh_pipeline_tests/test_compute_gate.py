@@ -8,13 +8,13 @@ import pandera.pyspark as pa
 import pytest
 from pyspark.sql import functions as F
 
-from nh_pipeline.compute.gate import SAMPLE_ROWS, gate
-from nh_pipeline.compute.step import accounting
 from nh_pipeline.contracts import base
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.checks import sql_of
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.pipeline.context import accounting
+from nh_pipeline.pipeline.gate import SAMPLE_ROWS, gate
 
 pytestmark = pytest.mark.integration
 

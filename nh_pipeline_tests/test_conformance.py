@@ -11,19 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import pytest
 
-from nh_pipeline.compute import glue
-from nh_pipeline.compute.engine import _bundled_java
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
+from nh_pipeline.engines import glue
+from nh_pipeline.engines.spark import _bundled_java
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.orchestration.resources import EngineResource
 from nh_pipeline.periods import quarter_bounds
-from nh_pipeline.resources import EngineResource
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.deliveries import DIMENSIONS
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.scd2 import BuildCalendar, BuildDimension
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.deliveries import DIMENSIONS
-from nh_pipeline.steps.dimensions import BuildCalendar, BuildDimension
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.staffing import BuildStaffing
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.aws_server import signed_in
 from nh_pipeline_tests.glue_service import JOB, GlueService

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from nh_pipeline.compute.gate import gate
+from nh_pipeline.cli.dictionary import dictionary
 from nh_pipeline.contracts import ALL, base
 from nh_pipeline.contracts.checks import kind_of, require_forms, sql_of
-from nh_pipeline.contracts.dictionary import dictionary
+from nh_pipeline.pipeline.gate import gate
 from nh_pipeline_tests.publishers import DAILY
 
 INT, LONG, DOUBLE = T.IntegerType(), T.LongType(), T.DoubleType()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from nh_pipeline.compute.step import FEW_ROWS, accounting, rows_kept
-from nh_pipeline.compute.step import LARGEST_LOSS as LARGEST_BUILD_LOSS
-from nh_pipeline.steps import effective as module
-from nh_pipeline.steps.effective import LARGEST_LOSS, MOST_REFUSED, Candidate, Standing, judged
-from nh_pipeline.steps.notes import DeliveryNote, RefusedSample
+from nh_pipeline.pipeline import guards as module
+from nh_pipeline.pipeline.context import FEW_ROWS, accounting, rows_kept
+from nh_pipeline.pipeline.context import LARGEST_LOSS as LARGEST_BUILD_LOSS
+from nh_pipeline.pipeline.guards import LARGEST_LOSS, MOST_REFUSED, Candidate, Standing, judged
+from nh_pipeline.pipeline.notes import DeliveryNote, RefusedSample
 
 KINDS = ("quarter", "release")
 EVERYBODY = [f"{n:06d}" for n in range(1, 101)]

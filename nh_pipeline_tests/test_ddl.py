@@ -11,12 +11,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from nh_pipeline import views
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.gold import HPRD
-from nh_pipeline.querying import LakeQueries, QueryError
+from nh_pipeline.queries import views
+from nh_pipeline.queries.open import LakeQueries, QueryError
+from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError, ddl, translated
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.views import SCHEMA, VIEWS, MissingExtraError, ddl, translated
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.local import Nh
 

@@ -8,12 +8,12 @@ import sys
 import dagster as dg
 import pytest
 
-from nh_pipeline.assets.publishing import asset_key
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.bronze import REJECTS
-from nh_pipeline.definitions import build_defs
-from nh_pipeline.partitions import RELEASES, WORK_DATES
-from nh_pipeline.resources import LakeResource
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.events import asset_key
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES
+from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.settings import Settings
 
 DAILY = {
@@ -87,7 +87,7 @@ def test_importing_them_warns_of_nothing_and_does_nothing(tmp_path):
         *("-W", "error", *(option for text in distutils for option in ("-W", f"ignore:{text}:DeprecationWarning"))),
         *(
             "-c",
-            "from nh_pipeline.definitions import defs; import dagster as dg; dg.Definitions.validate_loadable(defs)",
+            "from nh_pipeline.orchestration import definitions as d; d.dg.Definitions.validate_loadable(d.defs)",
         ),
     ]
     found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
@@ -230,7 +230,7 @@ def test_runs_get_the_catalog_and_nobody_is_shown_its_password(tmp_path, monkeyp
 
 @pytest.mark.integration
 def test_dagster_validates_them(tmp_path):
-    told = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "nh_pipeline.definitions"]
+    told = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "nh_pipeline.orchestration.definitions"]
     found = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "All code locations passed validation" in found.stdout + found.stderr

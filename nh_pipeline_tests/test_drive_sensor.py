@@ -11,14 +11,14 @@ import dagster as dg
 import pytest
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from nh_pipeline.automation.drive import MOST_ATTEMPTS
-from nh_pipeline.definitions import build_defs
-from nh_pipeline.landing.holdings import Holdings
+from nh_pipeline.landing.source_state import Holdings
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS
+from nh_pipeline.pipeline.plan import stale_quarters
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import SourceUnavailable
-from nh_pipeline.steps.plan import stale_quarters
 from nh_pipeline_tests.drive_server import SECRET, SHEET, SHORTCUT, Fault
 from nh_pipeline_tests.local import Nh, serving
 from nh_pipeline_tests.test_landing_zone import md5_of

@@ -5,9 +5,9 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from nh_pipeline.event_log import BatchingSqliteEventLogStorage
-from nh_pipeline.partitions import SINGLE_RUN, WORK_DATES, range_tags
-from nh_pipeline.running import open_instance
+from nh_pipeline.orchestration.event_log import BatchingSqliteEventLogStorage
+from nh_pipeline.orchestration.partitions import SINGLE_RUN, WORK_DATES, range_tags
+from nh_pipeline.orchestration.runs import open_instance
 from nh_pipeline.settings import Settings
 
 KEY = dg.AssetKey("days")

@@ -14,9 +14,9 @@ from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
+from nh_pipeline.failpoints import Point
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.points import Point
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.killing import Mother

@@ -17,13 +17,13 @@ from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.failpoints import Point
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.points import Point
+from nh_pipeline.pipeline.behind import GoldInputs, stale_days
+from nh_pipeline.pipeline.plan import stale_dimensions, stale_quarters, unparsed
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.behind import GoldInputs, stale_days
-from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.killing import WRITTEN, Mother
 

@@ -12,7 +12,7 @@ import time
 import dagster as dg
 import pytest
 
-from nh_pipeline.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
+from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.sample import Deliveries
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.local import Nh

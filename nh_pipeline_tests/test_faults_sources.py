@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from nh_pipeline.faults import MachineError, as_one_message, explained
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, RawZone, Refused
-from nh_pipeline.landing.following import land_changes
-from nh_pipeline.landing.holdings import Holdings
+from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import Changes, FolderSource, SourceUnavailable
 from nh_pipeline.sources.drive_credentials import drive_credentials
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.local import Nh
 from nh_pipeline_tests.test_landing_recognise import claims, staffing
 from nh_pipeline_tests.test_landing_zone import md5_of

@@ -12,19 +12,18 @@ import dagster as dg
 import pytest
 from dagster._core.pipes import utils as pipes
 
-from nh_pipeline import glue_job
-from nh_pipeline.compute import glue
-from nh_pipeline.compute.engine import _sail_address, spark_session
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_DATE, FCT_STAFFING_LEVELS
-from nh_pipeline.definitions import build_defs
+from nh_pipeline.engines import glue, glue_job
+from nh_pipeline.engines.spark import _sail_address, spark_session
 from nh_pipeline.lake.lake import Lake, LakeError
-from nh_pipeline.partitions import range_tags
-from nh_pipeline.resources import EngineResource, LakeResource
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.partitions import range_tags
+from nh_pipeline.orchestration.resources import EngineResource, LakeResource
+from nh_pipeline.pipeline.remote_request import Order
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
-from nh_pipeline.steps.order import Order
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.aws_calls import AwsError
 from nh_pipeline_tests.aws_server import signed_in, throttled
@@ -325,7 +324,7 @@ def test_a_cancelled_run_stops_its_job(calendar, tmp_path):
     service, before, known = other.service, other.lake.pin(DIM_DATE), len(calendar.service.runs)
     service.at = ("PASSED", DIM_DATE.name, "hold")
     selector = {
-        "repositoryLocationName": "nh_pipeline.definitions",
+        "repositoryLocationName": "nh_pipeline.orchestration.definitions",
         "repositoryName": "__repository__",
         "jobName": "__ASSET_JOB",
         "assetSelection": [{"path": CALENDAR.split("/")}],

@@ -19,17 +19,17 @@ import pytest
 
 from nh_pipeline.contracts import ALL
 from nh_pipeline.contracts.silver import DIM_PROVIDERS, FCT_STAFFING_LEVELS
-from nh_pipeline.definitions import build_defs
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.deliveries import NothingDelivered
+from nh_pipeline.pipeline.notes import Notes
+from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.pipeline.scd2 import BuildDimension
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource
-from nh_pipeline.steps.deliveries import NothingDelivered
-from nh_pipeline.steps.dimensions import BuildDimension
-from nh_pipeline.steps.notes import Notes
-from nh_pipeline.steps.plan import plan
-from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline.transforms import staffing
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.local import Nh

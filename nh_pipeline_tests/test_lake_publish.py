@@ -25,8 +25,8 @@ from nh_pipeline.contracts.base import text
 from nh_pipeline.lake.lake import Lake, LakeError
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.lake.publish import Conflict, _commit, publish
-from nh_pipeline.steps.memory import remember, remembered
-from nh_pipeline.storage import Storage
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.pipeline.build_state import remember, remembered
 from nh_pipeline_tests.chain import workspace_at
 from nh_pipeline_tests.publishers import DAILY, add_days, meet_at, put, read, stage
 

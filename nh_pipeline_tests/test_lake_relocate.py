@@ -20,16 +20,16 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.typedef import Record
 from typer.testing import CliRunner
 
-from nh_pipeline.cli import app
-from nh_pipeline.instance_config import _CONFIG, _ONE_AT_A_TIME, settle
+from nh_pipeline.cli.main import app
 from nh_pipeline.lake import avro
 from nh_pipeline.lake import relocate as relocating
 from nh_pipeline.lake.lake import Lake, LakeError, LakeMovedError
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.lake.relocate import relocate
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.orchestration.instance_config import _CONFIG, _ONE_AT_A_TIME, settle
+from nh_pipeline.pipeline.build_state import remember, remembered
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.steps.memory import remember, remembered
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.local import Nh
 from nh_pipeline_tests.publishers import DAILY, put, read, stage
 

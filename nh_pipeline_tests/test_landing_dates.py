@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nh_pipeline.contracts.raw import DATASETS
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused, Unrecognised
 from nh_pipeline.landing.coverage import release_covered
 from nh_pipeline.landing.dates import ORDERS, YEAR_LAST, parts, read
 from nh_pipeline.landing.recognise import judge, recognise
 from nh_pipeline.landing.refusals import UndecidedDates
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.test_contracts_raw import STAFFING_2024
 from nh_pipeline_tests.test_landing_zone import Memory, md5_of
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, Manifest, Quarantined, RawZone
-from nh_pipeline.landing.following import land_changes
-from nh_pipeline.landing.holdings import Holdings
+from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import FolderSource, SourceUnavailable, open_source
 from nh_pipeline.sources.google_drive import DriveSource
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.drive_server import BUSY, CUT, SHEET, Drive, DriveServer, Fault
 from nh_pipeline_tests.test_landing_recognise import claims, staffing
 from nh_pipeline_tests.test_landing_zone import md5_of

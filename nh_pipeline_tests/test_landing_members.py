@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused
 from nh_pipeline.landing.archive import head, open_csv
 from nh_pipeline.landing.recognise import judge, recognise
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.test_landing_archive import JUNK, zipped, zipped_as_stream
 from nh_pipeline_tests.test_landing_recognise import citations, staffing
 from nh_pipeline_tests.test_landing_zone import Memory

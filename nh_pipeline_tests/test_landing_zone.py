@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, Manifest, Quarantined, RawZone
 from nh_pipeline.sources import Changes, FolderSource, SourceFile, SourceUnavailable
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.test_landing_recognise import claims, expected, staffing
 
 DAY = datetime(2024, 11, 1, 12, tzinfo=timezone.utc)

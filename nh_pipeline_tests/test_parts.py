@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from nh_pipeline.compute import step
-from nh_pipeline.compute.gate import CheckResult
 from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.silver import DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.pipeline import context as step
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.gate import CheckResult
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.scd2 import BuildDimension
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.dimensions import BuildDimension
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.local import Nh
 
@@ -170,7 +170,7 @@ def test_a_lake_that_does_not_answer_any_more_is_said(nh, monkeypatch):
     def gone(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("nh_pipeline.assets.publishing._rows_by_day", gone)
+    monkeypatch.setattr("nh_pipeline.orchestration.events._rows_by_day", gone)
     told = asked(nh, f"raw/daily*, bronze/daily*, {FACTS}", *SOME_DAYS, exits=1)
     assert "The published parts could not be recorded: OSError: [Errno 5] Input/output error. 2024Q2 failed: " in told
     assert "2024Q2 failed: OSError: [Errno 28] No space left on device" in told

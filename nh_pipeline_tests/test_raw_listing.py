@@ -8,14 +8,14 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from nh_pipeline.assets.raw import LandingConfig, _land
-from nh_pipeline.definitions import build_defs
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import RawZone
-from nh_pipeline.partitions import range_tags
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.partitions import range_tags
+from nh_pipeline.orchestration.raw import LandingConfig, _land
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
 from nh_pipeline.sources.protocol import SourceMissing
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.drive_server import Fault
 from nh_pipeline_tests.test_landing_recognise import staffing
 

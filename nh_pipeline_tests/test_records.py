@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nh_pipeline.contracts.raw import canonical_header
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import Manifest, Quarantined, RawZone, records
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.text import CsvText, MalformedCsv
-from nh_pipeline.steps.bronze import lines_in
-from nh_pipeline.storage import Storage
+from nh_pipeline.pipeline.bronze import lines_in
 from nh_pipeline_tests.test_contracts_raw import STAFFING_2024
 from nh_pipeline_tests.test_landing_archive import zipped
 from nh_pipeline_tests.test_landing_zone import Memory

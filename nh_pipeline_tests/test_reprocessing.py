@@ -24,20 +24,20 @@ from nh_pipeline.contracts.bronze import BRONZE
 from nh_pipeline.contracts.gold import FACILITY_MEASURES
 from nh_pipeline.contracts.raw import DATASETS
 from nh_pipeline.contracts.silver import DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.publish import Staged, publish
-from nh_pipeline.lake.sql import reading
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.pipeline import plan as module
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.build_state import remember
+from nh_pipeline.pipeline.deliveries import DIMENSIONS, SILVER
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.notes import DeliveryNote, Notes
+from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.pipeline.recipe import code_version, parse_recipe, recipe
+from nh_pipeline.pipeline.scd2 import BuildCalendar
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.steps import plan as module
-from nh_pipeline.steps.bronze import ParseDelivery
-from nh_pipeline.steps.deliveries import DIMENSIONS, SILVER
-from nh_pipeline.steps.dimensions import BuildCalendar
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.memory import remember
-from nh_pipeline.steps.notes import DeliveryNote, Notes
-from nh_pipeline.steps.plan import plan
-from nh_pipeline.steps.recipe import code_version, parse_recipe, recipe
-from nh_pipeline.storage import Storage
 from nh_pipeline.transforms import staffing
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.local import Nh
@@ -212,7 +212,7 @@ def other(value: int) -> int:
 
 
 def test_comments_and_docstrings_are_no_part_of_a_recipe():
-    from nh_pipeline.steps.recipe import _source  # noqa: PLC0415
+    from nh_pipeline.pipeline.recipe import _source  # noqa: PLC0415
 
     texts = [_source(f).partition("\n")[2] for f in (same, commented, other)]
     assert texts == ["    return value + 1", "    return value + 1", "    return value + 2"]

@@ -15,12 +15,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import RawZone, Refused
 from nh_pipeline.landing.recognise import recognise
 from nh_pipeline.sources import Source, SourceUnavailable, google_drive, open_source
 from nh_pipeline.sources.drive_client import LONGEST_WAIT, MOST_TRIES, DriveError
 from nh_pipeline.sources.google_drive import DriveSource
-from nh_pipeline.storage import Storage
 from nh_pipeline_tests.drive_server import (
     BUSY,
     CUT,
@@ -523,7 +523,7 @@ LARGE = """
 import resource, sys
 from nh_pipeline.landing import RawZone
 from nh_pipeline.sources.google_drive import DriveSource
-from nh_pipeline.storage import Storage
+from nh_pipeline.lake.storage import Storage
 source = DriveSource(sys.argv[1], sys.argv[2], endpoint=sys.argv[3])
 zone = RawZone(Storage(sys.argv[4]))
 small, large = source.changes(None).files

@@ -20,14 +20,14 @@ from nh_pipeline.contracts.gold import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
 from nh_pipeline.contracts.silver import CLAIMS_MEASURES, DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.periods import joined
+from nh_pipeline.pipeline.behind import GoldInputs, stale_days
+from nh_pipeline.pipeline.build_state import of_deliveries, remembered
+from nh_pipeline.pipeline.daily import BuildStaffing
+from nh_pipeline.pipeline.deliveries import NothingDelivered
+from nh_pipeline.pipeline.mart import BuildMeasures
+from nh_pipeline.pipeline.plan import stale_dimensions, stale_quarters, unparsed
+from nh_pipeline.pipeline.recipe import recipe
 from nh_pipeline.sample import Correction, Deliveries
-from nh_pipeline.steps.behind import GoldInputs, stale_days
-from nh_pipeline.steps.deliveries import NothingDelivered
-from nh_pipeline.steps.measures import BuildMeasures
-from nh_pipeline.steps.memory import of_deliveries, remembered
-from nh_pipeline.steps.plan import stale_dimensions, stale_quarters, unparsed
-from nh_pipeline.steps.recipe import recipe
-from nh_pipeline.steps.staffing import BuildStaffing
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.chain import STAFFING
 

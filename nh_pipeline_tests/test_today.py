@@ -8,12 +8,12 @@ from functools import partial
 import dagster as dg
 import pytest
 
-from nh_pipeline.automation.conditions import FOLLOW_RELEASES
-from nh_pipeline.automation.drive import request
-from nh_pipeline.automation.jobs import PROVIDERS, STAFFING
 from nh_pipeline.contracts.silver import DIM_PROVIDERS
-from nh_pipeline.definitions import build_defs
-from nh_pipeline.partitions import LONGEST_QUARTER, RELEASES, SINGLE_RUN, WORK_DATES, range_tags
+from nh_pipeline.orchestration.conditions import FOLLOW_RELEASES
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.delivery_sensor import request
+from nh_pipeline.orchestration.jobs import PROVIDERS, STAFFING
+from nh_pipeline.orchestration.partitions import LONGEST_QUARTER, RELEASES, SINGLE_RUN, WORK_DATES, range_tags
 from nh_pipeline.periods import FIRST_WORK_DATE, quarter_bounds, quarter_of
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings

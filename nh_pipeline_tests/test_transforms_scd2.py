@@ -20,16 +20,17 @@ from hypothesis import strategies as st
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import DIM_PROVIDERS
 from nh_pipeline.landing.confirmations import confirm
-from nh_pipeline.steps.effective import effective
-from nh_pipeline.transforms import monthly, scd2
+from nh_pipeline.pipeline.guards import effective
+from nh_pipeline.transforms import scd2
+from nh_pipeline.transforms import typed as monthly
 from nh_pipeline_tests import chain
 from nh_pipeline_tests.scd2_model import UNKNOWN, Release, versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nh_pipeline.compute.step import Workspace
     from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.pipeline.context import Workspace
 
 pytestmark = pytest.mark.integration
 DAYS = [date(2024, n, 1) for n in range(1, 7)]

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import functions as F
 
-from nh_pipeline.compute.gate import gate
 from nh_pipeline.contracts.bronze import BRONZE, REJECTS
 from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS, HOUR_COLUMNS, STAFF_GROUPS
+from nh_pipeline.pipeline.gate import gate
 from nh_pipeline.transforms import staffing
 from nh_pipeline.transforms.rejects import rejects
 

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from nh_pipeline.aws.code import SCRIPT, build
 from nh_pipeline.contracts import ALL
 from nh_pipeline.faults import explained
-from nh_pipeline.s3 import SCHEME, region
+from nh_pipeline.lake.s3 import SCHEME, region
+from nh_pipeline.queries.views import DATABASES
 from nh_pipeline.sources.drive_credentials import SECRETS
-from nh_pipeline.views import DATABASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import nh_pipeline
-from nh_pipeline.glue_job import REQUIRES
+from nh_pipeline.engines.glue_job import REQUIRES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,7 @@ def build() -> Code:
     wheel = f"{DISTRIBUTION.replace('-', '_')}-{version}-py3-none-any.whl"
     return Code(
         wheel=wheel,
-        files={wheel: _wheel(wheel, version), SCRIPT: (_PACKAGE / SCRIPT).read_bytes()},
+        files={wheel: _wheel(wheel, version), SCRIPT: (_PACKAGE / "engines" / SCRIPT).read_bytes()},
         requirements=tuple(sorted(_pinned(REQUIRES))),
     )
 

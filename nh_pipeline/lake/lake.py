@@ -18,11 +18,11 @@ from pyiceberg.transforms import MonthTransform
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
-from nh_pipeline import s3
+from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.pointers import pointer
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
-from nh_pipeline.storage import Storage
+from nh_pipeline.lake.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -24,8 +24,8 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.lake import LakeError, Pin, PinnedFile, data_files, slice_of
-from nh_pipeline.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

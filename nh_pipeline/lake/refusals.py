@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nh_pipeline.storage import Storage
+    from nh_pipeline.lake.storage import Storage
 
 _REFUSED, _ALLOWED = "state/refused", "state/allowed"
 

@@ -12,8 +12,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.manifest import Delivery
-    from nh_pipeline.storage import Storage
 
 _CONFIRMED, _WITHDRAWN = "state/confirmed", "state/withdrawn"
 

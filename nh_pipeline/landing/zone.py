@@ -20,23 +20,23 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.faults import as_one_message
 from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.digesting import Digesting
-from nh_pipeline.landing.holdings import withdrawals
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
 from nh_pipeline.landing.recognise import judge
 from nh_pipeline.landing.refusals import UndecidedDates
 from nh_pipeline.landing.refused import Refused
-from nh_pipeline.points import Point, reached
+from nh_pipeline.landing.source_state import withdrawals
 from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.sources.protocol import Source
-    from nh_pipeline.storage import Storage
 
 _SEEN: dict[str, dict[str, Manifest]] = {}
 """Manifests by lake and path, where each look costs a request: they never change, and sensors look every minute."""

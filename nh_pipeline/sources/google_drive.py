@@ -2,7 +2,7 @@
 
 What belongs here: what the folder holds, what has changed in it, and its files' bytes. Not here: requests and their
 failures (:mod:`.drive_client`), credentials (:mod:`.drive_credentials`), and what has become of a file in the lake
-(:mod:`nh_pipeline.landing.holdings`).
+(:mod:`nh_pipeline.landing.source_state`).
 
 What is no file of the folder: folders themselves, and what is in the trash. Not delivered, with a reason: shortcuts
 (their target's changes would not be seen), Google documents other than Sheets, and files whose download is forbidden.

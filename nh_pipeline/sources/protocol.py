@@ -100,7 +100,7 @@ class Source(Protocol):
     def authoritative(self) -> bool:
         """Whether the source says what counts, so that a content that it no longer holds is withdrawn.
 
-        What such a source holds is remembered in the lake (:mod:`nh_pipeline.landing.holdings`).
+        What such a source holds is remembered in the lake (:mod:`nh_pipeline.landing.source_state`).
         """
 
     def changes(self, cursor: str | None) -> Changes:

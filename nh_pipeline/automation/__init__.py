@@ -1,1 +1,0 @@
-"""What runs by itself: conditions, sensors, and what is behind in the lake."""

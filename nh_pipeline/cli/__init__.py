@@ -1,0 +1,1 @@
+"""The ``nh`` command, a module for each group of commands."""

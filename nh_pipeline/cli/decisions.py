@@ -1,0 +1,139 @@
+"""``nh confirm``, ``nh withdraw`` and ``nh rebuild``: what a person decides about deliveries and tables."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 (typer reads the annotations)
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.manifest import Delivery
+
+console, errors = Console(), Console(stderr=True)
+
+FAILED, USAGE = 1, 2
+
+
+def confirm(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|TABLE",
+            help="Id of a held delivery, or its beginning (nh status shows it); or a table, such as "
+            "silver.dim_providers, whose build the gate refused because it takes many rows away.",
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why it is right; kept with the confirmation.")] = "",
+) -> None:
+    """Take a delivery that is held, or let a table lose rows that the gate protects."""
+    from nh_pipeline.lake.refusals import Refusals
+    from nh_pipeline.landing.confirmations import confirm as record
+
+    lake = _lake()
+    if "." in target:
+        contract = _contract(target)
+        refused = Refusals(lake.storage)
+        found = [r for r in refused.all(contract.name) if r.rule == "rows_kept"]
+        if not found:
+            _stop(f"{contract.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
+        for refusal in found:
+            refused.allow(refusal, reason=reason)
+        console.print(f"confirmed {contract.name}; nh materialize builds it", highlight=False, soft_wrap=True)
+        return
+    delivery = _delivery(lake, target)
+    record(lake.storage, delivery, reason=reason)
+    console.print(f"confirmed {delivery.manifest.name}; nh materialize takes it", highlight=False, soft_wrap=True)
+
+
+def withdraw(
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a landed delivery, or its beginning (nh status --json).")
+    ],
+    reason: Annotated[str, typer.Option(help="Why it is not to count; kept with the withdrawal.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Let it count again.")] = False,
+) -> None:
+    """Let a landed delivery count no longer, wherever it came from; its file stays in the raw zone."""
+    from nh_pipeline.cli.show import safe
+    from nh_pipeline.landing.confirmations import readmit
+    from nh_pipeline.landing.confirmations import withdraw as record
+
+    if not undo and not reason.strip():
+        _stop("--reason TEXT is needed: it is kept with the withdrawal", USAGE)
+    lake = _lake()
+    delivery = _delivery(lake, id_)
+    name = safe(delivery.manifest.name)
+    if undo:
+        if not readmit(lake.storage, delivery):
+            _stop(f"{delivery.manifest.name} is not withdrawn by a person", USAGE)
+        console.print(
+            f"{name} may count again; nh materialize builds what that changes", highlight=False, soft_wrap=True
+        )
+        return
+    record(lake.storage, delivery, reason=reason.strip())
+    console.print(f"withdrew {name}; nh materialize builds what that changes", highlight=False, soft_wrap=True)
+
+
+def rebuild(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Such as silver.fct_staffing_levels.")],
+    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+) -> None:
+    """Build a table anew whether it is stale or not: all of it, or the days (bronze: the deliveries) of a range."""
+    from nh_pipeline.cli.main import execute_runs
+    from nh_pipeline.contracts.bronze import REJECTS
+    from nh_pipeline.orchestration.events import asset_key
+    from nh_pipeline.orchestration.runs import forget, selected
+    from nh_pipeline.settings import Settings
+
+    contract = _contract(table)
+    if contract is REJECTS:
+        _stop(f"{contract.name} is written with the other tables: rebuild the table whose lines it shows", USAGE)
+    start, end = (d.date() if d else None for d in (from_, to))
+    if start and end and start > end:
+        _stop(f"--from {start} is after --to {end}", USAGE)
+    if contract.layout == "whole" and (start or end):
+        _stop(f"{contract.name} is always built as a whole: leave --from and --to out", USAGE)
+    settings = Settings()
+    try:
+        runs = selected(settings, [asset_key(contract).to_user_string()], start, end)
+    except ValueError as error:
+        _stop(str(error), USAGE)
+    forget(settings, contract, start, end)
+    execute_runs(settings, runs)
+
+
+def _lake() -> Lake:
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.settings import Settings
+
+    settings = Settings()
+    return Lake(settings.home, settings.catalog_properties)
+
+
+def _delivery(lake: Lake, begins: str) -> Delivery:
+    """The one landed content whose id begins so."""
+    from nh_pipeline.landing import RawZone
+
+    found = [d for d in RawZone(lake.storage).deliveries() if begins and d.delivery_id.startswith(begins)]
+    if len({d.delivery_id for d in found}) != 1:
+        count = len({d.delivery_id for d in found})
+        _stop(f"{count} deliveries have an id that begins with {begins!r}; nh status --json shows the ids", USAGE)
+    return found[0]
+
+
+def _contract(name: str) -> Contract:
+    from nh_pipeline.contracts import ALL
+
+    found = [c for c in ALL if name in (c.name, c.name.partition(".")[2])]
+    if len(found) != 1:
+        _stop(f"no table {name}; there are {', '.join(c.name for c in ALL)}", USAGE)
+    return found[0]
+
+
+def _stop(message: str, code: int) -> Any:
+    errors.print(message, style="red", highlight=False, markup=False)
+    raise typer.Exit(code)

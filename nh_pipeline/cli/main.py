@@ -1,0 +1,398 @@
+"""The ``nh`` command.
+
+Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file could not be read or changed while it
+was landed; 2 wrong usage; 3 done, but files went into quarantine or do not count (``nh status`` and
+``nh quarantine list`` show why).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections import Counter
+from datetime import datetime  # noqa: TC003 (typer reads the annotations)
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from nh_pipeline.cli import aws, decisions, drive, quarantine, relocate
+
+# The command line is for people; what libraries tell developers is for the test suite, where it is an error.
+warnings.simplefilter("ignore")
+
+app = typer.Typer(
+    help="Nursing-home staffing and quality: CMS deliveries to checked Iceberg tables.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(drive.app, name="drive")
+app.add_typer(aws.app, name="aws")
+console, errors = Console(), Console(stderr=True)
+
+FAILED, USAGE, QUARANTINED = 1, 2, 3
+
+_REASONS = 3
+"""Reasons shown of why something is built; nh status has them all."""
+
+
+@app.callback()
+def _home(
+    home: Annotated[
+        str | None,
+        typer.Option(envvar="NH_HOME", help="Root of the lake: a folder (default .nh), or s3://bucket/prefix."),
+    ] = None,
+) -> None:
+    if home is not None:
+        os.environ["NH_HOME"] = home  # runs and resources read their settings from the environment
+
+
+def _settings() -> Any:
+    from nh_pipeline.settings import Settings
+
+    return Settings()
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    facilities: Annotated[int, typer.Option(min=1, help="Nursing homes (full size: 14564).")] = 120,
+    quarters: Annotated[str, typer.Option(help="Quarters of daily staffing, comma separated.")] = "2024Q1,2024Q2",
+    releases: Annotated[int, typer.Option(min=0, help="Monthly releases of provider information and claims.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+) -> None:
+    """Write generated deliveries in CMS's layouts (they are no CMS data)."""
+    from nh_pipeline import sample as generator
+
+    with _bar() as progress:
+        task = progress.add_task("generating", total=None)
+        files = generator.generate(
+            out,
+            facilities=facilities,
+            quarters=[q.strip() for q in quarters.split(",")],
+            releases=releases,
+            seed=seed,
+            progress=lambda text: progress.update(task, description=text),
+        )
+    console.print(f"{len(files)} generated files in {out}", highlight=False)
+
+
+@app.command()
+def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
+    """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
+    _landed(paths)
+
+
+def _landed(paths: list[Path]) -> set[str]:
+    """Lands all files, one after the other, and gives their ids. What cannot be read does not stop the others."""
+    from nh_pipeline.cli.show import safe
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import LandingError, Manifest, RawZone
+    from nh_pipeline.sources import FolderSource, SourceUnavailable
+
+    settings = _settings()
+    zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
+    counts, ids = {"landed": 0, "known": 0, "quarantined": 0, "not landed": 0}, set[str]()
+    for path in paths:
+        source = FolderSource(path)
+        try:
+            files = source.changes(None).files
+        except SourceUnavailable as error:
+            _stop(str(error), USAGE)
+        with _bar() as progress:
+            task = progress.add_task(f"landing {path}", total=len(files))
+            for file in files:
+                progress.update(task, description=safe(file.name[:50]))
+                try:
+                    landed = zone.land(source, file)
+                except (SourceUnavailable, LandingError) as error:
+                    counts["not landed"] += 1
+                    errors.print(f"[red]not landed[/] {safe(str(error))}", highlight=False)
+                    continue
+                ids.add(landed.document.md5)
+                if isinstance(landed.document, Manifest):
+                    counts["landed" if landed.created else "known"] += 1
+                else:
+                    counts["quarantined"] += 1
+                    told = safe(landed.document.reason)
+                    progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
+                progress.advance(task)
+    failed = f", {counts['not landed']} could not be landed" if counts["not landed"] else ""
+    console.print(
+        f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine{failed}",
+        highlight=False,
+    )
+    if counts["not landed"]:
+        raise typer.Exit(FAILED)
+    if counts["quarantined"]:
+        raise _Quarantined(ids)
+    return ids
+
+
+class _Quarantined(typer.Exit):
+    """Ends the command with its exit code, unless there is more to do with what has landed."""
+
+    def __init__(self, ids: set[str]) -> None:
+        super().__init__(QUARANTINED)
+        self.ids = ids
+
+
+@app.command()
+def materialize(
+    select: Annotated[
+        str, typer.Option(help="Assets, comma separated, * allowed (default: what deliveries changed).")
+    ] = "",
+    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+) -> None:
+    """Build tables, through Dagster: releases, then dimensions, then the daily chain, then gold."""
+    from nh_pipeline.orchestration.runs import behind, selected
+
+    settings = _settings()
+    start, end = (d.date() if d else None for d in (from_, to))
+    if start and end and start > end:
+        _stop(f"--from {start} is after --to {end}", USAGE)
+    try:
+        if select or start or end:
+            patterns = [p.strip() for p in (select or "raw/daily*,bronze/daily*,silver/fct*,gold/*").split(",")]
+            runs = iter(selected(settings, patterns, start, end))
+        else:
+            runs = behind(settings)
+    except ValueError as error:
+        _stop(str(error), USAGE)
+    execute_runs(settings, runs)
+
+
+def execute_runs(settings: Any, runs: Any) -> None:
+    """Executes planned runs, shows what they do, and fails if one of them does."""
+    from nh_pipeline.cli.show import run_logger, safe
+    from nh_pipeline.orchestration.runs import execute, open_instance, tidy_up
+
+    done = failed = 0
+    with open_instance(settings) as instance:
+        tidy_up(settings, instance)
+        for run in runs:
+            console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
+            for reason, count in Counter(run.reasons).most_common(_REASONS):
+                told = safe(f"{reason}{f' ({count} times)' if count > 1 else ''}")
+                console.print(f"  {told}", style="dim", highlight=False, no_wrap=True, overflow="ellipsis")
+            with run_logger(console) as logger:
+                result = execute(settings, instance, run, logger=logger)
+            done += 1
+            if not result.success:
+                failed += 1
+                errors.print(
+                    f"[red]failed[/] {run.title} (run {result.run_id}): what it would have changed is as it was, but "
+                    "for the parts that it says were published"
+                )
+    if failed:
+        raise typer.Exit(FAILED)
+    console.print(
+        "nothing to do: every table is up to date" if not done else f"{done} run{'s' * (done > 1)} done",
+        highlight=False,
+    )
+
+
+@app.command()
+def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
+    """Ingest, then materialize what changed; name every delivery that does not count."""
+    from nh_pipeline.cli.show import print_not_counting, safe
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.pipeline.plan import plan
+
+    left = False
+    try:
+        ids = _landed(paths)
+    except _Quarantined as stop:
+        ids, left = stop.ids, True
+    settings = _settings()
+    materialize(select="", from_=None, to=None)
+    lake = Lake(settings.home, settings.catalog_properties)
+    found = plan(lake, RawZone(lake.storage))
+    # What its source withdrew is no news, unless it was handed over just now.
+    told = [s for s in found.not_counting if s.state != "withdrawn" or s.delivery_id in ids]
+    print_not_counting(console, told)
+    for text in (text for texts in found.drift.values() for text in texts):
+        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
+    for r in found.refused:
+        console.print(f"[red]refused[/] by the gate: {r.table}, {r.rule}: {safe(r.reason)}", highlight=False)
+    if left or found.refused or any(s.state != "withdrawn" for s in told):
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def demo() -> None:
+    """Generate deliveries, run the whole chain on them and show what came out."""
+    from nh_pipeline.cli.demo import PLAN, deliveries, foreign, summary
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.orchestration.runs import open_instance
+    from nh_pipeline.pipeline.status import last_checks
+
+    settings = _settings()
+    folder = deliveries(settings)
+    strangers = foreign(RawZone(Lake(settings.home, settings.catalog_properties).storage), folder)
+    if strangers:
+        _stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
+    console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}", highlight=False)
+    run([folder])
+    with open_instance(settings) as instance:
+        summary(console, settings, last_checks(instance, _check_keys(settings)))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Start the Dagster UI with its daemon (sensors, backfills) on the lake; Ctrl-C ends it."""
+    from nh_pipeline.orchestration.runs import open_instance
+
+    settings = _settings()
+    with open_instance(settings):
+        pass
+    if "://" not in settings.source_folder:
+        Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
+    console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    if not settings.on_s3:
+        os.environ["NH_HOME"] = str(Path(settings.home).resolve())
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "nh_pipeline.orchestration.definitions",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 (our own interpreter, no shell)
+
+
+app.command()(decisions.confirm)
+app.command()(decisions.withdraw)
+app.command()(decisions.rebuild)
+app.command()(relocate.relocate)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='For example "select count(*) from silver.fct_staffing_levels".')],
+    output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+) -> None:
+    """Run SQL over the current tables (DuckDB)."""
+    import duckdb
+
+    from nh_pipeline.faults import explained
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.queries.duck import connect
+
+    if output not in ("table", "csv", "json"):
+        _stop(f"--format {output}: expected table, csv or json", USAGE)
+    settings = _settings()
+    with connect(Lake(settings.home, settings.catalog_properties)) as db:
+        try:
+            found = db.sql(sql)
+            if found is not None:  # a statement without rows
+                _print_rows(found, output)
+        except duckdb.Error as error:
+            fault = explained(error)
+            _stop(fault or str(error), FAILED if fault else USAGE)
+
+
+@app.command()
+def ddl(
+    engine: Annotated[str, typer.Option(help="athena or duckdb.")] = "athena",
+    view: Annotated[str, typer.Option(help="One view, as facility_day (default: all).")] = "",
+) -> None:
+    """Print the statements that make the views for reports, in an engine's dialect."""
+    from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError
+    from nh_pipeline.queries.views import ddl as statements
+
+    if engine not in ("athena", "duckdb"):
+        _stop(f"--engine {engine}: expected athena or duckdb", USAGE)
+    chosen = [v for v in VIEWS if view in ("", v.name, v.name.removeprefix(f"{SCHEMA}."))]
+    if not chosen:
+        _stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
+    prefix = _settings().database_prefix if engine == "athena" else ""
+    try:
+        sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
+    except MissingExtraError as error:
+        _stop(str(error), USAGE)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show deliveries, tables, the last checks and what is in quarantine."""
+    from nh_pipeline.cli.show import print_status
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.orchestration.runs import open_instance
+    from nh_pipeline.pipeline.status import status as look
+
+    settings = _settings()
+    lake = Lake(settings.home, settings.catalog_properties)
+    with open_instance(settings) as instance:
+        found = look(lake, RawZone(lake.storage), instance, _check_keys(settings))
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=1) + "\n")
+    else:
+        print_status(console, found)
+
+
+def _check_keys(settings: Any) -> Any:
+    from nh_pipeline.orchestration.definitions import build_defs
+
+    return sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
+
+
+def _print_rows(found: Any, output: str) -> None:
+    if output == "json":
+        rows = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
+        sys.stdout.write(json.dumps(list(rows), default=str, indent=1) + "\n")
+    elif output == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(found.columns)
+        writer.writerows(found.fetchall())
+    else:  # as wide as the terminal, with the columns in the middle left out where there are too many
+        found.show(max_width=console.width, max_rows=40)
+
+
+def _bar() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _stop(message: str, code: int) -> Any:
+    errors.print(message, style="red", highlight=False, markup=False)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        app()
+    except Exception as error:
+        from nh_pipeline.faults import told
+
+        message = told(error)
+        if message is None:
+            raise
+        errors.print(message, style="red", highlight=False, markup=False)
+        sys.exit(FAILED)

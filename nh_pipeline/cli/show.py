@@ -1,0 +1,150 @@
+"""How the command line shows runs and status."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import Console
+    from rich.status import Status as Spinner
+
+    from nh_pipeline.pipeline.guards import Standing
+    from nh_pipeline.pipeline.status import Status
+
+_MOST_STALE = 12
+"""Lines on what is stale; --json has all."""
+
+
+class _Steps(logging.Handler):
+    """Turns Dagster's events into lines: an asset built, a check that warns or fails, an error."""
+
+    def __init__(self, console: Console, spinner: Spinner) -> None:
+        super().__init__()
+        self._console, self._spinner, self._started = console, spinner, time.monotonic()
+        self._built: dict[str, Mapping[str, Any]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None:
+            return
+        kind = event.event_type_value
+        if kind == "STEP_START":
+            self._started = time.monotonic()
+            self._spinner.update(f"{(event.step_key or '').replace('__', '/')} …")
+        elif kind == "ASSET_MATERIALIZATION" and event.asset_key is not None:
+            self._built[event.asset_key.to_user_string()] = event.materialization.metadata  # one event per partition
+        elif kind == "STEP_SUCCESS":
+            for key, metadata in self._built.items():
+                self._show(key, metadata)
+            self._built.clear()
+        elif kind == "ASSET_CHECK_EVALUATION":
+            found = event.asset_check_evaluation_data
+            if not found.passed:
+                bad = found.severity.value == "ERROR"
+                mark = "[red]✗[/]" if bad else "[yellow]![/]"
+                count = found.metadata.get("failed_rows")
+                where = f"{found.asset_key.to_user_string()} {found.check_name}"
+                self._line(f"  {mark} {where}: {count.value if count else '?'} found")
+        elif kind == "STEP_FAILURE":
+            failure = event.step_failure_data
+            told = failure.user_failure_data.description if failure.user_failure_data else None
+            if not told and failure.error is not None:  # what went wrong, not that Dagster was executing something
+                told = (failure.error.cause or failure.error).message
+            step = (event.step_key or "").replace("__", "/")
+            self._console.print(f"  [red]✗[/] {step}:", escape((told or "").strip()), highlight=False)
+
+    def _show(self, key: str, metadata: Mapping[str, Any]) -> None:
+        rows, changed = metadata.get("rows"), metadata.get("changed")
+        detail = f"{rows.value:>12,} rows" if rows is not None else " " * 17
+        note = "  unchanged" if changed is not None and changed.value == "nothing" else ""
+        seconds = time.monotonic() - self._started
+        self._line(f"  [green]✓[/] {key:<33}{detail} {seconds:6.1f} s{note}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def run_logger(console: Console) -> Iterator[logging.Logger]:
+    """A logger for one run that shows a spinner with the current asset and a line per result."""
+    logger = logging.Logger("nh.progress")  # noqa: LOG001 (of this run alone, in no hierarchy)
+    with console.status("starting …") as spinner:
+        logger.addHandler(_Steps(console, spinner))
+        yield logger
+
+
+def printable(text: str) -> str:
+    """Text from a file as a terminal may have it: control characters, and marks that turn text round, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def safe(text: str) -> str:
+    """The same within rich's markup: it may hold [brackets]."""
+    return escape(printable(text))
+
+
+def plain_table(*headers: str, right: str = "") -> Table:
+    """A table without lines, so that long names fit into 80 columns; ``right`` names the column of numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, justify="right" if header == right else "left")
+    return table
+
+
+def print_not_counting(console: Console, standings: Iterable[Standing]) -> None:
+    """Deliveries that do not count, why, and what to do."""
+    for s in standings:
+        console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
+        if s.lines_refused:
+            told = f"  {s.lines_refused:,} of {s.lines:,} lines refused: nh quarantine show {s.delivery_id[:12]}"
+            console.print(told, highlight=False)
+
+
+def _stale(table: str, name: str, reason: str) -> str:
+    part = "" if name == "all" or table.startswith("bronze.") else f" {name}"
+    return f"{table}{part}: {reason}"
+
+
+def print_status(console: Console, found: Status) -> None:
+    """Deliveries, tables, checks that did not pass, quarantine."""
+    deliveries = plain_table("dataset", "deliveries", "coverage", "", right="deliveries")
+    for d in found.datasets:
+        span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} to {d.coverages[-1]}"
+        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "kept, no table")
+    console.print(deliveries)
+    print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
+    for text in (text for d in found.datasets for text in d.header_drift):
+        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
+    tables = plain_table("table", "rows", "months", right="rows")
+    for t in found.tables:
+        tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
+    console.print()
+    console.print(tables)
+    console.print()
+    passed = sum(c.passed for c in found.checks)
+    console.print(f"Checks: {passed} of {len(found.checks)} pass", highlight=False)
+    for c in found.checks:
+        if not c.passed:
+            color = "red" if c.severity == "ERROR" else "yellow"
+            told = safe(f"{c.found} found; {c.what_to_do or c.description}")
+            console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
+    for r in found.refused:
+        where = f"{r.table} {'' if r.slice == 'all' else r.slice[:12]}".strip()
+        console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
+    if found.stale:
+        console.print(f"Stale: {len(found.stale)}; nh materialize builds what is", highlight=False)
+    for told, count in Counter(_stale(b.table, b.slice, b.reason) for b in found.stale).most_common(_MOST_STALE):
+        console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
+    console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
+    for q in found.quarantine:
+        told = safe(f"{q['reason']}; {q['what_to_do']}")
+        console.print(f"  [red]quarantined[/] {told}", highlight=False)

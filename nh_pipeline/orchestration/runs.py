@@ -1,0 +1,172 @@
+"""Runs from the command line: through Dagster's own machinery, in this process, on the persistent instance.
+
+So the Dagster UI shows them like any other run. What to run is decided here from what is behind in the lake, in
+the order that mixed partitions ask for: releases, dimensions, the daily chain, gold.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from nh_pipeline.contracts import ALL
+from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.maintain import sweep
+from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
+from nh_pipeline.orchestration.definitions import build_defs
+from nh_pipeline.orchestration.event_log import BATCH_SIZE
+from nh_pipeline.orchestration.instance_config import settle
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, range_tags
+from nh_pipeline.orchestration.planned_runs import PARTS, RELEASE_DATASETS, PlannedRun, month_blocks, runs_of
+from nh_pipeline.orchestration.raw import covers
+from nh_pipeline.periods import joined, month_bounds, quarter_bounds
+from nh_pipeline.pipeline import build_state as memory
+from nh_pipeline.pipeline.plan import plan
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Sequence
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.settings import Settings
+
+_ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The persistent local instance below the lake's home, made on first use."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    settle(home)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # read by Dagster, here and in run workers
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Before runs: fails the ones whose process was killed, and deletes what they left in the lake a day ago."""
+    fail_dead_runs(instance, settings.dagster_home)
+    sweep(Lake(settings.home, settings.catalog_properties), ALL)
+
+
+def behind(settings: Settings) -> Iterator[PlannedRun]:
+    """Everything that is stale, as runs; each part is planned when the ones before it are done."""
+    lake = Lake(settings.home, settings.catalog_properties)
+    zone = RawZone(lake.storage)
+    for part in PARTS:
+        yield from runs_of(plan(lake, zone), part)
+
+
+def forget(settings: Settings, contract: Contract, start: date | None, end: date | None) -> None:
+    """Makes what a table holds of some days count as not built, and lets the gate judge it anew.
+
+    Bronze would else not be read again: a delivery never changes. Silver and gold compute whatever they are asked to.
+    """
+    lake = Lake(settings.home, settings.catalog_properties)
+    refusals = Refusals(lake.storage)
+    slices = {r.slice for r in refusals.all(contract.name)}
+    dataset = next((name for name, bronze in BRONZE.items() if bronze is contract), None)
+    if dataset is not None:
+        first, last = start or date.min, end or date.max
+        inside = (d for d in RawZone(lake.storage).deliveries(dataset) if covers(d.manifest.coverage, first, last))
+        slices = {d.delivery_id for d in inside}
+        memory.forget(lake, contract, slices)
+    refusals.forget(contract.name, slices)
+
+
+def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
+    """Runs for chosen assets, in the order releases, dimensions, daily chain.
+
+    Args:
+        settings: of the installation.
+        patterns: asset keys (``silver/dim_providers``), with wildcards (``gold/*``).
+        start: first day; default the first that a landed delivery covers.
+        end: last day, likewise.
+
+    Raises:
+        ValueError: a pattern matches no asset, or daily assets are asked for and nothing has landed.
+    """
+    graph = build_defs(settings).resolve_asset_graph()
+    keys = sorted(graph.executable_asset_keys)
+    chosen: list[dg.AssetKey] = []
+    for pattern in patterns:
+        matching = [k for k in keys if fnmatch.fnmatchcase(k.to_user_string(), pattern)]
+        if not matching:
+            known = ", ".join(k.to_user_string() for k in keys)
+            raise ValueError(f"no asset matches {pattern!r}; there are {known}")
+        chosen += [k for k in matching if k not in chosen]
+    zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
+    by_kind = {
+        kind: tuple(k for k in chosen if graph.get(k).partitions_def == kind) for kind in (RELEASES, None, WORK_DATES)
+    }
+    planned = [run for dataset in RELEASE_DATASETS for run in _releases(zone, dataset, by_kind[RELEASES], start, end)]
+    if by_kind[None]:
+        planned.append(PlannedRun(_ANY, assets=by_kind[None]))
+    if by_kind[WORK_DATES]:
+        planned += _days(zone, by_kind[WORK_DATES], start, end)
+    if not planned:
+        raise ValueError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
+    return planned
+
+
+def _releases(
+    zone: RawZone, dataset: str, keys: Sequence[dg.AssetKey], start: date | None, end: date | None
+) -> list[PlannedRun]:
+    """Runs of a dataset's assets over the months that have a release and touch the days."""
+    assets = tuple(k for k in keys if k.path[-1].removesuffix("_raw") == dataset)
+    if not assets:
+        return []
+    landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
+    months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
+    wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
+    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in month_blocks(wanted)]
+
+
+def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None) -> list[PlannedRun]:
+    """Runs of daily assets over the days, as far as deliveries cover them."""
+    dataset = "daily_nurse_staffing"
+    quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(dataset)})
+    if not quarters:
+        raise ValueError("no delivery of daily staffing has landed: nh ingest the files first")
+    clipped = [
+        (max(first, start or first), min(last, end or last)) for first, last in joined(map(quarter_bounds, quarters))
+    ]
+    planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in clipped if a <= b]
+    if not planned:
+        asked = f"from {start or 'the first day'} to {end or 'the last'}"
+        raise ValueError(f"no landed delivery covers anything {asked}; covered are {', '.join(quarters)}")
+    return planned
+
+
+def _landed(dataset: str, assets: Sequence[dg.AssetKey]) -> tuple[str, ...]:
+    return (dataset,) if dg.AssetKey(["raw", dataset]) in assets else ()
+
+
+def execute(
+    settings: Settings, instance: dg.DagsterInstance, run: PlannedRun, *, logger: logging.Logger
+) -> dg.ExecuteInProcessResult:
+    """Runs it and returns the result, failed or not; ``logger`` receives Dagster's events."""
+
+    @dg.logger
+    def _progress(_: dg.InitLoggerContext) -> logging.Logger:
+        return logger
+
+    defs = build_defs(settings, loggers={"progress": _progress})
+    job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
+    config: dict[str, Any] = {"loggers": {"progress": {}}}
+    config |= run.config
+    tags = {} if run.start is None or run.end is None else range_tags(run.start, run.end)
+    with process_lock(settings.dagster_home) as process:
+        return job.execute_in_process(
+            instance=instance,
+            run_config=config,
+            tags={**tags, "nh/by": "nh", PROCESS_TAG: process},
+            asset_selection=list(run.assets) or None,
+            raise_on_error=False,
+        )

@@ -1,0 +1,224 @@
+"""Bronze: every landed delivery of a dataset, parsed once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from nh_pipeline.contracts.bronze import BRONZE, REJECTS
+from nh_pipeline.contracts.raw import canonical_header
+from nh_pipeline.lake.lake import LakeError
+from nh_pipeline.lake.publish import Published, find_staged
+from nh_pipeline.landing.records import RecordReader
+from nh_pipeline.landing.text import CsvText
+from nh_pipeline.pipeline.build_state import remember, remembered
+from nh_pipeline.pipeline.context import StepResult, Workspace, accounting, rows_kept
+from nh_pipeline.pipeline.deliveries import SILVER, parsed
+from nh_pipeline.pipeline.inspection import inspected
+from nh_pipeline.pipeline.notes import DeliveryNote, Notes
+from nh_pipeline.pipeline.recipe import parse_recipe, recipe
+from nh_pipeline.pipeline.result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from pyspark.sql import DataFrame
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.landing.manifest import Delivery, Manifest
+    from nh_pipeline.landing.records import RefusedLine
+
+_ARROW = {"string": pa.string(), "bigint": pa.int64()}
+
+_LINE_BREAK = r"[\r\n]|\\[rn]"
+"""A line break in a cell; in ``extra_columns`` it is escaped."""
+
+_RAGGED = (
+    "Compare the line with what CMS publishes: a cell with a comma needs quotes, a cut-off line its rest. Deliver the "
+    "corrected file again; all other lines are in the tables"
+)
+
+
+class ParseDelivery(BaseModel):
+    """Parses one delivery into ``bronze.<dataset>_raw`` and its refused lines into ``bronze.rejects``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["parse_delivery"] = "parse_delivery"
+    dataset: str
+    delivery: str
+
+    def run(self, workspace: Workspace) -> Outcome:
+        """Parses the delivery and notes what it holds; if that is done, checks what is there.
+
+        A delivery never changes, so its lines do only if they are read by another recipe. If only the rules of values
+        have changed, its lines are judged anew, from bronze.
+        """
+        table, rejects = workspace.recomputed(self._attempt)
+        return Outcome(table=table, rejects=rejects)
+
+    def _attempt(self, workspace: Workspace) -> list[StepResult]:
+        contract, lake = BRONZE[self.dataset], workspace.lake
+        landed = (d for d in workspace.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
+        delivery = next(landed, None)
+        if delivery is None:
+            raise LakeError(f"{self.dataset}: no delivery {self.delivery} has landed in {lake.root}")
+        refused_slice = f"{self.delivery}.parse"
+        base, refused_base = lake.pin(contract, [self.delivery]), lake.pin(REJECTS, [refused_slice])
+        known, note = remembered(lake, contract).get(self.delivery), parsed(lake, self.dataset).get(self.delivery)
+        if note and known == note.parsed == parse_recipe(self.dataset, note.header):
+            checks = [
+                *workspace.gate(contract, base),
+                accounting(note.records, base.rows, refused_base.rows),
+                rows_kept(base.rows, base.rows, ""),
+            ]
+            if note.inspected != recipe(SILVER[self.dataset]):
+                self._note(workspace, delivery, note, workspace.read(contract, base), refused_base)
+            return [
+                StepResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
+                for t, c, p in ((contract, checks, base), (REJECTS, [], refused_base))
+            ]
+        text, reader, staged, refused = self._parse(workspace, delivery, refused_slice)
+        header = tuple(text.header())
+        note = DeliveryNote(
+            delivery_id=self.delivery,
+            parsed=parse_recipe(self.dataset, header),
+            inspected="",
+            header=header,
+            records=lines_in(text, reader, delivery.manifest, _cells(lake, staged)),
+            ragged=refused.rows,
+        )
+        checks = [*workspace.check(contract, staged), accounting(note.records, staged.rows, refused.rows)]
+        results = workspace.settle_with_rejects(
+            (contract, staged, checks, base),
+            (refused, refused_base),
+            extent=self.delivery,
+            built_from={self.delivery: note.parsed},
+        )
+        if results[0].published:
+            # As they are now: a slice that did not change kept its files.
+            now = lake.current.pin(contract, [self.delivery])
+            self._note(
+                workspace, delivery, note, workspace.read(contract, now), lake.current.pin(REJECTS, [refused_slice])
+            )
+            remember(lake, contract, {self.delivery: note.parsed}, results[0].published)
+        return results
+
+    def _note(
+        self, workspace: Workspace, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: Pin
+    ) -> None:
+        """Notes what the delivery holds; before bronze remembers it, so that who sees that finds the note."""
+        found = inspected(bronze, delivery, ragged=workspace.read(REJECTS, ragged) if note.ragged else None)
+        made = {**note.model_dump(), **found, "inspected": recipe(SILVER[self.dataset])}
+        Notes(workspace.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
+
+    def _parse(
+        self, workspace: Workspace, delivery: Delivery, refused_slice: str
+    ) -> tuple[CsvText, RecordReader, Staged, Staged]:
+        contract, lake = BRONZE[self.dataset], workspace.lake
+        folder, refused_folder = workspace.new_folder(contract), workspace.new_folder(REJECTS)
+        create = lake.storage.create
+        with (
+            workspace.zone.open(delivery) as stream,
+            create(f"{folder}/records.parquet") as sink,
+            create(f"{refused_folder}/refused.parquet") as refused_sink,
+            pq.ParquetWriter(sink, _schema(contract), compression="zstd", use_dictionary=_repeated(contract)) as writer,
+            pq.ParquetWriter(refused_sink, _schema(REJECTS), compression="zstd") as refused_writer,
+            ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
+        ):
+            text = CsvText(stream, delivery.manifest.encoding)
+            found = canonical_header(self.dataset, text.header())
+            reader = RecordReader(columns=found.columns, extras=found.extras)
+            writing: Future[None] | None = None
+            for batch in reader.batches(text):
+                if writing is not None:
+                    writing.result()
+                if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
+                    writing = beside.submit(writer.write_batch, _complete(batch, contract, delivery, found.layout))
+                _write_refused(refused_writer, reader, delivery)
+            if writing is not None:
+                writing.result()
+            _write_refused(refused_writer, reader, delivery)
+        staged = find_staged(lake, contract, folder, [self.delivery])
+        return text, reader, staged, find_staged(lake, REJECTS, refused_folder, [refused_slice])
+
+
+def lines_in(text: CsvText, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
+    """Records of the file, counted without the parser that read them: by line ends where cells hold none.
+
+    Args:
+        text: the file's text, read to its end.
+        reader: its parser.
+        manifest: what landing counted.
+        cells: all columns of text that were parsed, part by part.
+    """
+    if text.lines == reader.records:
+        return text.lines
+    if reader.broken or any(pc.any(pc.match_substring_regex(c, _LINE_BREAK)).as_py() for c in cells):
+        return reader.records if manifest.records is None else manifest.records
+    return text.lines
+
+
+def _cells(lake: Lake, staged: Staged) -> Iterator[pa.Array]:
+    for file in staged.files:
+        with lake.open(file.path) as source:
+            for batch in pq.ParquetFile(source).iter_batches():
+                yield from (c for c in batch.columns if pa.types.is_string(c.type))
+
+
+def _schema(contract: Contract) -> pa.Schema:
+    return pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in contract.spark.fields])
+
+
+def _repeated(contract: Contract) -> list[str]:
+    """Columns that a dictionary makes smaller: all but the one that counts up."""
+    return [c for c in contract.columns if c != "source_line"]
+
+
+def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery, layout: str) -> pa.RecordBatch:
+    """A batch in the contract's columns; absent ones are NULL."""
+    constant = {
+        "layout": layout,
+        "coverage": delivery.manifest.coverage.key,
+        "delivery_id": delivery.delivery_id,
+    }
+    schema, present = _schema(contract), set(batch.schema.names)
+    arrays = [
+        batch.column(f.name)
+        if f.name in present
+        else pa.repeat(pa.scalar(constant.get(f.name), f.type), batch.num_rows)
+        for f in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _write_refused(writer: pq.ParquetWriter, reader: RecordReader, delivery: Delivery) -> None:
+    """Writes the lines refused so far and takes them out, so that a file of nothing else does not fill the memory."""
+    if reader.refused:
+        rows = [_refused(line, delivery) for line in reader.refused]
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_schema(REJECTS)))
+        reader.refused.clear()
+
+
+def _refused(line: RefusedLine, delivery: Delivery) -> dict[str, object]:
+    manifest = delivery.manifest
+    return {
+        "dataset": manifest.dataset,
+        "stage": "parse",
+        "coverage": manifest.coverage.key,
+        "delivery_id": delivery.delivery_id,
+        "file_name": manifest.name,
+        "source_line": line.source_line,
+        "reason": line.reason,
+        "line": line.line,
+        "column_name": None,  # which cell is one too many, or lacks, cannot be told
+        "what_to_do": _RAGGED,
+    }

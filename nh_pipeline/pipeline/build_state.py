@@ -1,0 +1,107 @@
+"""What each slice of a table was built from, as table properties (``nh.built-from.<slice>``).
+
+A rebuild that finds nothing to change makes no snapshot, and must not be asked for again: so this is kept beside the
+data, not in snapshots. It is only a memory: without it a slice counts as behind and is computed once more.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, SetPropertiesUpdate
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from nh_pipeline.failpoints import Point, reached
+from nh_pipeline.lake.lake import pin_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.publish import Published
+
+_PREFIX = "nh.built-from."
+
+NOT_BUILT = "not built yet"
+
+
+@retry(
+    retry=retry_if_exception_type(CommitFailedException),
+    stop=stop_after_attempt(12),
+    wait=wait_random_exponential(multiplier=0.1, max=5),
+    reraise=True,
+)
+def remember(lake: Lake, contract: Contract, built_from: Mapping[str, str], published: Published) -> None:
+    """Notes per slice what it was built from; touches no data and makes no snapshot.
+
+    Only while the table still holds what was published: a memory that is ahead of its rows would hide for ever that
+    they are behind.
+    """
+    table = lake.table(contract)
+    news = {f"{_PREFIX}{s}": v for s, v in built_from.items() if table.properties.get(f"{_PREFIX}{s}") != v}
+    pin = pin_table(table, contract)
+    held = pin if published.slices is None else pin.only(published.slices)
+    if news and set(held.paths) == published.paths:
+        requirements = (
+            AssertTableUUID(uuid=table.metadata.table_uuid),
+            AssertRefSnapshotId(ref="main", **{"snapshot-id": pin.snapshot_id}),
+        )
+        lake.catalog.commit_table(table, requirements, (SetPropertiesUpdate(updates=news),))
+    reached(Point.NOTED, contract.name)
+
+
+def forget(lake: Lake, contract: Contract, slices: Iterable[str]) -> None:
+    """Makes slices count as not built; their rows stay until they are built again."""
+    keys = [f"{_PREFIX}{s}" for s in slices]
+    if lake.load(contract) is not None:
+        with lake.table(contract).transaction() as transaction:
+            transaction.remove_properties(*keys)
+
+
+def remembered(lake: Lake, contract: Contract) -> dict[str, str]:
+    """What each slice of a table was built from."""
+    table = lake.load(contract)
+    properties = table.properties if table else {}
+    return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
+
+
+def of_deliveries(recipe: str, deliveries: Mapping[str, str]) -> str:
+    """What a slice is built from: the recipe, and its deliveries with the recipes by which they were parsed."""
+    return json.dumps({"recipe": recipe, "deliveries": dict(sorted(deliveries.items()))}, separators=(",", ":"))
+
+
+def deliveries_of(memory: str | None) -> dict[str, str]:
+    """The deliveries of :func:`of_deliveries`; none of a memory that another version wrote."""
+    found = _parsed(memory).get("deliveries", {})
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def why_stale(then: str | None, now: str, names: Mapping[str, str]) -> str:
+    """How two memories of :func:`of_deliveries` differ, for people.
+
+    Args:
+        then: what a slice was built from; None if it was not.
+        now: what it would be built from.
+        names: of deliveries.
+    """
+    if then is None:
+        return NOT_BUILT
+    before, after = deliveries_of(then), deliveries_of(now)
+    told = [f"{names.get(i, i[:12])} counts now" for i in after.keys() - before.keys()]
+    told += [f"{names.get(i, i[:12])} no longer counts" for i in before.keys() - after.keys()]
+    told += [f"{names.get(i, i[:12])} was parsed anew" for i in before.keys() & after.keys() if before[i] != after[i]]
+    if _parsed(then).get("recipe") != _parsed(now).get("recipe"):
+        told.insert(0, "its columns, rules or transform have changed")
+    more = f" and {len(told) - 3} more" if len(told) > 3 else ""  # noqa: PLR2004
+    return "; ".join(sorted(told[:3], key=lambda t: (not t.startswith("its "), t))) + more
+
+
+def _parsed(memory: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(memory or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

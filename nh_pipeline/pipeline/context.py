@@ -1,0 +1,357 @@
+"""The one way through which every table is written: read pins, transform, stage, gate, publish.
+
+A step is a description (serializable, so that it can be sent to a job elsewhere) with a method that does the work
+in a :class:`Workspace`, which is an engine's session and the lake. Where the session comes from does not matter.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import functions as F
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from nh_pipeline.contracts.bronze import REJECTS
+from nh_pipeline.failpoints import Point, reached
+from nh_pipeline.faults import as_one_message
+from nh_pipeline.lake.lake import WHOLE, LakeError
+from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
+from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.pipeline.gate import CheckResult, gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.lake.lake import Lake, Pin
+
+T = TypeVar("T")
+
+ONE_SLICE = f"'{WHOLE}'"
+
+LARGEST_LOSS = 0.2
+"""Share of the rows of what it replaces that a build may take away without a person's word. Deliveries that lack much
+are held long before (:mod:`nh_pipeline.pipeline.guards`): this is for whatever else may empty a table."""
+
+FEW_ROWS = 10
+"""So few rows are no large share of any table; all of its rows are."""
+
+ROWS_KEPT = "rows_kept"
+
+ATTEMPTS = 5
+"""How often a step is computed anew when others publish what it read."""
+
+
+class Run(BaseModel):
+    """Who publishes: recorded with every snapshot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    asset: str
+
+
+class StepResult(BaseModel):
+    """What a step did to one table.
+
+    ``published`` is None when the gate refused the staged rows; then the table is as it was.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    checks: tuple[CheckResult, ...]
+    published: Published | None
+    rows: int
+
+    @property
+    def refused(self) -> tuple[CheckResult, ...]:
+        """The blocking rules that failed."""
+        return tuple(c for c in self.checks if c.blocking and not c.passed)
+
+
+def accounting(rows_in: int, rows_out: int, rejects: int) -> CheckResult:
+    """The rule that no line gets lost: ``rows_in = rows_out + rejects``."""
+    return CheckResult(
+        name="row_accounting",
+        passed=rows_in == rows_out + rejects,
+        failed_rows=abs(rows_in - rows_out - rejects),
+        rows=rows_in,
+        description=f"{rows_in} rows in = {rows_out} out + {rejects} rejected",
+        advice="" if rows_in == rows_out + rejects else "rows were lost or doubled between input and output",
+    )
+
+
+def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> CheckResult:
+    """The rule that no build takes all rows, or a large share of them, away, unless a person knows of it.
+
+    Args:
+        base: rows that the replaced slices have.
+        staged: rows that they are to have.
+        known: why they may have fewer; empty if nobody has said so.
+        what: is counted. Of a history it is the keys: a corrected release may rightly take half of its versions away.
+    """
+    lost = base - staged
+    large = lost > max(LARGEST_LOSS * base, FEW_ROWS) or (base > 0 and not staged)
+    advice = (
+        "If that is meant, nh confirm with the name of the table lets it happen; else look at which deliveries count "
+        "(nh status), and at the transform"
+    )
+    return CheckResult(
+        name=ROWS_KEPT,
+        passed=not large or bool(known),
+        failed_rows=max(lost, 0) if large else 0,
+        rows=base,
+        description=f"{base:,} {what} before, {staged:,} now{f' ({known})' if large and known else ''}",
+        advice=advice if large and not known else "",
+    )
+
+
+@dataclass
+class Workspace:
+    """An engine's session and the lake, with the operations that steps are made of."""
+
+    spark: SparkSession
+    lake: Lake
+    run: Run
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def zone(self) -> RawZone:
+        """The raw zone of the lake."""
+        return RawZone(self.lake.storage)
+
+    def recomputed(self, attempt: Callable[[Workspace], T]) -> T:
+        """Runs a step's attempt on the lake as it was pinned for this workspace; again, on the lake as it is then.
+
+        Raises:
+            LakeError: see :func:`with_recompute`.
+        """
+        lakes = chain([self.lake], repeat(self.lake.current))
+        return with_recompute(lambda: attempt(replace(self, lake=next(lakes))))
+
+    def read(self, contract: Contract, pin: Pin) -> DataFrame:
+        """Exactly the pinned files.
+
+        Raises:
+            LakeError: the engine sees another number of rows than the table's metadata says.
+        """
+        if not pin.files:
+            return self.spark.createDataFrame([], contract.spark)
+        rows = self._files(contract, pin.paths)
+        seen = int(rows.count())
+        if seen != pin.rows:  # some engines pass over a missing file without a word
+            raise LakeError(
+                f"{contract.name}, snapshot {pin.snapshot_id}: {pin.rows} rows by its metadata, {seen} by its files; "
+                "a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
+            )
+        return rows
+
+    def _files(self, contract: Contract, paths: Sequence[str]) -> DataFrame:
+        return self.spark.read.schema(contract.spark).parquet(*paths)
+
+    def new_folder(self, contract: Contract) -> str:
+        """A folder below the table, of this attempt alone, that nobody reads yet."""
+        return staging_folder(contract, f"{self.token}-{uuid.uuid4().hex[:8]}")
+
+    def stage(
+        self,
+        contract: Contract,
+        rows: DataFrame,
+        replaces: Collection[str],
+        slice_of: str = ONE_SLICE,
+        *,
+        finish: Callable[[DataFrame], DataFrame] | None = None,
+    ) -> Staged:
+        """Writes rows into a folder that nobody reads yet: sorted, one file per slice.
+
+        Args:
+            contract: of the table.
+            rows: with the contract's columns, or, with ``finish``, what it makes them of.
+            replaces: the slices that the rows are to replace.
+            slice_of: SQL for the slice of a row; default for a table that is one slice.
+            finish: makes the contract's columns, row by row, once the rows are sorted. To sort costs by the byte, so
+                columns that only follow from others are better made afterwards.
+        """
+        folder = self.new_folder(contract)
+        cut = rows.select(F.expr(slice_of).alias("slice"), "*")
+        # All rows of a slice in one task, so that it becomes one sorted file; coalesce() would not keep the order.
+        # The order of days is that of their months: the text need not be compared again and again.
+        order = contract.sort if contract.layout == "month" else ("slice", *contract.sort)
+        gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions(*order)
+        done = gathered if finish is None else finish(gathered)
+        columns = done.select("slice", *contract.columns)
+        columns.write.partitionBy("slice").parquet(self.lake.storage.uri(folder))
+        return find_staged(self.lake, contract, folder, replaces)
+
+    @contextmanager
+    def scratch(self, contract: Contract, rows: DataFrame) -> Iterator[DataFrame]:
+        """Rows that a step uses several times, kept in files for as long: engines compute a DataFrame at every use."""
+        folder = self.new_folder(contract)
+        schema = rows.schema
+        try:
+            rows.write.parquet(self.lake.storage.uri(folder))
+            paths = [self.lake.storage.uri(f) for f in self.lake.storage.files(folder, suffix=".parquet")]
+            yield self.spark.read.schema(schema).parquet(*paths) if paths else self.spark.createDataFrame([], schema)
+        finally:
+            self.lake.storage.delete(folder)
+
+    def check(self, contract: Contract, staged: Staged) -> list[CheckResult]:
+        """The gate, on the staged files as they are on disk."""
+        if not staged.files:
+            return gate(contract, self.spark.createDataFrame([], contract.spark), rows=0)
+        return gate(contract, self.staged_rows(contract, staged), rows=staged.rows)
+
+    def gate(self, contract: Contract, pin: Pin) -> list[CheckResult]:
+        """The gate's rules on rows that are published already."""
+        return gate(contract, self.read(contract, pin), rows=pin.rows)
+
+    def staged_rows(self, contract: Contract, staged: Staged) -> DataFrame:
+        """Staged files as a DataFrame, with the schema that is in them."""
+        if not staged.files:
+            return self.spark.createDataFrame([], contract.spark)
+        return self.spark.read.parquet(*(f.path for f in staged.files))
+
+    def settle(
+        self,
+        contract: Contract,
+        staged: Staged,
+        checks: Iterable[CheckResult],
+        *,
+        base: Pin,
+        inputs: Sequence[tuple[Contract, Pin]] = (),
+        extent: str,
+        built_from: Mapping[str, str],
+        loss_known: str = "",
+    ) -> StepResult:
+        """Publishes what passed its gate; throws away what did not.
+
+        Args:
+            contract: of the table.
+            staged: the staged files.
+            checks: all results; a failed blocking one forbids publication.
+            base: the replaced slices as the step saw them.
+            inputs: everything else that the step read.
+            extent: what the step covered (a range of days, a delivery, ``all``).
+            built_from: what each slice is built from, as the table will remember it.
+            loss_known: why the slices may lose a large share of their rows; empty if nothing says that they may.
+
+        Raises:
+            Conflict: see :func:`nh_pipeline.lake.publish.publish`.
+        """
+        results = self._judged(contract, checks, rows_kept(base.rows, staged.rows, loss_known), built_from)
+        return self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent)
+
+    def settle_with_rejects(
+        self,
+        table: tuple[Contract, Staged, Sequence[CheckResult], Pin],
+        rejects: tuple[Staged, Pin],
+        *,
+        inputs: Sequence[tuple[Contract, Pin]] = (),
+        extent: str,
+        built_from: Mapping[str, str],
+        loss_known: str = "",
+        kept: CheckResult | None = None,
+    ) -> list[StepResult]:
+        """Publishes a table and its part of ``bronze.rejects``, or neither.
+
+        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
+
+        Args:
+            table: contract, staged files, gate results, and the slices as the step saw them.
+            rejects: staged files of the refused lines, and their slices as the step saw them.
+            inputs: everything else that the step read.
+            extent: what the step covered.
+            built_from: see :meth:`settle`.
+            loss_known: see :meth:`settle`.
+            kept: the result of :func:`rows_kept`, where it is not the rows that count.
+        """
+        contract, staged, checks, base = table
+        lines, lines_base = rejects
+        kept = kept or rows_kept(base.rows, staged.rows, loss_known)
+        results = self._judged(contract, checks, kept, built_from)
+        lines_checks = tuple(self.check(REJECTS, lines))  # they may become fewer: a better delivery takes them away
+        withheld = refused(results) or refused(lines_checks)
+        # If the table is no longer as seen, its refused lines are not what this step found either.
+        second = self._settle(
+            REJECTS, lines, lines_checks, base=lines_base, inputs=[(contract, base)], extent=extent, withheld=withheld
+        )
+        first = self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent, withheld=withheld)
+        return [first, second]
+
+    def _judged(
+        self,
+        contract: Contract,
+        checks: Iterable[CheckResult],
+        kept: CheckResult,
+        built_from: Mapping[str, str],
+    ) -> tuple[CheckResult, ...]:
+        """All results, that no rows get lost among them; notes a refusal, or forgets an earlier one."""
+        refusals = Refusals(self.lake.storage)
+        if not kept.passed and refusals.allowed(contract.name, built_from):
+            told = f"{kept.description} (a person has confirmed it)"
+            kept = kept.model_copy(update={"passed": True, "failed_rows": 0, "advice": "", "description": told})
+        results = (*checks, kept)
+        first = next((c for c in results if c.blocking and not c.passed), None)
+        if first is None:
+            refusals.forget(contract.name, built_from)
+        else:
+            told = f"{first.failed_rows:,} found: {first.description}. What to do: {first.advice}"
+            refusals.note(contract.name, built_from, first.name, told)
+        return results
+
+    def _settle(
+        self,
+        contract: Contract,
+        staged: Staged,
+        results: tuple[CheckResult, ...],
+        *,
+        base: Pin,
+        inputs: Sequence[tuple[Contract, Pin]],
+        extent: str,
+        withheld: bool = False,
+    ) -> StepResult:
+        pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
+        if withheld or refused(results):
+            self.lake.storage.delete(staged.folder)
+            return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
+        reached(Point.PASSED, contract.name)
+        properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
+        published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
+        return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
+
+
+def refused(checks: Iterable[CheckResult]) -> bool:
+    """Whether a blocking rule failed."""
+    return any(c.blocking and not c.passed for c in checks)
+
+
+@as_one_message()
+def with_recompute(attempt: Callable[[], T]) -> T:
+    """Runs a step's attempt; computes it again when somebody published what it had read.
+
+    Raises:
+        LakeError: others kept publishing through all attempts.
+        MachineError: no space, no permission, a locked database.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.2, max=5),
+    )
+    try:
+        return retrying(attempt)
+    except RetryError as error:
+        raise LakeError(
+            f"gave up after {ATTEMPTS} attempts: {error.last_attempt.exception()}; other runs publish the same rows, "
+            "run this one again when they are through"
+        ) from error

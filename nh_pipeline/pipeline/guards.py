@@ -1,0 +1,229 @@
+"""Which of the landed deliveries count: one per coverage, a pure function of their notes and of a person's decisions.
+
+A later delivery supersedes the earlier one of its coverage. Guards decide *before* it does: one that is held, refused
+or withdrawn changes no other delivery's state. It is *held*, until a person confirms it,
+
+* if more than 1 % of its lines are refused, the first delivery included: it was damaged on its way;
+* if it lacks more than 5 % of the facilities, days or keys of the delivery that it would supersede, however many it
+  has itself: an extract must not erase a quarter;
+* if it is a release that lacks more than 5 % of the providers or keys of the last accepted release.
+
+It is *refused* if a key occurs twice in a release, or if none of its lines can be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nh_pipeline.contracts.raw import CoverageKind
+    from nh_pipeline.pipeline.notes import DeliveryNote
+
+LARGEST_LOSS = 0.05
+"""Share of facilities, days or keys that a delivery may lack of the one before without being held."""
+
+FEW_KEYS = 10
+"""So many keys a correction may always lack, where all facilities and days are there."""
+
+MOST_REFUSED = 0.01
+"""Share of its lines that may be refused without a delivery being held; one line may always be."""
+
+
+class Standing(BaseModel):
+    """Whether a delivery counts, and why not.
+
+    Attributes:
+        state: ``effective``; ``superseded`` by a later one; ``held`` until confirmed; ``refused``; ``unparsed``
+            (not in bronze yet); ``withdrawn`` by its source or by a person.
+        reason: for people, with what to do.
+        lines: of the file.
+        lines_refused: those that no table shows, or would show.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    delivery_id: str
+    coverage: str
+    name: str
+    state: Literal["effective", "superseded", "held", "refused", "unparsed", "withdrawn"]
+    reason: str = ""
+    lines: int = 0
+    lines_refused: int = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A landed delivery, as far as it matters for whether it counts.
+
+    Attributes:
+        delivery_id: md5 of the file.
+        coverage: key of what it covers; they sort as time does.
+        name: of the file, for people.
+        told: when it was modified, for people.
+        note: what it holds; None while it is not in bronze.
+        withdrawn: why it does not count, if it was withdrawn by its source or a person.
+    """
+
+    delivery_id: str
+    coverage: str
+    name: str
+    told: str = ""
+    note: DeliveryNote | None = None
+    withdrawn: str = ""
+
+    def standing(self, state: str, reason: str = "") -> Standing:
+        """Its standing."""
+        return Standing.model_validate(
+            {
+                "delivery_id": self.delivery_id,
+                "coverage": self.coverage,
+                "name": self.name,
+                "state": state,
+                "reason": reason,
+                "lines": self.note.records if self.note else 0,
+                "lines_refused": self.note.lines_refused if self.note else 0,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """A delivery that others are compared with."""
+
+    candidate: Candidate
+    note: DeliveryNote
+    providers: frozenset[str]
+
+
+def effective(standings: Iterable[Standing]) -> list[str]:
+    """Ids of the deliveries that count."""
+    return [s.delivery_id for s in standings if s.state == "effective"]
+
+
+def judged(kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str]) -> list[Standing]:
+    """Standing of every delivery of a dataset.
+
+    Args:
+        kind: what one delivery covers. Quarters stand by themselves; a release is compared with the one before.
+        candidates: all deliveries; those of one coverage in order of precedence.
+        confirmed: ids of those that a person confirmed.
+
+    Returns:
+        By coverage, in order of business time; within a coverage in order of precedence.
+    """
+    by_coverage: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_coverage.setdefault(candidate.coverage, []).append(candidate)
+    standings: list[Standing] = []
+    previous: _Accepted | None = None
+    for _, deliveries in sorted(by_coverage.items()):
+        found, winner = _judged(deliveries, previous, confirmed, unique=kind == "release")
+        standings += found
+        if kind == "release":
+            previous = winner or previous
+    return standings
+
+
+def _judged(
+    deliveries: Sequence[Candidate], previous: _Accepted | None, confirmed: frozenset[str], *, unique: bool
+) -> tuple[list[Standing], _Accepted | None]:
+    """Deliveries of one coverage: the last one that no guard stops wins."""
+    winner: _Accepted | None = None
+    standings: dict[str, Standing] = {}
+    for candidate in deliveries:
+        standing = _unusable(candidate, unique=unique)
+        if standing is None and candidate.note is not None:
+            challenger = _Accepted(candidate, candidate.note, candidate.note.providers)
+            reason = "" if candidate.delivery_id in confirmed else _held(challenger, winner, previous, confirmed)
+            if not reason:
+                if winner is not None:
+                    by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
+                    superseded = winner.candidate.standing("superseded", by)
+                    standings[superseded.delivery_id] = superseded
+                winner = challenger
+            standing = candidate.standing("held" if reason else "effective", reason)
+        if standing is not None:
+            standings[candidate.delivery_id] = standing
+    return list(standings.values()), winner
+
+
+def _unusable(candidate: Candidate, *, unique: bool) -> Standing | None:
+    """The standing of a delivery that cannot count, whatever the others are."""
+    note = candidate.note
+    if candidate.withdrawn:
+        return candidate.standing("withdrawn", candidate.withdrawn)
+    if note is None:
+        return candidate.standing("unparsed", "landed, not in bronze yet; nh materialize parses it")
+    if not note.keys:
+        told = _told(note)
+        return candidate.standing("refused", f"every line of it was refused{told}. Deliver the corrected file")
+    if unique and note.doubled:
+        reason = (
+            f"{note.doubled:,} keys occur more than once in {candidate.name}: expected one line each. "
+            "Deliver the file anew, each key once"
+        )
+        return candidate.standing("refused", reason)
+    return None
+
+
+def _held(
+    challenger: _Accepted, winner: _Accepted | None, previous: _Accepted | None, confirmed: frozenset[str]
+) -> str:
+    """Why a delivery waits for a person's word; nothing if it need not."""
+    found = _damaged(challenger.note)
+    if not found and winner is not None:
+        found = _lacking(challenger, winner, f"the delivery that it would supersede ({winner.candidate.name})")
+    # A person has said of the delivery in its place that it is as large as it should be.
+    settled = winner is not None and winner.candidate.delivery_id in confirmed
+    if not found and previous is not None and not settled:
+        found = _lacking(challenger, previous, f"the release of {previous.candidate.coverage}")
+    return f"{found}: nh confirm {challenger.candidate.delivery_id[:12]}" if found else ""
+
+
+def _damaged(note: DeliveryNote) -> str:
+    refused = note.lines_refused
+    if refused <= max(1, MOST_REFUSED * note.records):
+        return ""
+    return (
+        f"{refused:,} of its {note.records:,} lines were refused ({refused / note.records:.1%}, more than "
+        f"{MOST_REFUSED:.0%}){_told(note)}. It was damaged on its way: deliver the file as CMS publishes it. If the "
+        "other lines are to be taken all the same"
+    )
+
+
+def _told(note: DeliveryNote) -> str:
+    """Which columns the refused lines are about, and the first one of them."""
+    columns = [f"{column} {count:,}" for column, count in sorted(note.refused.items(), key=lambda item: -item[1])]
+    if note.ragged:
+        columns.append(f"number of cells {note.ragged:,}")
+    first = f"; line {note.samples[0].line:,}: {note.samples[0].reason}" if note.samples else ""
+    return f" ({', '.join(columns[:5])}{', …' * (len(columns) > 5)}{first})"  # noqa: PLR2004
+
+
+def _lacking(challenger: _Accepted, before: _Accepted, name: str) -> str:
+    had, has = len(before.providers), len(challenger.providers)
+    gone = len(before.providers - challenger.providers)
+    days_before, days = set(before.note.days), set(challenger.note.days)
+    if gone > LARGEST_LOSS * had:
+        size = f"{1 - has / had:.1%} fewer" if has < had else f"{has / had - 1:.1%} more" if has > had else "as many"
+        lacks = f"lacks {gone:,} of the {had:,} facilities of {name} ({gone / had:.1%}, more than {LARGEST_LOSS:.0%})"
+        return f"{lacks}; it has {has:,} facilities, {size}. If it is meant to replace it, or complete"
+    if len(days_before - days) > LARGEST_LOSS * len(days_before):
+        missing = sorted(days_before - days)
+        return (
+            f"lacks {len(missing):,} of the {len(days_before):,} days of {name}, {missing[0]} the first. If it is "
+            "meant to replace it"
+        )
+    fewer = before.note.keys - challenger.note.keys
+    if fewer > max(LARGEST_LOSS * before.note.keys, FEW_KEYS):
+        share = fewer / before.note.keys
+        return (
+            f"has {challenger.note.keys:,} readable lines, {share:.1%} fewer than {name} (more than "
+            f"{LARGEST_LOSS:.0%}). If it is complete"
+        )
+    return ""

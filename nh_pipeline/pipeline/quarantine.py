@@ -1,0 +1,164 @@
+"""Deliveries that are set aside: in quarantine, held, or refused after they had landed. One place to look.
+
+What belongs here: finding them, showing what they begin with, and taking them after all. Not here: why a file is
+refused (:mod:`nh_pipeline.landing`), which deliveries count (:mod:`nh_pipeline.pipeline.guards`), and printing.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from nh_pipeline.landing.archive import head
+from nh_pipeline.landing.confirmations import confirm
+from nh_pipeline.landing.manifest import Manifest
+from nh_pipeline.landing.refused import Refused
+from nh_pipeline.pipeline.deliveries import SILVER, parsed, standings
+from nh_pipeline.sources.protocol import PEEK_BYTES
+
+if TYPE_CHECKING:
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.dates import DateOrder
+    from nh_pipeline.landing.zone import RawZone
+
+
+class SetAside(BaseModel):
+    """A delivery that no table is made of, and why.
+
+    Attributes:
+        id: md5 of the file.
+        state: ``quarantined`` when it came; ``held`` until a person confirms it; ``refused`` for what its lines hold.
+        name: The name that people know it by.
+        source: Name of the source that it came from.
+        file_id: The source's key of the file.
+        size: Bytes as delivered.
+        modified_at: The source's modified time.
+        landed_at: When it came.
+        coverage: Quarter or release, where that is known.
+        reason: What is wrong.
+        expected: What would have been taken; empty unless it is in quarantine.
+        found: What is there instead; empty unless it is in quarantine.
+        what_to_do: How to put it right.
+        overrulable: Whether a person may take it all the same.
+        undecided_dates: Whether a person may take it by saying the order of its dates.
+        file: Path of the kept bytes, relative to the lake.
+        lines_refused: Lines that no table would show.
+        rejects: Some of them, with the reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    state: Literal["quarantined", "held", "refused"]
+    name: str
+    source: str
+    file_id: str
+    size: int
+    modified_at: AwareDatetime
+    landed_at: AwareDatetime
+    coverage: str
+    reason: str
+    expected: str
+    found: str
+    what_to_do: str
+    overrulable: bool
+    undecided_dates: bool = False
+    file: str
+    lines_refused: int = 0
+    rejects: tuple[str, ...] = ()
+
+
+class Admission(BaseModel):
+    """What became of a delivery that was to be taken after all: taken or not, and what to tell."""
+
+    taken: bool
+    told: str
+
+
+def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
+    """All of them: first the quarantine, then what is held or refused."""
+    found = [
+        SetAside(
+            id=q.md5,
+            state="quarantined",
+            coverage="",
+            file=q.file,
+            **q.model_dump(exclude={"md5", "sha256", "compression"}),
+        )
+        for q in zone.quarantined()
+    ]
+    deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
+    notes = {i: note for dataset in SILVER for i, note in parsed(lake, dataset).items()}
+    for standing in (s for dataset in SILVER for s in standings(lake, zone, dataset)):
+        if standing.state not in ("held", "refused"):
+            continue
+        note = notes.get(standing.delivery_id)
+        delivery = deliveries[standing.delivery_id, standing.coverage]
+        manifest, held = delivery.manifest, standing.state == "held"
+        found.append(
+            SetAside(
+                id=manifest.md5,
+                state="held" if held else "refused",
+                coverage=standing.coverage,
+                reason=standing.reason,
+                expected="",
+                found="",
+                what_to_do=f"If it is complete: nh quarantine admit {manifest.md5[:12]} --confirm --reason TEXT"
+                if held
+                else "Deliver the file anew; nh withdraw lets this one count no longer",
+                overrulable=held,
+                rejects=tuple(f"line {s.line:,}: {s.reason}" for s in note.samples) if note else (),
+                lines_refused=standing.lines_refused,
+                file=delivery.file,
+                **manifest.model_dump(include={"name", "source", "file_id", "size", "modified_at", "landed_at"}),
+            )
+        )
+    return found
+
+
+def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order: DateOrder | None = None) -> Admission:
+    """Takes a delivery after all, if it can be taken.
+
+    A file in quarantine is judged again: the layouts that are known may have grown since. With a person's word it is
+    also taken if it unpacks to too much, or in the order that the person says its dates have, and a delivery that is
+    held is confirmed.
+
+    Args:
+        zone: The raw zone.
+        entry: One of :func:`set_aside`.
+        confirmed: Why a person wants it to be taken all the same; None if none does.
+        order: The order of its dates, if nothing in it tells (``entry.undecided_dates``); needs ``confirmed``.
+
+    Raises:
+        LandingError: The kept bytes are not the ones that came.
+    """
+    if entry.state == "quarantined":
+        kept = next(q for q in zone.quarantined() if (q.file_id, q.md5) == (entry.file_id, entry.id))
+        said = confirmed if order else None
+        document = zone.readmit(kept, overruled=said, order=order).document
+        if not isinstance(document, Manifest) and document.overrulable and confirmed is not None:
+            document = zone.readmit(kept, overruled=confirmed, order=order).document
+        if isinstance(document, Manifest):
+            return Admission(taken=True, told=f"landed as {document.dataset} {document.coverage.key}")
+        return Admission(taken=False, told=f"{document.found}. {document.what_to_do}")
+    if entry.state == "held" and confirmed is not None:
+        delivery = next(d for d in zone.deliveries() if d.delivery_id == entry.id)
+        confirm(zone.storage, delivery, reason=confirmed)
+        return Admission(taken=True, told="confirmed; nh materialize takes it")
+    return Admission(taken=False, told=f"{entry.reason}. {entry.what_to_do}")
+
+
+def beginning(zone: RawZone, entry: SetAside, lines: int = 5) -> list[str]:
+    """The first lines of what was delivered, unpacked, as far as they can be read; none if they cannot."""
+    with zone.storage.open(entry.file) as stream:
+        content = stream.read(PEEK_BYTES)
+    try:
+        content = head(content, entry.name).content
+    except Refused:
+        return []
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16", "replace") if utf16 else content.decode("utf-8-sig", "backslashreplace")
+    return re.split(r"\r\n|\r|\n", text)[:lines] if text else []

@@ -1,0 +1,174 @@
+"""What the lake holds, for ``nh status``: deliveries and their standing, tables, last checks, quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from nh_pipeline.contracts import ALL
+from nh_pipeline.contracts.raw import DATASETS
+from nh_pipeline.pipeline.guards import Standing
+from nh_pipeline.pipeline.plan import Plan, plan
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.manifest import Delivery, Quarantined
+    from nh_pipeline.landing.zone import RawZone
+
+
+_EVALUATED = "ASSET_CHECK_EVALUATION"
+
+
+class DatasetStatus(BaseModel):
+    """Deliveries of one CMS dataset; ``modelled`` is False where files are kept but no tables are made yet.
+
+    ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
+    ``header_drift`` tells of header cells that nobody knows, where a known column is away.
+    """
+
+    dataset: str
+    title: str
+    modelled: bool
+    deliveries: int
+    coverages: list[str]
+    needs_attention: list[Standing]
+    header_drift: list[str]
+
+
+class TableStatus(BaseModel):
+    """One table: rows, slices (months, deliveries) and the snapshot that readers see."""
+
+    table: str
+    rows: int
+    slices: int
+    first: str
+    last: str
+    snapshot_id: int | None
+
+
+class CheckStatus(BaseModel):
+    """Last evaluation of one check; ``found`` counts what breaks it."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    found: int
+    description: str
+    what_to_do: str
+
+
+class StaleStatus(BaseModel):
+    """Something that is to be built: which part of a table, and why. ``nh materialize`` builds it."""
+
+    table: str
+    slice: str
+    reason: str
+
+
+class RefusalStatus(BaseModel):
+    """Something that the gate refused, and would refuse again: nothing of it was published."""
+
+    table: str
+    slice: str
+    rule: str
+    reason: str
+
+
+class Status(BaseModel):
+    """Everything."""
+
+    datasets: list[DatasetStatus]
+    tables: list[TableStatus]
+    stale: list[StaleStatus]
+    refused: list[RefusalStatus]
+    checks: list[CheckStatus]
+    quarantine: list[dict[str, str]]
+
+
+def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> Status:
+    """Looks everything up; reads no data, only manifests, table metadata and key columns.
+
+    Args:
+        lake: the lake.
+        zone: its raw zone.
+        instance: for the last checks.
+        keys: of the checks that exist.
+    """
+    by_dataset: dict[str, list[Delivery]] = {}
+    for delivery in zone.deliveries():
+        by_dataset.setdefault(delivery.manifest.dataset, []).append(delivery)
+    found = plan(lake, zone)
+    return Status(
+        datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
+        tables=[_table(lake, i) for i in range(len(ALL))],
+        stale=[StaleStatus(table=b.table.name, slice=b.slice, reason=b.reason) for b in found.builds],
+        refused=[RefusalStatus(**r.model_dump(exclude={"built_from"})) for r in found.refused],
+        checks=last_checks(instance, keys),
+        quarantine=[_quarantined(q) for q in zone.quarantined()],
+    )
+
+
+def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatus:
+    coverages = sorted({d.manifest.coverage.key for d in deliveries})
+    return DatasetStatus(
+        dataset=name,
+        title=DATASETS[name].title,
+        modelled=DATASETS[name].modelled,
+        deliveries=len(deliveries),
+        coverages=coverages,
+        needs_attention=[s for s in found.standings.get(name, ()) if s.state not in ("effective", "superseded")],
+        header_drift=list(found.drift.get(name, ())),
+    )
+
+
+def _table(lake: Lake, index: int) -> TableStatus:
+    contract = ALL[index]
+    pin = lake.pin(contract)
+    slices = sorted(pin.present)
+    monthly = contract.layout == "month"
+    return TableStatus(
+        table=contract.name,
+        rows=pin.rows,
+        slices=len(slices),
+        first=slices[0] if slices and monthly else "",
+        last=slices[-1] if slices and monthly else "",
+        snapshot_id=pin.snapshot_id,
+    )
+
+
+def last_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[CheckStatus]:
+    """The last evaluation of each check that has one."""
+    found = []
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    for key, record in latest.items():
+        event = record.event
+        if event is None or event.dagster_event is None or event.dagster_event.event_type_value != _EVALUATED:
+            continue
+        evaluation = event.dagster_event.asset_check_evaluation_data
+        metadata = {k: v.value for k, v in evaluation.metadata.items()}
+        found.append(
+            CheckStatus(
+                asset=key.asset_key.to_user_string(),
+                check=key.name,
+                passed=evaluation.passed,
+                severity=evaluation.severity.value,
+                found=int(str(metadata.get("failed_rows", 0))),
+                description=evaluation.description or "",
+                what_to_do=str(metadata.get("what_to_do", "")),
+            )
+        )
+    return sorted(found, key=lambda c: (c.asset, c.check))
+
+
+def _quarantined(document: Quarantined) -> dict[str, str]:
+    return {
+        "name": document.name,
+        "reason": document.reason,
+        "expected": document.expected,
+        "found": document.found,
+        "what_to_do": document.what_to_do,
+    }

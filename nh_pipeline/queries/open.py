@@ -1,0 +1,74 @@
+"""Where programs ask for figures: one protocol, answered by DuckDB on the lake's files or by Athena.
+
+A query is written in DuckDB's dialect, on ``layer.table`` and the views ``bi.<name>``, with ``?`` for parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.queries.duck import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from nh_pipeline.settings import Settings
+
+
+class QueryError(Exception):
+    """A query has no answer; the message says why and what to do."""
+
+
+class Queries(Protocol):
+    """Answers queries."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The rows of one SELECT.
+
+        Args:
+            sql: in DuckDB's dialect.
+            parameters: values for its ``?``, in order.
+
+        Raises:
+            QueryError: it is wrong, or was not finished.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LakeQueries:
+    """Queries on the current snapshots, with DuckDB in this process."""
+
+    lake: Lake
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """See :class:`Queries`."""
+        with connect(self.lake) as db:
+            try:
+                found = db.sql(sql, params=list(parameters))
+                if found is not None:
+                    return found.to_arrow_table()
+            except duckdb.Error as error:
+                raise QueryError(str(error)) from error
+        raise QueryError("expected a query that has rows, as a SELECT")
+
+
+def queries(settings: Settings) -> Queries:
+    """Athena where a workgroup is set (``NH_ATHENA_WORKGROUP``), else DuckDB on the lake.
+
+    Raises:
+        QueryError: the libraries for Athena are not installed.
+    """
+    if settings.athena_workgroup:
+        try:
+            from nh_pipeline.queries.athena import AthenaQueries
+        except ImportError as error:
+            raise QueryError(f"Athena needs {error.name}: pip install 'nh-pipeline[aws]'") from error
+        return AthenaQueries(settings.athena_workgroup, settings.database_prefix)
+    return LakeQueries(Lake(settings.home, settings.catalog_properties))
