@@ -6,9 +6,11 @@ export NH_HOME
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Other readers of the tables, which only tests need, are apart: they want other versions.
+READERS := $(VENV)/readers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint format lock bench clean
+.PHONY: help setup demo ui unit test lint format lock bench clean
 
 help:  ## print the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,20 +26,29 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+$(READERS)/.installed: requirements-readers.lock | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(READERS)
+	$(BIN)/uv pip install --quiet --python $(READERS)/bin/python --require-hashes -r requirements-readers.lock
+	@touch $@
+
 demo: $(STAMP)  ## generate deliveries, run the whole chain on them, print what came out
 	$(BIN)/nh demo
 
 ui: $(STAMP)  ## open the Dagster UI on the lake in NH_HOME (http://127.0.0.1:3000)
 	$(BIN)/nh ui
 
-# Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
-test: $(STAMP) lint  ## lint, types, all tests that this machine can run
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+unit: $(STAMP)  ## the tests that need no engine and no Dagster instance (PYTEST_ARGS: more for pytest)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not integration and not golden" nh_pipeline_tests/unit $(PYTEST_ARGS)
 
-lint: $(STAMP)  ## ruff and mypy --strict
+# Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
+test: $(STAMP) $(READERS)/.installed lint  ## lint, types, all tests that this machine can run
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## ruff, mypy --strict, which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP)  ## rewrite in house style
 	$(BIN)/ruff check --fix .
@@ -46,9 +57,11 @@ format: $(STAMP)  ## rewrite in house style
 bench: $(STAMP)  ## time full quarters against DuckDB by hand, JVM Spark and naive PySpark
 	$(BIN)/python -m benchmarks
 
-lock:  ## recompile requirements.lock (needs uv)
-	uv pip compile --quiet --universal --python-version 3.10 --all-extras --generate-hashes --no-emit-index-url \
-		--no-strip-extras --no-header --output-file requirements.lock pyproject.toml
+COMPILE := uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	--no-strip-extras --no-header
+lock:  ## recompile the lock files (needs uv)
+	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --group readers --output-file requirements-readers.lock
 
 clean:  ## remove the environment, the lake and caches
 	rm -rf $(VENV) $(NH_HOME) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse

@@ -13,17 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from nh_pipeline.contracts.gold import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
-from nh_pipeline.contracts.raw import DATASETS, canonical_header
-from nh_pipeline.contracts.silver import (
-    CLAIMS_MEASURES,
-    DIM_CLAIMS,
-    DIM_PROVIDERS,
-    HOUR_COLUMNS,
-    ROLLUPS,
-    STAFF_GROUPS,
-)
+from nh_pipeline.datasets.cms.daily_nurse_staffing import ROLLUPS
+from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, MEASURES
+from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
+from nh_pipeline_tests.support.declared import DATASETS, HOUR_COLUMNS, STAFF_GROUPS
 
 
 def build(csv: Path, providers: list[str], claims: list[str], out: Path) -> dict[str, float]:
@@ -87,10 +83,8 @@ def _silver(out: Path) -> str:
 def _gold(out: Path, providers: list[str], claims: list[str]) -> str:
     rates = ", ".join(f"case when census > 0 then {h}::double / census end as {name}" for name, h in HPRD.items())
     attributes = ", ".join(f"p.{c}" for c in PROVIDER_COLUMNS)
-    measures = ", ".join(
-        f"max(adjusted_score) filter (measure_code = '{c}') as {n}" for c, n in CLAIMS_MEASURES.items()
-    )
-    kept = ", ".join(f"f.{c}" for c in FACILITY_MEASURES.columns if c in (*ROLLUPS, "contract_hours") or c[:3] == "is_")
+    measures = ", ".join(f"max(adjusted_score) filter (measure_code = '{c}') as {n}" for c, n in MEASURES.items())
+    kept = ", ".join(f"f.{c}" for c in FACILITY_MEASURES.names if c in (*ROLLUPS, "contract_hours") or c[:3] == "is_")
     first = (
         "case when row_number() over (partition by {} order by valid_from) = 1 "
         "then date '0001-01-01' else valid_from end"

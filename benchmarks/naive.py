@@ -14,10 +14,12 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from nh_pipeline.contracts.gold import HPRD
-from nh_pipeline.contracts.raw import DATASETS, canonical_header
-from nh_pipeline.contracts.silver import CLAIMS_MEASURES, HOUR_COLUMNS, ROLLUPS
+from nh_pipeline.datasets.cms.daily_nurse_staffing import ROLLUPS
+from nh_pipeline.datasets.cms.medicare_claims import MEASURES
+from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.engines.spark import spark_config
+from nh_pipeline.marts.facility_measures import HPRD
+from nh_pipeline_tests.support.declared import DATASETS, HOUR_COLUMNS
 
 _RENAMED = ("ownership_type", "certified_beds", "overall_rating", "staffing_rating")
 
@@ -70,7 +72,7 @@ def gold(out: Path, drop: Path) -> None:
     measures = claims.groupBy("provider_id").agg(
         *(
             F.max(F.when(F.col("measure_code") == code, F.col("adjusted_score").cast("double"))).alias(name)
-            for code, name in CLAIMS_MEASURES.items()
+            for code, name in MEASURES.items()
         )
     )
     attributes = providers.select("provider_id", "provider_name", *_RENAMED)

@@ -47,9 +47,9 @@ class Chain:
     def start(self, engine: str) -> None:
         """Starts the engine."""
         from nh_pipeline.engines.spark import spark_session
-        from nh_pipeline.pipeline.context import Run, Workspace
+        from nh_pipeline.pipeline.context import BuildContext, RunInfo
 
-        self.workspace = Workspace(spark_session(engine), self.lake, Run(run_id="benchmark", asset="benchmark"))
+        self.workspace = BuildContext(spark_session(engine), self.lake, RunInfo(run_id="benchmark", asset="benchmark"))
 
     def land(self, folder: Path) -> None:
         """Lands all files of a folder."""
@@ -70,24 +70,28 @@ class Chain:
 
     def dimensions(self) -> None:
         """Bronze and dimension of providers and of claims."""
-        from nh_pipeline.pipeline.scd2 import BuildDimension
+        from nh_pipeline.pipeline.scd2 import BuildHistory
 
-        for dataset in ("providers", "medicare_claims"):
+        for dataset, table in (("providers", "silver.dim_providers"), ("medicare_claims", "silver.dim_claims")):
             self.parse(dataset)
-            _passed(BuildDimension(dataset=dataset).run(self.workspace).results)
+            _passed(BuildHistory(table=table).run(self.workspace).results)
 
     def days(self, quarter: str, *, offset: int | None = None, laps: tuple[str, str] = ("silver", "gold")) -> None:
         """Silver and gold of a quarter, or of one day of it."""
         from nh_pipeline.periods import quarter_bounds
-        from nh_pipeline.pipeline.daily import BuildStaffing
-        from nh_pipeline.pipeline.mart import BuildMeasures
+        from nh_pipeline.pipeline.daily import BuildDays
+        from nh_pipeline.pipeline.mart import BuildMart
 
         start, end = quarter_bounds(quarter)
         if offset is not None:
             start = end = start + timedelta(days=offset)
-        _passed(BuildStaffing(coverage=quarter, start=start, end=end).run(self.workspace).results)
+        _passed(
+            BuildDays(table="silver.fct_staffing_levels", coverage=quarter, start=start, end=end)
+            .run(self.workspace)
+            .results
+        )
         self.clock.lap(laps[0])
-        _passed(BuildMeasures(start=start, end=end).run(self.workspace).results)
+        _passed(BuildMart(table="gold.facility_measures", start=start, end=end).run(self.workspace).results)
         self.clock.lap(laps[1])
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nh_pipeline.engines.spark import spark_session
-from nh_pipeline_tests.chain import workspace_at
-from nh_pipeline_tests.drive_server import Drive, DriveServer
+from nh_pipeline_tests.support.chain import workspace_at
+from nh_pipeline_tests.support.drive_server import Drive, DriveServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
 
-    from nh_pipeline.pipeline.context import Workspace
-    from nh_pipeline_tests.aws_server import Aws, AwsServer
+    from nh_pipeline.pipeline.context import BuildContext
+    from nh_pipeline_tests.support.aws_server import Aws, AwsServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -65,7 +65,7 @@ def drive_server() -> Iterator[DriveServer]:
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[AwsServer]:
     """AWS on loopback: one server for all tests of a process, with an account for each."""
-    from nh_pipeline_tests.aws_server import AwsServer
+    from nh_pipeline_tests.support.aws_server import AwsServer
 
     with AwsServer() as server:
         yield server
@@ -74,13 +74,13 @@ def aws_server() -> Iterator[AwsServer]:
 @pytest.fixture
 def aws(aws_server: AwsServer) -> Iterator[Aws]:
     """A fresh account with a bucket; the environment is set to it, and NH_HOME to a place in the bucket."""
-    from nh_pipeline_tests.aws_server import signed_in
+    from nh_pipeline_tests.support.aws_server import signed_in
 
     with signed_in(aws_server) as account:
         yield account
 
 
 @pytest.fixture
-def workspace(engine, tmp_path_factory) -> Callable[[], Workspace]:
+def workspace(engine, tmp_path_factory) -> Callable[[], BuildContext]:
     """Makes workspaces, each with an empty lake of its own."""
     return lambda: workspace_at(tmp_path_factory.mktemp("lake"), engine)

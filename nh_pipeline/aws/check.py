@@ -15,11 +15,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nh_pipeline.aws.code import SCRIPT, build
-from nh_pipeline.contracts import ALL
-from nh_pipeline.faults import explained
+from nh_pipeline.errors import explain
 from nh_pipeline.lake.s3 import SCHEME, region
 from nh_pipeline.queries.views import DATABASES
 from nh_pipeline.sources.drive_credentials import SECRETS
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,9 +94,9 @@ class Account:
             if _code(error) in _DENIED:
                 told = f"{error.operation_name} is denied: give this role the permission, or use the pipeline's role"
                 return Finding(what, fine=False, told=told)
-            return Finding(what, fine=False, told=explained(error) or str(error))
+            return Finding(what, fine=False, told=explain(error) or str(error))
         except BotoCoreError as error:
-            return Finding(what, fine=False, told=explained(error) or str(error))
+            return Finding(what, fine=False, told=explain(error) or str(error))
 
     def _region(self) -> str:
         if not self.session.region_name:
@@ -161,10 +161,10 @@ class Account:
 
     def _tables(self) -> str:
         glue, there = self.client("glue"), 0
-        for contract in ALL:
+        for contract in tables():
             database, _, name = contract.name.partition(".")
             there += _there(glue.get_table, DatabaseName=self.settings.database_prefix + database, Name=name)
-        return f"{there} of {len(ALL)} are there; the pipeline makes the others when it publishes them"
+        return f"{there} of {len(tables())} are there; the pipeline makes the others when it publishes them"
 
     def _job(self) -> str:
         name = self.settings.glue_job

@@ -128,9 +128,9 @@ def _explained() -> Iterator[None]:
         _stop(f"nh aws needs the libraries for AWS ({error.name}): pip install 'nh-pipeline[aws]'", _USAGE)
     except Exception as error:
         from nh_pipeline.aws.stack import DeployError
-        from nh_pipeline.faults import explained
+        from nh_pipeline.errors import explain
 
-        told = str(error) if isinstance(error, DeployError) else explained(error)
+        told = str(error) if isinstance(error, DeployError) else explain(error)
         if told is None:
             raise
         _stop(told, _FAILED)

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.model.table import Table
 
 console, errors = Console(), Console(stderr=True)
 
@@ -24,7 +24,7 @@ def confirm(
         typer.Argument(
             metavar="ID|TABLE",
             help="Id of a held delivery, or its beginning (nh status shows it); or a table, such as "
-            "silver.dim_providers, whose build the gate refused because it takes many rows away.",
+            "silver.dim_date, whose build the gate refused because it takes many rows away.",
         ),
     ],
     reason: Annotated[str, typer.Option(help="Why it is right; kept with the confirmation.")] = "",
@@ -35,14 +35,14 @@ def confirm(
 
     lake = _lake()
     if "." in target:
-        contract = _contract(target)
+        table = _table(target)
         refused = Refusals(lake.storage)
-        found = [r for r in refused.all(contract.name) if r.rule == "rows_kept"]
+        found = [r for r in refused.all(table.name) if r.rule == "rows_kept"]
         if not found:
-            _stop(f"{contract.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
+            _stop(f"{table.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
         for refusal in found:
             refused.allow(refusal, reason=reason)
-        console.print(f"confirmed {contract.name}; nh materialize builds it", highlight=False, soft_wrap=True)
+        console.print(f"confirmed {table.name}; nh materialize builds it", highlight=False, soft_wrap=True)
         return
     delivery = _delivery(lake, target)
     record(lake.storage, delivery, reason=reason)
@@ -78,31 +78,31 @@ def withdraw(
 
 
 def rebuild(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="Such as silver.fct_staffing_levels.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Such as gold.facility_measures.")],
     from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
 ) -> None:
     """Build a table anew whether it is stale or not: all of it, or the days (bronze: the deliveries) of a range."""
     from nh_pipeline.cli.main import execute_runs
-    from nh_pipeline.contracts.bronze import REJECTS
-    from nh_pipeline.orchestration.events import asset_key
+    from nh_pipeline.model.table import REJECTS
+    from nh_pipeline.orchestration.parts import asset_key
     from nh_pipeline.orchestration.runs import forget, selected
     from nh_pipeline.settings import Settings
 
-    contract = _contract(table)
-    if contract is REJECTS:
-        _stop(f"{contract.name} is written with the other tables: rebuild the table whose lines it shows", USAGE)
+    declared = _table(table)
+    if declared is REJECTS:
+        _stop(f"{declared.name} is written with the other tables: rebuild the table whose lines it shows", USAGE)
     start, end = (d.date() if d else None for d in (from_, to))
     if start and end and start > end:
         _stop(f"--from {start} is after --to {end}", USAGE)
-    if contract.layout == "whole" and (start or end):
-        _stop(f"{contract.name} is always built as a whole: leave --from and --to out", USAGE)
+    if not declared.slices.columns and (start or end):
+        _stop(f"{declared.name} is always built as a whole: leave --from and --to out", USAGE)
     settings = Settings()
     try:
-        runs = selected(settings, [asset_key(contract).to_user_string()], start, end)
+        runs = selected(settings, [asset_key(declared).to_user_string()], start, end)
     except ValueError as error:
         _stop(str(error), USAGE)
-    forget(settings, contract, start, end)
+    forget(settings, declared, start, end)
     execute_runs(settings, runs)
 
 
@@ -125,12 +125,12 @@ def _delivery(lake: Lake, begins: str) -> Delivery:
     return found[0]
 
 
-def _contract(name: str) -> Contract:
-    from nh_pipeline.contracts import ALL
+def _table(name: str) -> Table:
+    from nh_pipeline.tables import tables
 
-    found = [c for c in ALL if name in (c.name, c.name.partition(".")[2])]
+    found = [t for t in tables() if name in (t.name, t.short)]
     if len(found) != 1:
-        _stop(f"no table {name}; there are {', '.join(c.name for c in ALL)}", USAGE)
+        _stop(f"no table {name}; there are {', '.join(t.name for t in tables())}", USAGE)
     return found[0]
 
 

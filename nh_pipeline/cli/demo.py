@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.cli.show import plain_table
-from nh_pipeline.contracts import ALL
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,11 +60,11 @@ def foreign(zone: RawZone, folder: Path) -> list[str]:
 def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus]) -> None:
     """Prints tables, checks, one reconciled figure and where to look next."""
     lake = Lake(settings.home, settings.catalog_properties)
-    tables = plain_table("table", "rows", "one row per", right="rows")
-    for contract in ALL:
-        tables.add_row(contract.name, f"{lake.pin(contract).rows:,}", ", ".join(contract.grain))
+    shown = plain_table("table", "rows", "one row per", right="rows")
+    for table in tables():
+        shown.add_row(table.name, f"{lake.pin(table).rows:,}", ", ".join(table.grain))
     console.print()
-    console.print(tables)
+    console.print(shown)
     console.print()
     warned = ", ".join(f"{c.check} ({c.found:,})" for c in checks if not c.passed)
     passed = sum(c.passed for c in checks)

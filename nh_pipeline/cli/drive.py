@@ -61,7 +61,7 @@ def _deliveries(source: DriveSource, files: list[SourceFile]) -> tuple[Table, in
     """What each file would be, by its beginning, and how many could not be read."""
     from nh_pipeline.cli.show import safe
     from nh_pipeline.landing.refused import Refused
-    from nh_pipeline.orchestration.raw import recognised
+    from nh_pipeline.landing.selection import recognised
     from nh_pipeline.sources.protocol import SourceUnavailable
 
     table, unread = Table("file", "bytes", "modified", "would be delivered as"), 0

@@ -149,8 +149,11 @@ def materialize(
     ] = "",
     from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be built and why; build nothing.")
+    ] = False,
 ) -> None:
-    """Build tables, through Dagster: releases, then dimensions, then the daily chain, then gold."""
+    """Build tables, through Dagster: bronze, then releases and dimensions, then the daily chain, then gold."""
     from nh_pipeline.orchestration.runs import behind, selected
 
     settings = _settings()
@@ -159,13 +162,33 @@ def materialize(
         _stop(f"--from {start} is after --to {end}", USAGE)
     try:
         if select or start or end:
-            patterns = [p.strip() for p in (select or "raw/daily*,bronze/daily*,silver/fct*,gold/*").split(",")]
-            runs = iter(selected(settings, patterns, start, end))
+            runs = iter(selected(settings, [p.strip() for p in select.split(",") if p.strip()], start, end))
+        elif dry_run:
+            _print_plan(settings)
+            return
         else:
             runs = behind(settings)
     except ValueError as error:
         _stop(str(error), USAGE)
+    if dry_run:
+        for planned in runs:
+            console.print(planned.title, highlight=False)
+        return
     execute_runs(settings, runs)
+
+
+def _print_plan(settings: Any) -> None:
+    """What is stale as things are now, in the order in which it would be built."""
+    from nh_pipeline.cli.show import print_stale
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing import RawZone
+    from nh_pipeline.pipeline.plan import plan
+
+    lake = Lake(settings.home, settings.catalog_properties)
+    found = plan(lake, RawZone(lake.storage))
+    if not found.builds:
+        console.print("nothing to do: every table is up to date", highlight=False)
+    print_stale(console, ((b.table.name, b.slice, b.reason) for b in found.builds), most=None)
 
 
 def execute_runs(settings: Any, runs: Any) -> None:
@@ -212,7 +235,7 @@ def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with 
     except _Quarantined as stop:
         ids, left = stop.ids, True
     settings = _settings()
-    materialize(select="", from_=None, to=None)
+    materialize(select="", from_=None, to=None, dry_run=False)
     lake = Lake(settings.home, settings.catalog_properties)
     found = plan(lake, RawZone(lake.storage))
     # What its source withdrew is no news, unless it was handed over just now.
@@ -285,13 +308,13 @@ app.command()(relocate.relocate)
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help='For example "select count(*) from silver.fct_staffing_levels".')],
+    sql: Annotated[str, typer.Argument(help='For example "select count(*) from gold.facility_measures".')],
     output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
 ) -> None:
     """Run SQL over the current tables (DuckDB)."""
     import duckdb
 
-    from nh_pipeline.faults import explained
+    from nh_pipeline.errors import explain
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.queries.duck import connect
 
@@ -304,7 +327,7 @@ def query(
             if found is not None:  # a statement without rows
                 _print_rows(found, output)
         except duckdb.Error as error:
-            fault = explained(error)
+            fault = explain(error)
             _stop(fault or str(error), FAILED if fault else USAGE)
 
 
@@ -389,7 +412,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from nh_pipeline.faults import told
+        from nh_pipeline.errors import told
 
         message = told(error)
         if message is None:

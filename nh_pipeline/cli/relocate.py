@@ -12,7 +12,8 @@ _FAILED = 1
 
 def relocate() -> None:
     """Correct the addresses of a lake that was moved, copied or restored; an original is not touched."""
-    from nh_pipeline.lake.lake import Lake, LakeError
+    from nh_pipeline.errors import LakeError
+    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.relocate import relocate as corrected
     from nh_pipeline.settings import Settings
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status as Spinner
 
-    from nh_pipeline.pipeline.guards import Standing
+    from nh_pipeline.pipeline.guards import DeliveryStatus
     from nh_pipeline.pipeline.status import Status
 
 _MOST_STALE = 12
@@ -100,7 +100,7 @@ def plain_table(*headers: str, right: str = "") -> Table:
     return table
 
 
-def print_not_counting(console: Console, standings: Iterable[Standing]) -> None:
+def print_not_counting(console: Console, standings: Iterable[DeliveryStatus]) -> None:
     """Deliveries that do not count, why, and what to do."""
     for s in standings:
         console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
@@ -114,12 +114,18 @@ def _stale(table: str, name: str, reason: str) -> str:
     return f"{table}{part}: {reason}"
 
 
+def print_stale(console: Console, stale: Iterable[tuple[str, str, str]], *, most: int | None) -> None:
+    """What is stale (table, slice, reason), and why; equal lines as one, and at most so many of them."""
+    for told, count in list(Counter(_stale(*found) for found in stale).items())[:most]:
+        console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
+
+
 def print_status(console: Console, found: Status) -> None:
     """Deliveries, tables, checks that did not pass, quarantine."""
     deliveries = plain_table("dataset", "deliveries", "coverage", "", right="deliveries")
     for d in found.datasets:
         span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} to {d.coverages[-1]}"
-        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.modelled else "kept, no table")
+        deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.has_tables else "kept, no table")
     console.print(deliveries)
     print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
     for text in (text for d in found.datasets for text in d.header_drift):
@@ -142,8 +148,7 @@ def print_status(console: Console, found: Status) -> None:
         console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
     if found.stale:
         console.print(f"Stale: {len(found.stale)}; nh materialize builds what is", highlight=False)
-    for told, count in Counter(_stale(b.table, b.slice, b.reason) for b in found.stale).most_common(_MOST_STALE):
-        console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
+    print_stale(console, ((b.table, b.slice, b.reason) for b in found.stale), most=_MOST_STALE)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
         told = safe(f"{q['reason']}; {q['what_to_do']}")

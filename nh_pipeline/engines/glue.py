@@ -1,6 +1,6 @@
-"""Steps as AWS Glue jobs: one job run for the steps of an asset, started and followed through Dagster Pipes.
+"""Builds as AWS Glue jobs: one job run for the builds of an asset, started and followed through Dagster Pipes.
 
-The other end is :mod:`.glue_job`. What runs there, and how it is published, is the steps' own business.
+The other end is :mod:`.glue_job`. What runs there, and how it is published, is the builds' own business.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
 
 from nh_pipeline.engines.spark import EngineError
-from nh_pipeline.faults import as_one_message
+from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
-from nh_pipeline.pipeline.remote_request import Order
-from nh_pipeline.pipeline.result import Outcome
+from nh_pipeline.pipeline.remote_request import BuildRequest
+from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from dagster_pipes import PipesParams
 
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.pipeline.context import Run
-    from nh_pipeline.pipeline.remote_request import Step
+    from nh_pipeline.pipeline.context import RunInfo
+    from nh_pipeline.pipeline.remote_request import Build
 
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
@@ -61,8 +61,10 @@ class GlueJob:
     messages: str
     timeout: int
 
-    def run(self, steps: Sequence[Step], lake: Lake, run: Run, context: dg.AssetExecutionContext) -> Iterator[Outcome]:
-        """Runs the steps in one job run and waits for it.
+    def run(
+        self, builds: Sequence[Build], lake: Lake, run: RunInfo, context: dg.AssetExecutionContext
+    ) -> Iterator[BuildResult]:
+        """Runs the builds in one job run and waits for it.
 
         However this process stops waiting (the run is cancelled, AWS does not answer), it stops the job run.
 
@@ -73,13 +75,13 @@ class GlueJob:
         _require_open(lake)
         client = _Client(self, context)
         try:
-            with as_one_message():
-                order = Order.of(steps, lake, run)
+            with translate_infrastructure_errors():
+                request = BuildRequest.of(builds, lake, run)
                 client.run(
                     context=context,
                     # A fresh one each time: the client writes into it.
                     start_job_run_params={"JobName": self.name, "Timeout": self.timeout, "JobRunQueuingEnabled": True},
-                    extras={"order": order.model_dump(mode="json"), "region": client.region},
+                    extras={"request": request.model_dump(mode="json"), "region": client.region},
                 )
         except client.unknown as error:
             raise EngineError(
@@ -89,9 +91,9 @@ class GlueJob:
             client.stop()
             if not client.failed:
                 raise
-        yield from client.outcomes()
+        yield from client.results()
         context.add_asset_metadata({"glue_job_run": dg.MetadataValue.url(client.url)})
-        if client.failed or len(client.outcomes()) < len(steps):
+        if client.failed or len(client.results()) < len(builds):
             raise client.failure()
 
 
@@ -142,16 +144,16 @@ class _Client(PipesGlueClient):
         """Whether the job run came to a bad end."""
         return self._run.get("JobRunState") in set(_ENDED) - {"SUCCEEDED"}
 
-    def outcomes(self) -> list[Outcome]:
-        """What the job's steps came to, as far as they got."""
-        return [Outcome.model_validate(m["outcome"]) for m in self._messages.received if "outcome" in m]
+    def results(self) -> list[BuildResult]:
+        """What the job's builds came to, as far as they got."""
+        return [BuildResult.model_validate(m["result"]) for m in self._messages.received if "result" in m]
 
     def failure(self, why: str = "") -> dg.Failure:
-        """Why the steps are not all done: in the job's words, else in Glue's."""
+        """Why the builds are not all done: in the job's words, else in Glue's."""
         state = self._run.get("JobRunState")
         why = why or next((m["error"] for m in self._messages.received if "error" in m), "")
         if not why and state == "SUCCEEDED":
-            why = "Not all of its outcomes came back. What it published is there: run this again"
+            why = "Not all of its results came back. What it published is there: run this again"
         why = why or self._run.get("ErrorMessage") or "Glue gives no reason"
         told = f"{why}\nGlue job {self._job.name}, run {self._run.get('Id')}: {state}. {self.url}"
         return dg.Failure(told, metadata={"glue_job_run": dg.MetadataValue.url(self.url)})

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.dataset as ds
 
-from nh_pipeline.lake.schema import iceberg_schema
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.model.table import Table as Contract
 
 
 def reading(lake: Lake, views: Mapping[str, tuple[Contract, Pin]]) -> duckdb.DuckDBPyConnection:
@@ -33,7 +31,7 @@ def reading(lake: Lake, views: Mapping[str, tuple[Contract, Pin]]) -> duckdb.Duc
 
 def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, pin: Pin, files: str) -> str:
     if not pin.files:
-        columns = ", ".join(f'cast(null as {f.dataType.simpleString()}) as "{f.name}"' for f in contract.spark.fields)
+        columns = ", ".join(f'cast(null as {c.type.sql}) as "{c.name}"' for c in contract.columns)
         return f"select {columns} where false"
     if lake.storage.local:
         # No columns from folder names: files are the truth, their folders are not.
@@ -41,10 +39,9 @@ def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, pin: 
         source = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
         found = {row[0] for row in db.execute(f"describe select * from {source}").fetchall()}
         # A column that the contract gained, and that no file has yet: its rows are stale, and can be read all the same.
-        gained = (f for f in contract.spark.fields if f.name not in found)
-        nulls = (f', cast(null as {f.dataType.simpleString()}) as "{f.name}"' for f in gained)
+        gained = (c for c in contract.columns if c.name not in found)
+        nulls = (f', cast(null as {c.type.sql}) as "{c.name}"' for c in gained)
         return f"select *{''.join(nulls)} from {source}"
     paths = [lake.storage.path(lake.relative(path)) for path in pin.paths]
-    schema = iceberg_schema(contract).as_arrow()
-    db.register(files, ds.dataset(paths, schema=schema, format="parquet", filesystem=lake.storage.fs))
+    db.register(files, ds.dataset(paths, schema=contract.arrow, format="parquet", filesystem=lake.storage.fs))
     return f"select * from {files}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ from pyiceberg.transforms import MonthTransform
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
+from nh_pipeline.errors import LakeError, LakeMovedError
 from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.pointers import pointer
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.lake.storage import Storage
+from nh_pipeline.model.table import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -33,19 +36,10 @@ if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.model.table import Table as Contract
 
 
-WHOLE = "all"
-"""The slice of a table that is always replaced as a whole."""
-
-
-class LakeError(Exception):
-    """A table is not as this product leaves it; the message says what was found and what to do."""
-
-
-class LakeMovedError(LakeError):
-    """The lake was opened elsewhere than where its addresses say that it is: it was moved, copied or restored."""
+_EPOCH = date(1970, 1, 1)
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -190,6 +184,15 @@ class Lake:
                 transaction.set_properties({"schema.name-mapping.default": mapping})
         return table
 
+    def field_ids(self, contract: Contract) -> dict[str, int]:
+        """Iceberg's id of each column of a table, as it is now or as :meth:`table` is going to make it."""
+        table, columns = self.load(contract), iceberg_schema(contract).fields
+        if table is None:
+            return {f.name: f.field_id for f in columns}
+        ids = {f.name: f.field_id for f in table.schema().fields}
+        gained = (f.name for f in columns if f.name not in ids)
+        return ids | {name: i for i, name in enumerate(gained, table.metadata.last_column_id + 1)}
+
     def _create(self, contract: Contract) -> Table:
         identifier = self.identifier(contract)
         if not self.catalog.namespace_exists(identifier[0]):  # whoever may not make one need not, where it is there
@@ -302,8 +305,8 @@ def slice_of(spec: PartitionSpec, file: DataFile) -> str:
     values = [file.partition[i] for i in range(len(spec.fields))]
     if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
         return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
-    # A slice is the name of a staging folder too: nothing in it that engines would escape.
-    return ".".join(str(v) for v in values) or WHOLE
+    # A slice is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
+    return ".".join(str(_EPOCH + timedelta(days=v) if isinstance(v, int) else v) for v in values) or WHOLE
 
 
 def pin_table(table: Table, contract: Contract, snapshot_id: int | None = None) -> Pin:

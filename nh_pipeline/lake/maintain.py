@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from nh_pipeline.lake.lake import LakeError
+from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.pointers import version
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.model.table import Table as Contract
 
 LEFT_ALONE = timedelta(days=1)
 """What is younger may belong to a run that is still at work."""

@@ -3,11 +3,12 @@
 The protocol, and what it protects against:
 
 1. A step pins what it reads (inputs and the slices that it will replace), computes, and stages Parquet files in a
-   fresh folder below the table. Nobody reads a staged folder that no snapshot names.
+   fresh folder below the table. Nobody reads a staged folder that no snapshot names. :func:`find_staged` gives columns
+   that the engine left without Iceberg's field ids theirs.
 2. :func:`publish` drops staged slices that hold the same rows as the table already does.
-3. It then loads the table anew. If a slice to be replaced or an input slice is not as pinned, somebody published
-   in between: :class:`Conflict`, and the step is computed again (committing would put older data over newer, and
-   rows that equal what was pinned may not equal what is there now). Nothing to replace: no commit.
+3. It then loads the table anew. If a slice to be replaced or an input slice is not as pinned, or a column has another
+   id, somebody published in between: :class:`Conflict`, and the step is computed again (committing would put older data
+   over newer, and rows that equal what was pinned may not equal what is there now). Nothing to replace: no commit.
 4. One snapshot removes the old files and adds the new ones, on condition that the table is still the one just
    loaded. Lost that race: step 3 again, which decides between a plain retry and a conflict.
 """
@@ -15,6 +16,7 @@ The protocol, and what it protects against:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,16 +26,18 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from nh_pipeline.errors import LakeError
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.lake import LakeError, Pin, PinnedFile, data_files, slice_of
+from nh_pipeline.lake.field_ids import put_ids
+from nh_pipeline.lake.lake import Pin, PinnedFile, data_files, slice_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from pyiceberg.table import Table
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.model.table import Table as Contract
 
 _COMMIT_ATTEMPTS = 12
 
@@ -43,7 +47,7 @@ class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a 
 
 
 class Staged(BaseModel):
-    """Parquet files that wait for publication, and the slices that they will replace."""
+    """Parquet files that wait for publication, the slices that they will replace, the field ids of their columns."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +55,7 @@ class Staged(BaseModel):
     folder: str
     files: tuple[PinnedFile, ...]
     replaces: frozenset[str]
+    ids: Mapping[str, int] = {}
 
     @property
     def rows(self) -> int:
@@ -59,7 +64,7 @@ class Staged(BaseModel):
 
 
 class Published(BaseModel):
-    """Outcome of a publish.
+    """BuildResult of a publish.
 
     Attributes:
         table: its name.
@@ -100,16 +105,28 @@ def staging_folder(contract: Contract, token: str) -> str:
     return f"warehouse/{contract.name.replace('.', '/')}/data/{token}"
 
 
-def find_staged(lake: Lake, contract: Contract, folder: str, replaces: Collection[str]) -> Staged:
-    """Lists what an engine wrote into a staging folder; rows come from the Parquet footers.
+def find_staged(
+    lake: Lake, contract: Contract, folder: str, replaces: Collection[str], ids: Mapping[str, int] | None = None
+) -> Staged:
+    """Lists what an engine wrote into a staging folder; rows come from the Parquet footers, which get field ids.
 
     The slice of a file is the name of its sub-folder (``slice=2024-04/…``), or, for files that no engine wrote, the
     only one replaced.
+
+    Args:
+        lake: the lake.
+        contract: of the table.
+        folder: see :func:`staging_folder`.
+        replaces: the slices to be replaced.
+        ids: of the columns, if the caller has asked :meth:`Lake.field_ids` already.
+
+    Raises:
+        LakeError: see :func:`nh_pipeline.lake.field_ids.put_ids`.
     """
+    ids = lake.field_ids(contract) if ids is None else ids
     files = []
     for relative in lake.storage.files(folder, suffix=".parquet"):
-        with lake.storage.open(relative) as source:
-            rows = pq.ParquetFile(source).metadata.num_rows
+        rows = put_ids(lake.storage, relative, ids)
         if rows == 0:  # an empty DataFrame: some engines write a file, some none
             continue
         part = relative[len(folder) + 1 :].rpartition("/")[0]
@@ -120,7 +137,7 @@ def find_staged(lake: Lake, contract: Contract, folder: str, replaces: Collectio
     unexpected = {f.slice for f in files} - set(replaces)
     if unexpected:
         raise ValueError(f"{contract.name}: staged rows outside of what is replaced: {sorted(unexpected)}")
-    return Staged(table=contract.name, folder=folder, files=tuple(files), replaces=frozenset(replaces))
+    return Staged(table=contract.name, folder=folder, files=tuple(files), replaces=frozenset(replaces), ids=ids)
 
 
 def publish(
@@ -164,7 +181,7 @@ def publish(
             lake.storage.delete(staged.folder)
             _require_current(lake, [(contract, base), *inputs])
             return Published.unchanged(base, digest)
-        snapshot_id = _commit(lake, contract, new, changed, base=base, inputs=inputs, summary=summary)
+        snapshot_id = _commit(lake, contract, new, changed, ids=staged.ids, base=base, inputs=inputs, summary=summary)
     except Conflict:
         lake.storage.delete(staged.folder)  # certainly not committed; what other errors leave, sweeping takes away
         raise
@@ -205,11 +222,14 @@ def _commit(
     new: Sequence[PinnedFile],
     changed: Collection[str],
     *,
+    ids: Mapping[str, int],
     base: Pin,
     inputs: Sequence[tuple[Contract, Pin]],
     summary: Mapping[str, str],
 ) -> int:
     table = lake.table(contract)
+    if ids.items() - {(f.name, f.field_id) for f in table.schema().fields}:  # another process made or extended it
+        raise Conflict(f"{contract.name}: columns have other field ids than when its files were staged")
     current = data_files(table)
     _require_unchanged(base, {f.file_path for s, f in current if s in (base.slices or {s})})
     _require_current(lake, inputs)

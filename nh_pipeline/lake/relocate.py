@@ -22,8 +22,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import load_file_io
 
+from nh_pipeline.errors import LakeError
 from nh_pipeline.lake import avro
-from nh_pipeline.lake.lake import LakeError
 from nh_pipeline.lake.pointers import pointers, repoint, version
 
 if TYPE_CHECKING:

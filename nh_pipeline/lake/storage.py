@@ -129,6 +129,19 @@ class Storage:
         """Writes a small JSON file, all or nothing."""
         self.write(relative, json.dumps(content, indent=1, sort_keys=True).encode())
 
+    def replace_end(self, relative: str, start: int, end: bytes) -> None:
+        """Replaces all that a file holds from a position on.
+
+        Not all or nothing on a local disk: only for files that nobody reads yet.
+        """
+        if self.local:
+            with Path(self.path(relative)).open("r+b") as file:
+                file.seek(start)
+                file.write(end)
+                file.truncate()
+            return
+        self.write(relative, self.read(relative)[:start] + end)  # objects cannot be changed in part
+
     def move(self, source: str, target: str) -> None:
         """Moves a file (atomic on a local disk; copy and delete on an object store)."""
         if self.local:

@@ -1,7 +1,7 @@
 """What a delivery covers, in business time, and how CMS writes it.
 
 What belongs here: quarters, release dates and programme years as text and as values. Not here: which column they are
-in (:mod:`nh_pipeline.contracts.raw`) and whether all rows agree (:mod:`nh_pipeline.landing.survey`).
+in (:mod:`nh_pipeline.datasets.headers`) and whether all rows agree (:mod:`nh_pipeline.landing.survey`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nh_pipeline.contracts.raw import CoverageKind
 from nh_pipeline.landing.dates import read
+from nh_pipeline.model.dataset import CoverageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Coverage(BaseModel):
     """What a delivery covers, in business time.
 
     Attributes:
-        kind: ``quarter``, ``release``, or ``undated`` if the file does not say.
+        kind: ``quarter``, ``release``, ``fiscal_year``, or ``undated`` if the file does not say.
         key: ``2024Q2``; the release date, ``2024-10-01``; ``FY2024`` for a programme year; else ``undated``. Safe as
             one segment of a path.
         start: First day covered; None if undated.
@@ -51,6 +51,11 @@ class Coverage(BaseModel):
         last = 3 * quarter
         end = date(year, last, calendar.monthrange(year, last)[1])
         return cls(kind="quarter", key=f"{year}Q{quarter}", start=date(year, last - 2, 1), end=end)
+
+    @classmethod
+    def fiscal_year(cls, year: int) -> Coverage:
+        """A federal fiscal year: October of the year before to September."""
+        return cls(kind="fiscal_year", key=f"FY{year}", start=date(year - 1, 10, 1), end=date(year, 9, 30))
 
     @classmethod
     def release(cls, day: date) -> Coverage:

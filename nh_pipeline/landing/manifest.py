@@ -47,7 +47,7 @@ class Manifest(_Received):
     """A delivery that has landed (``manifest.json``).
 
     Attributes:
-        dataset: Name in :data:`nh_pipeline.contracts.raw.DATASETS`.
+        dataset: Name in :data:`nh_pipeline.datasets.DATASETS`.
         layout: Era of its header.
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, checked on every byte.
         member: Name of the CSV within a zip archive, else None.

@@ -2,7 +2,7 @@
 
 What belongs here: decisions on a CSV as a whole, and on its first bytes as far as they go. File names are never looked
 at, only printed. Not here: unpacking (:mod:`nh_pipeline.landing.archive`), headers and aliases
-(:mod:`nh_pipeline.contracts.raw`), what all rows must agree on (:mod:`nh_pipeline.landing.survey`), and what single
+(:mod:`nh_pipeline.datasets.headers`), what all rows must agree on (:mod:`nh_pipeline.landing.survey`), and what single
 lines hold (bronze and silver).
 """
 
@@ -12,7 +12,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from nh_pipeline.contracts.raw import DATASETS, Dataset, Header, HeaderError, candidates, canonical_header, names
+from nh_pipeline import datasets
+from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header, names
 from nh_pipeline.landing.archive import head, open_csv
 from nh_pipeline.landing.refusals import CutOff, Unrecognised
 from nh_pipeline.landing.refused import Refused
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.archive import Head
     from nh_pipeline.landing.coverage import Coverage
     from nh_pipeline.landing.dates import DateOrder
+    from nh_pipeline.model.dataset import Dataset
 
 __all__ = ["LONGEST_RECORD", "CutOff", "Recognition", "Unrecognised", "judge", "recognise"]
 
@@ -35,7 +37,7 @@ class Recognition:
     """What a delivery is.
 
     Attributes:
-        dataset: Name in :data:`nh_pipeline.contracts.raw.DATASETS`.
+        dataset: Name in :data:`nh_pipeline.datasets.DATASETS`.
         encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, as far as the bytes looked at show.
         coverage: What it covers.
         header: Its columns.
@@ -232,11 +234,11 @@ def _unknown(cells: list[str], name: str) -> Unrecognised:
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
     return Unrecognised(
         f"{name}: not a known CMS file",
-        expected=f"the header of one of: {', '.join(DATASETS)}",
+        expected=f"the header of one of: {', '.join(d.name for d in datasets.declared())}",
         found=f"{len(cells)} columns, the first {[cell[:60] for cell in cells[:6]]!r}; nearest is {nearest}{lacks}; "
         f"unknown to it: {[cell[:60] for cell in unknown[:6]]!r}{' and more' if len(unknown) > 6 else ''}",  # noqa: PLR2004
-        what_to_do="If CMS has changed its layout, add the new header cells to nh_pipeline/contracts/raw_columns.py; "
-        "else take the file out of the source.",
+        what_to_do="If CMS has changed its header, add the new cells to the labels of its columns in "
+        "nh_pipeline/datasets; else take the file out of the source.",
     )
 
 
@@ -244,10 +246,10 @@ def _nearest(cells: list[str]) -> tuple[str, list[str], list[str]]:
     def known(dataset: Dataset) -> int:
         return sum(name is not None for name in names(dataset, cells))
 
-    best = max(DATASETS.values(), key=lambda dataset: (known(dataset), -len(dataset.table)))
+    best = max(datasets.declared(), key=lambda dataset: (known(dataset), -len(dataset.columns)))
     if not known(best):
         return "none", [], cells
     have = names(best, cells)
-    wanted = dict.fromkeys((*best.signature, *best.required))
+    wanted = dict.fromkeys((*best.told_by, *best.required))
     unknown = [cell for cell, name in zip(cells, have, strict=True) if name is None]
     return best.name, [name for name in wanted if name not in have], unknown

@@ -5,8 +5,10 @@ What belongs here: the error. Not here: what is refused (each module of :mod:`nh
 
 from __future__ import annotations
 
+from nh_pipeline.errors import DeliveryError
 
-class Refused(ValueError):  # noqa: N818 - an outcome that is kept and shown, as SourceUnavailable
+
+class Refused(DeliveryError, ValueError):  # noqa: N818 - an outcome that is kept and shown, as SourceUnavailable
     """A delivery that is not taken.
 
     Attributes:

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from nh_pipeline.contracts.raw import fold
 from nh_pipeline.landing.coverage import Coverage, programme_year, quarter_covered, release_covered
 from nh_pipeline.landing.date_order import DateEvidence
 from nh_pipeline.landing.dates import ORDERS, parts
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.refusals import CutOff, Unrecognised
 from nh_pipeline.landing.text import MalformedCsv
+from nh_pipeline.model.dataset import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from nh_pipeline.contracts.raw import Dataset, Header
+    from nh_pipeline.datasets.headers import Header
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.landing.text import CsvText
+    from nh_pipeline.model.dataset import Dataset
 
 LONGEST_RECORD = 2 << 20
 """Bytes of the longest record that is certainly taken; twice as long, it is certainly refused. A block of bronze holds
@@ -59,9 +60,11 @@ class Survey:
         self._releases: dict[str, int] = {}
         self._known: set[str] = set()
         self._values: dict[str, dict[str, tuple[str, int]]] = {d.value[0]: {} for d in found if d.value}
-        matters = self._dataset.daily_by or (self._dataset.dated_by if self._dataset.coverage == "release" else None)
+        matters = self._dataset.day or (self._dataset.dated_by if self._dataset.coverage == "release" else None)
         self._matters = self._cell(matters) if matters else None
-        self._dates = DateEvidence(name, self._matters, monthly=self._dataset.is_monthly)
+        self._dates = DateEvidence(
+            name, self._matters, monthly=(self._dataset.coverage == "release" and self._dataset.on_the_first)
+        )
         self.rows = self.records = 0
         self.ragged = ""
 
@@ -174,7 +177,7 @@ class Survey:
             return quarter, said or self._dates.order(quarter, complete=complete)
         if self._dataset.dated_by is None:
             year = programme_year(cells)
-            covered = Coverage(kind="undated", key=f"FY{year}" if year else "undated")
+            covered = Coverage.fiscal_year(year) if year else Coverage(kind="undated", key="undated")
             return covered, said or self._dates.order(complete=complete)
         if not self._releases and not complete:
             raise _only_blanks(self._dated, self._name)

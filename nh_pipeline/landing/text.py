@@ -1,7 +1,7 @@
 """The text of a CSV: its encoding, its header and its lines, read as a stream.
 
 What belongs here: from bytes to characters, the same way for recognition and for bronze. Not here: what the header
-means (:mod:`nh_pipeline.contracts.raw`), records (:mod:`nh_pipeline.landing.records`).
+means (:mod:`nh_pipeline.datasets.headers`), records (:mod:`nh_pipeline.landing.records`).
 """
 
 from __future__ import annotations

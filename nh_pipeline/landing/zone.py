@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from nh_pipeline.errors import DeliveryError, translate_infrastructure_errors
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.faults import as_one_message
 from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.digesting import Digesting
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
@@ -42,7 +42,7 @@ _SEEN: dict[str, dict[str, Manifest]] = {}
 """Manifests by lake and path, where each look costs a request: they never change, and sensors look every minute."""
 
 
-class LandingError(RuntimeError):
+class LandingError(DeliveryError, RuntimeError):
     """A file arrived otherwise than its source describes it. Nothing was kept; landing it again is safe."""
 
 
@@ -92,7 +92,7 @@ class RawZone:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
-    @as_one_message()
+    @translate_infrastructure_errors()
     def land(self, source: Source, file: SourceFile) -> Landed:
         """Lands one file: downloads, verifies, recognises and keeps it.
 
@@ -109,11 +109,11 @@ class RawZone:
         Raises:
             LandingError: If size or md5 are not what the source says. Nothing is left behind.
             SourceUnavailable: If the source fails. Nothing is left behind.
-            MachineError: If there is no space or no permission. Nothing is left behind.
+            InfrastructureError: If there is no space or no permission. Nothing is left behind.
         """
         return self._land(source.name, file, lambda out: source.download(file, out))
 
-    @as_one_message()
+    @translate_infrastructure_errors()
     def readmit(self, entry: Quarantined, *, overruled: str | None = None, order: DateOrder | None = None) -> Landed:
         """Judges a file in quarantine again, by the bytes that are kept there; its source is not asked.
 

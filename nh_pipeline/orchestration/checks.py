@@ -1,56 +1,62 @@
 """Advisory checks: they look at published tables and warn; they stop nothing.
 
-Each counts, shows at most 20 rows and says what to do. Daily ones look at the days of the run that they are part
+Each counts, shows at most 20 rows and says what to do. Those of days look at the days of the run that they are part
 of, or at the whole table when run alone. They query the pinned Parquet files with DuckDB: no engine is needed.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 import dagster as dg
+import pandas as pd
 
-from nh_pipeline.contracts.base import Contract
-from nh_pipeline.contracts.gold import FACILITY_MEASURES
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline import datasets
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import Lake
-from nh_pipeline.orchestration.events import asset_key, check_result
-from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START
+from nh_pipeline.lake.lake import Lake, Pin
+from nh_pipeline.model.dataset import Dataset
+from nh_pipeline.model.kinds import Calendar, Daily
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.table import REJECTS, Table
+from nh_pipeline.orchestration.events import check_result
+from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, partitions_of
+from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource
-from nh_pipeline.periods import FIRST_WORK_DATE, months
-from nh_pipeline.pipeline.deliveries import drift, parsed, standings
+from nh_pipeline.periods import months
+from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.gate import SAMPLE_ROWS, CheckResult
+from nh_pipeline.tables import gold, silver, table, tables
+
+FRESH, GAVE_UP = "newest_is_fresh", "no_build_gave_up"
 
 LARGEST_SWING = 0.05
 """Share by which the number of facilities of a day may differ from that of the day before."""
 
-_FCT, _GOLD = asset_key(FCT_STAFFING_LEVELS), asset_key(FACILITY_MEASURES)
-_PROVIDERS, _CLAIMS = asset_key(DIM_PROVIDERS), asset_key(DIM_CLAIMS)
 
-
-def _extent(context: dg.AssetCheckExecutionContext) -> tuple[date, date]:
-    """The days of the run, or everything."""
+def _extent(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
+    """The days of the run; None for everything."""
     tags = context.run.tags
-    if RANGE_START in tags:
-        return date.fromisoformat(tags[RANGE_START]), date.fromisoformat(tags[RANGE_END])
-    return FIRST_WORK_DATE, date.max
+    if RANGE_START not in tags:
+        return None
+    return date.fromisoformat(tags[RANGE_START]), date.fromisoformat(tags[RANGE_END])
 
 
-def _rows(lake: Lake, contract: Contract, sql: str, extent: tuple[date, date] | None = None) -> list[dict[str, str]]:
-    """Runs SQL over a table (``t``), cut to the months and days of the extent."""
-    pin = lake.pin(contract)
-    if extent is not None:
-        last = min(extent[1], date(9999, 1, 1))
-        pin = pin.only(pin.present & set(months(extent[0], last)))
-    days = f"where work_date between '{extent[0]}' and '{extent[1]}'" if extent else ""
-    with reading(lake, {"files": (contract, pin)}) as db:
+def _only(pin: Pin, extent: tuple[date, date] | None) -> Pin:
+    return pin.only(pin.present & set(months(*extent))) if extent else pin
+
+
+def _rows(
+    lake: Lake, of: Table, sql: str, extent: tuple[date, date] | None = None, *, day: str = ""
+) -> list[dict[str, str]]:
+    """Runs SQL over a table (``t``), cut to the months and days of an extent."""
+    pin = lake.pin(of)
+    pin = _only(pin, extent) if of.slices.monthly else pin
+    days = f"where {day} between '{extent[0]}' and '{extent[1]}'" if extent and day else ""
+    with reading(lake, {"files": (of, pin)}) as db:
         found = db.execute(f"with t as (select * from files {days}) {sql}")
         names = [c[0] for c in found.description or ()]
         return [dict(zip(names, map(str, row), strict=True)) for row in found.fetchall()]
 
 
-def _warn(
-    name: str, key: dg.AssetKey, broken: list[dict[str, str]], description: str, advice: str
-) -> dg.AssetCheckResult:
+def _warn(name: str, of: Table, broken: list[dict[str, str]], description: str, advice: str) -> dg.AssetCheckResult:
     return check_result(
         CheckResult(
             name=name,
@@ -61,103 +67,179 @@ def _warn(
             advice=advice if broken else "",
             sample=broken[:SAMPLE_ROWS],
         ),
-        key,
+        asset_key(of),
     )
 
 
-@dg.asset_check(asset=_FCT, description="Every day of a delivered quarter has rows.")
-def dates_complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    """Compares the days that have rows with the days that landed deliveries cover, both ways."""
-    start, end = _extent(context)
-    present = {
-        date.fromisoformat(r["work_date"])
-        for r in _rows(lake.lake, FCT_STAFFING_LEVELS, "select distinct work_date from t", (start, end))
-    }
-    expected: set[date] = set()
-    for delivery in lake.zone.deliveries("daily_nurse_staffing"):
-        first, last = delivery.manifest.coverage.start, delivery.manifest.coverage.end
-        if first and last:
-            days = (first + timedelta(days=i) for i in range((last - first).days + 1))
-            expected |= {d for d in days if start <= d <= end}
-    broken = [{"work_date": str(d), "found": "no rows"} for d in sorted(expected - present)]
-    broken += [
-        {"work_date": str(d), "found": "rows, but no delivery covers the day"} for d in sorted(present - expected)
-    ]
-    advice = "materialize the missing days, or look at bronze.rejects for their lines"
-    return _warn("dates_complete", _FCT, broken, f"{len(present)} days with rows, {len(expected)} delivered", advice)
+def _days(of: Table, dataset: Dataset) -> list[dg.AssetChecksDefinition]:
+    """Checks of a table that has rows for each day."""
+    key, day = asset_key(of), str(dataset.day)
+
+    @dg.asset_check(asset=key, description="Every day of a delivered quarter has rows.")
+    def dates_complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+        """Compares the days that have rows with the days that landed deliveries cover, both ways."""
+        extent = _extent(context)
+        found = _rows(lake.lake, of, f"select distinct {day} as day from t", extent, day=day)
+        present = {date.fromisoformat(r["day"]) for r in found}
+        expected: set[date] = set()
+        for delivery in lake.zone.deliveries(dataset.name):
+            first, last = delivery.manifest.coverage.start, delivery.manifest.coverage.end
+            if first and last:
+                days = (first + timedelta(days=i) for i in range((last - first).days + 1))
+                expected |= {d for d in days if extent is None or extent[0] <= d <= extent[1]}
+        broken = [{day: str(d), "found": "no rows"} for d in sorted(expected - present)]
+        broken += [{day: str(d), "found": "rows, but no delivery covers the day"} for d in sorted(present - expected)]
+        advice = "materialize the missing days, or look at bronze.rejects for their lines"
+        told = f"{len(present)} days with rows, {len(expected)} delivered"
+        return _warn("dates_complete", of, broken, told, advice)
+
+    @dg.asset_check(asset=key, description="The number of facilities does not jump from one day to the next.")
+    def facilities_per_day_stable(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+        """Within a quarter a facility reports every day, so that a swing of 5 % means missing lines."""
+        quarter = f"date_trunc('quarter', {day})"
+        sql = f"""
+            , daily as (select {quarter} as quarter, {day}, count(*) as facilities from t group by all),
+            beside as (select *, lag(facilities) over (partition by quarter order by {day}) as day_before from daily)
+            select * from beside where abs(facilities - day_before) > {LARGEST_SWING} * day_before order by {day}"""
+        broken = _rows(lake.lake, of, sql, _extent(context), day=day)
+        advice = "compare with the delivery: lines may have been refused (bronze.rejects) or were never in the file"
+        return _warn("facilities_per_day_stable", of, broken, "facilities per day, day over day", advice)
+
+    return [dates_complete, facilities_per_day_stable]
 
 
-@dg.asset_check(asset=_FCT, description="The number of facilities does not jump from one day to the next.")
-def facilities_per_day_stable(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    """Within a quarter a facility reports every day, so that a swing of 5 % means missing lines."""
-    sql = f"""
-        , daily as (select cy_qtr, work_date, count(*) as facilities from t group by all),
-        beside as (select *, lag(facilities) over (partition by cy_qtr order by work_date) as day_before from daily)
-        select * from beside where abs(facilities - day_before) > {LARGEST_SWING} * day_before order by work_date"""
-    broken = _rows(lake.lake, FCT_STAFFING_LEVELS, sql, _extent(context))
-    advice = "compare with the delivery: lines may have been refused (bronze.rejects) or were never in the file"
-    return _warn("facilities_per_day_stable", _FCT, broken, "facilities per day, day over day", advice)
+def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinition:
+    name, _, key = target.rpartition(".")
+    other = table(name)
+    # In a run of both, after both; where they have no partitions in common, they are not in one run.
+    after = [asset_key(other)] if partitions_of(of) is None and partitions_of(other) is None else []
 
-
-@dg.asset_check(asset=_GOLD, description="CCNs that provider information does not know: counted, never dropped.")
-def unknown_providers(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    """Lists providers whose rows carry no provider attributes."""
-    sql = """select provider_id, count(*) as days, min(work_date) as first_day, max(work_date) as last_day from t
-        where provider_match = 'unknown' group by all order by provider_id"""
-    broken = _rows(lake.lake, FACILITY_MEASURES, sql, _extent(context))
-    advice = "usual for a few; for many, deliver the provider information of that time"
-    return _warn("unknown_providers", _GOLD, broken, f"CCNs unknown to dim_providers: {len(broken)}", advice)
-
-
-@dg.asset_check(asset=_GOLD, description="Gold has one row per fact row.")
-def as_many_rows_as_facts(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    """Compares the tables' own row counts, month by month; reads no data."""
-    start, end = _extent(context)
-    facts, gold = lake.lake.pin(FCT_STAFFING_LEVELS), lake.lake.pin(FACILITY_MEASURES)
-    wanted = (facts.present | gold.present) & set(months(start, min(end, date(9999, 1, 1))))
-    counts = [(m, facts.only([m]).rows, gold.only([m]).rows) for m in sorted(wanted)]
-    broken = [{"month": m, "facts": str(a), "gold": str(b)} for m, a, b in counts if a != b]
-    advice = "materialize gold/facility_measures for these months"
-    return _warn("as_many_rows_as_facts", _GOLD, broken, f"{sum(a for _, a, _ in counts):,} fact rows", advice)
-
-
-@dg.asset_check(
-    asset=_CLAIMS,
-    additional_deps=[_PROVIDERS],  # in a run of both dimensions, after both
-    description="Providers with claims measures that provider information does not know.",
-)
-def unknown_claims_providers(lake: LakeResource) -> dg.AssetCheckResult:
-    """Counts keys of dim_claims that dim_providers lacks."""
-    known = {r["provider_id"] for r in _rows(lake.lake, DIM_PROVIDERS, "select distinct provider_id from t")}
-    rows = _rows(lake.lake, DIM_CLAIMS, "select distinct provider_id from t order by provider_id")
-    broken = [r for r in rows if r["provider_id"] not in known]
-    advice = "deliver the provider information of the same month"
-    return _warn("unknown_claims_providers", _CLAIMS, broken, f"{len(rows):,} providers with claims measures", advice)
-
-
-def _headers(dataset: str, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        name="headers_known", asset=key, description="No known column is away beside a header cell that nobody knows."
+        name=f"known_{column}",
+        asset=asset_key(of),
+        additional_deps=after,
+        description=f"Every {column} is in {target}. Others are counted, never dropped.",
     )
-    def _check(lake: LakeResource) -> dg.AssetCheckResult:
-        found = standings(lake.lake, lake.zone, dataset)
-        broken = [{"found": text} for text in drift(dataset, found, parsed(lake.lake, dataset))]
-        advice = (
-            "if CMS has renamed the column, add the cell to its spellings in nh_pipeline/contracts/raw_columns.py: the "
-            "files are then read again; if the file was changed on its way, deliver it as CMS publishes it"
-        )
-        return _warn("headers_known", key, broken, "headers of the deliveries that count", advice)
+    def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+        pins = lake.lake.pin(of), lake.lake.pin(other)
+        mine = _only(pins[0], _extent(context)) if of.slices.monthly else pins[0]
+        sql = f"""select mine.{column}, count(*) as rows from mine anti join other on mine.{column} = other.{key}
+            where mine.{column} is not null group by all order by all"""
+        with reading(lake.lake, {"mine": (of, mine), "other": (other, pins[1])}) as db:
+            broken = [{column: str(value), "rows": f"{rows:,}"} for value, rows in db.execute(sql).fetchall()]
+        advice = f"usual for a few; for many, deliver what {name} is made of for that time"
+        return _warn(f"known_{column}", of, broken, f"values unknown to {target}: {len(broken)}", advice)
 
     return _check
 
 
-_KEYS = {"daily_nurse_staffing": _FCT, "providers": _PROVIDERS, "medicare_claims": _CLAIMS}
+def _headers(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="headers_known",
+        asset=asset_key(of),
+        description="No known column is away beside a header cell that nobody knows.",
+    )
+    def _check(lake: LakeResource) -> dg.AssetCheckResult:
+        broken = [{"found": text} for text in look(lake.lake, lake.zone, dataset).drift]
+        advice = (
+            "if CMS has renamed the column, add the cell to its labels in nh_pipeline/datasets: the files are then "
+            "read again; if the file was changed on its way, deliver it as CMS publishes it"
+        )
+        return _warn("headers_known", of, broken, "headers of the deliveries that count", advice)
 
-ADVISORY_CHECKS = [
-    dates_complete,
-    facilities_per_day_stable,
-    unknown_providers,
-    as_many_rows_as_facts,
-    unknown_claims_providers,
-    *(_headers(dataset, key) for dataset, key in _KEYS.items()),
-]
+    return _check
+
+
+def _fresh(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name=FRESH,
+        asset=asset_key(of),
+        description=f"The newest delivery that counts covers a day less than {dataset.late_after} days ago.",
+    )
+    def _check(lake: LakeResource) -> dg.AssetCheckResult:
+        found = look(lake.lake, lake.zone, dataset)
+        counting = {d.delivery_id: d.manifest.coverage.end for d in found.landed}
+        last = max((day for i in found.effective if (day := counting.get(i))), default=None)
+        today = datetime.now(tz=timezone.utc).date()
+        late = last is not None and (today - last).days > dataset.late_after
+        broken = [{"newest": str(last), "today": str(today), "days": str((today - last).days)}] if late and last else []
+        advice = f"look whether CMS has published a newer {dataset.title}, and deliver it"
+        return _warn(FRESH, of, broken, f"the newest one covers {last or 'no day'}", advice)
+
+    return _check
+
+
+def _gave_up(of: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name=GAVE_UP,
+        asset=asset_key(of),
+        description="No build of it has failed so often that the automation gave up. Fails until a build succeeds.",
+    )
+    def _check() -> dg.AssetCheckResult:
+        return _warn(GAVE_UP, of, [], "it was built", "")
+
+    return _check
+
+
+def _complete(of: Table) -> dg.AssetChecksDefinition:
+    first = of.kind.inputs[0]
+
+    @dg.asset_check(
+        name="months_complete", asset=asset_key(of), description=f"It has rows of every month that {first.name} has."
+    )
+    def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+        extent = _extent(context)
+        mine, theirs = (_only(lake.lake.pin(t), extent) for t in (of, first))
+        broken = [{"month": m, "found": "no rows"} for m in sorted(theirs.present - mine.present)]
+        broken += [{"month": m, "found": f"rows, but {first.name} has none"} for m in mine.present - theirs.present]
+        if of.kind.conserves == (("count(1)", "count(1)"),):
+            counts = [(m, theirs.only([m]).rows, mine.only([m]).rows) for m in sorted(theirs.present & mine.present)]
+            broken += [{"month": m, "found": f"{b:,} rows, {a:,} in {first.name}"} for m, a, b in counts if a != b]
+        told = f"{len(theirs.present)} months, {theirs.rows:,} rows of {first.name}"
+        return _warn("months_complete", of, broken, told, f"materialize {of.name} for these months")
+
+    return _check
+
+
+def _as_declared(of: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="pandera",
+        asset=asset_key(of),
+        description="All of it keeps to its pandera schema, read back from the lake.",
+    )
+    def _check(lake: LakeResource) -> dg.AssetCheckResult:
+        """Small tables alone: the rows go through memory."""
+        from pandera.errors import SchemaErrors  # noqa: PLC0415 (heavy)
+
+        with reading(lake.lake, {"t": (of, lake.lake.pin(of))}) as db:
+            rows = db.sql("select * from t").to_arrow_table().cast(of.arrow)
+        try:
+            of.pandera().validate(rows.to_pandas(types_mapper=pd.ArrowDtype), lazy=True)
+        except SchemaErrors as errors:
+            broken = errors.failure_cases.head(SAMPLE_ROWS).astype(str).to_dict("records")
+        else:
+            broken = []
+        return _warn(
+            "pandera", of, broken, f"{rows.num_rows:,} rows", "look at the transform, or at who wrote the files"
+        )
+
+    return _check
+
+
+def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
+    """All advisory checks, with those that only the clock starts or without."""
+    found = [_gave_up(of) for of in tables() if of is not REJECTS]
+    for of in silver():
+        dataset = datasets.dataset(of.dataset) if of.dataset else None
+        if dataset is not None:
+            found += [_headers(of, dataset), *([_fresh(of, dataset)] if by_the_clock else [])]
+            found += _days(of, dataset) if isinstance(of.kind, Daily) else []
+        if isinstance(of.kind, Calendar):
+            found.append(_as_declared(of))
+    found += [_complete(of) for of in gold() if isinstance(of.kind, Mart) and of.kind.month]
+    known = {of.name for of in tables()}
+    for of in (*silver(), *gold()):
+        told = {key for source in of.kind.inputs for key in source.foreign_keys} if isinstance(of.kind, Mart) else set()
+        keys = (key for key in of.foreign_keys if key not in told)  # what its input has told of, it need not
+        found += [_foreign_key(of, column, target) for column, target in keys if target.rpartition(".")[0] in known]
+    return found

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from nh_pipeline.orchestration.bronze import BRONZE_ASSETS, REJECTS_SPEC
-from nh_pipeline.orchestration.checks import ADVISORY_CHECKS
-from nh_pipeline.orchestration.gold import GOLD_ASSETS
-from nh_pipeline.orchestration.jobs import JOBS
-from nh_pipeline.orchestration.raw import RAW_ASSETS
+from nh_pipeline.orchestration.assets import assets
+from nh_pipeline.orchestration.checks import checks
+from nh_pipeline.orchestration.jobs import jobs, schedules
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
-from nh_pipeline.orchestration.schedules import SCHEDULES
-from nh_pipeline.orchestration.sensors import SENSORS
-from nh_pipeline.orchestration.silver import SILVER_ASSETS
+from nh_pipeline.orchestration.sensors import sensors
 from nh_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +22,7 @@ def build_defs(
     *,
     resources: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    by_the_clock: bool = True,
 ) -> dg.Definitions:
     """The code location.
 
@@ -33,6 +30,8 @@ def build_defs(
         settings: default from the environment.
         resources: replace the ones made from the settings, by name (``lake``, ``engine``, ``source``).
         loggers: default is Dagster's own.
+        by_the_clock: whether the checks and jobs are in it that only the clock starts. Dagster runs all checks of an
+            asset that is chosen, and whether a delivery is late is no question of a run over old ones.
     """
     settings = settings or Settings()
     made = {
@@ -40,12 +39,13 @@ def build_defs(
         "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
+    declared = jobs(by_the_clock=by_the_clock)
     return dg.Definitions(
-        assets=[*RAW_ASSETS, *BRONZE_ASSETS, REJECTS_SPEC, *SILVER_ASSETS, *GOLD_ASSETS],
-        asset_checks=ADVISORY_CHECKS,
-        jobs=JOBS,
-        sensors=SENSORS,
-        schedules=SCHEDULES,
+        assets=assets(),
+        asset_checks=checks(by_the_clock=by_the_clock),
+        jobs=declared,
+        sensors=sensors(declared),
+        schedules=schedules(by_the_clock=by_the_clock),
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.

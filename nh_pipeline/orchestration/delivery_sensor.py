@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import dagster as dg
 
+from nh_pipeline import datasets
 from nh_pipeline.landing.manifest import Delivery
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.selection import recognised
 from nh_pipeline.landing.source_state import Holdings
-from nh_pipeline.orchestration.jobs import DELIVERY_JOBS, LAND_ONLY
-from nh_pipeline.orchestration.partitions import range_tags
-from nh_pipeline.orchestration.raw import recognised
+from nh_pipeline.orchestration.jobs import LAND_ONLY, delivery_job
+from nh_pipeline.orchestration.partitions import partitions_of_file, range_tags
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
@@ -72,18 +73,14 @@ def request(source: Source, file: SourceFile, attempt: int) -> dg.RunRequest:
         found = recognised(source, file)
     except Refused:
         return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
-    job, coverage = DELIVERY_JOBS.get(found.dataset), found.coverage
-    if job is None or coverage.start is None or coverage.end is None:
+    if not datasets.dataset(found.dataset).has_tables:
         return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
-    start, end = coverage.start, coverage.end
-    if coverage.kind == "release":
-        start = end = start.replace(day=1)
-    return dg.RunRequest(
-        key,
-        job_name=job.name,
-        tags={**tags, **range_tags(start, end)},
-        run_config=_config(f"raw__{found.dataset}", config),
-    )
+    start, end = found.coverage.start, found.coverage.end
+    if partitions_of_file(datasets.dataset(found.dataset)) is not None and start and end:
+        start, end = (start.replace(day=1),) * 2 if found.coverage.kind == "release" else (start, end)
+        tags |= range_tags(start, end)
+    job = delivery_job(found.dataset)
+    return dg.RunRequest(key, job_name=job, tags=tags, run_config=_config(f"raw__{found.dataset}", config))
 
 
 def _config(op: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,26 +211,46 @@ def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str])
     return status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
-@dg.sensor(
-    jobs=[*DELIVERY_JOBS.values(), LAND_ONLY],
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Turns every new or changed file of the delivery folder into one run over what the file covers.",
-)
-def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
+def drive_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """The sensor that watches the delivery folder, on Google Drive or on disk.
+
+    Args:
+        jobs: that it may request.
+    """
+
+    @dg.sensor(
+        name="drive_sensor",
+        jobs=jobs,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Turns every new or changed file of the delivery folder into one run over what the file covers.",
+    )
+    def _sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
+        return look(context, source.source, lake)
+
+    return _sensor
+
+
+def look(context: dg.SensorEvaluationContext, drop: Source, lake: LakeResource) -> dg.SensorResult:
     """Decides, and keeps what it decided in the cursor."""
-    started, watch, drop = time.monotonic(), Watch.load(context.cursor), source.source
+    started, watch = time.monotonic(), Watch.load(context.cursor)
     files, waiting = None, frozenset[str]()
     if drop.authoritative:
         state = Holdings(lake.lake.storage, drop.name)
         files = held_now(drop, state, context.log.warning)
         waiting = frozenset(f"{file.file_id}:{file.version}" for file in state.pending())
+    settled: list[frozenset[str]] = []
+
+    def failed(key: str) -> bool:
+        if not _run_failed(context.instance, key, waiting):
+            return False
+        settled.extend([settled_files(lake)] if not settled else [])  # looked up once a tick, and only if need be
+        return key.partition(":")[0] not in settled[0]
+
     requests = decide(
         drop,
         watch,
-        failed=lambda key: (
-            _run_failed(context.instance, key, waiting) and key.partition(":")[0] not in settled_files(lake)
-        ),
+        failed=failed,
         deliveries=lake.zone.deliveries,
         files=files,
         seconds=TICK_SECONDS - (time.monotonic() - started),

@@ -1,53 +1,51 @@
-"""Jobs: what one delivery sets in motion. Each holds assets of one kind of partition, so that it is one run."""
+"""Jobs and schedules: what a delivery sets in motion, and what happens by the clock.
+
+A job holds assets of one kind of partition, so that it is one run.
+"""
 
 from typing import Any
 
 import dagster as dg
 
+from nh_pipeline import datasets
 from nh_pipeline.landing.source_state import Holdings
 from nh_pipeline.landing.sync import land_changes
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.orchestration.assets import raw_key
+from nh_pipeline.orchestration.checks import FRESH
+from nh_pipeline.orchestration.partitions import WORK_DATES, partitions_of, partitions_of_file
+from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
+from nh_pipeline.tables import dataset_of, gold, silver
 
-STAFFING_KEYS = [
-    ["raw", "daily_nurse_staffing"],
-    ["bronze", "daily_nurse_staffing_raw"],
-    ["silver", "fct_staffing_levels"],
-    ["gold", "facility_measures"],
-]
+DIMENSIONS, MARTS, WHOLE_MARTS, FRESHNESS = "dimensions", "marts", "whole_marts", "freshness"
 
 
-def _select(*keys: list[str]) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*keys)
+def delivery_job(dataset: str) -> str:
+    """Name of the job that a delivered file of a dataset starts."""
+    return f"{dataset}_delivery"
 
 
-STAFFING = dg.define_asset_job(
-    "staffing",
-    _select(*STAFFING_KEYS),
-    description="A quarter (or any range of days) of daily staffing, raw to gold.",
-)
-PROVIDERS = dg.define_asset_job(
-    "providers_release",
-    _select(["raw", "providers"], ["bronze", "providers_raw"]),
-    description="A release of provider information, raw to bronze; dim_providers follows.",
-)
-CLAIMS = dg.define_asset_job(
-    "claims_release",
-    _select(["raw", "medicare_claims"], ["bronze", "medicare_claims_raw"]),
-    description="A release of claims measures, raw to bronze; dim_claims follows.",
-)
-DIMENSIONS = dg.define_asset_job(
-    "dimensions",
-    _select(["silver", "dim_providers"], ["silver", "dim_claims"], ["silver", "dim_date"]),
-    description="All dimensions, from all releases.",
-)
-MEASURES = dg.define_asset_job(
-    "facility_measures",
-    _select(["gold", "facility_measures"]),
-    description="Gold alone, for the days whose provider or claims versions changed.",
-)
+def of_delivery(dataset: str) -> list[dg.AssetKey]:
+    """What such a job builds: what has the partitions of the file, and is made of it."""
+    declared = datasets.dataset(dataset)
+    partitions = partitions_of_file(declared)
+    follows = [t for t in (*silver(), *gold()) if dataset_of(t) == dataset and partitions_of(t) == partitions]
+    return [raw_key(dataset), asset_key(declared.bronze), *map(asset_key, follows)]
 
-DELIVERY_JOBS = {"daily_nurse_staffing": STAFFING, "providers": PROVIDERS, "medicare_claims": CLAIMS}
-"""The job that a delivered file of a dataset starts."""
+
+def whole_tables() -> list[dg.AssetKey]:
+    """Silver that is built whole, from all releases or none."""
+    return [asset_key(t) for t in silver() if partitions_of(t) is None and not _is_of_undated(t.dataset)]
+
+
+def _is_of_undated(dataset: str) -> bool:
+    return bool(dataset) and partitions_of_file(datasets.dataset(dataset)) is None
+
+
+def day_marts() -> list[dg.AssetKey]:
+    """Marts that have days."""
+    return [asset_key(t) for t in gold() if partitions_of(t) is WORK_DATES]
 
 
 class LandOnlyConfig(dg.Config):
@@ -65,7 +63,7 @@ def land(context: dg.OpExecutionContext, config: LandOnlyConfig, lake: LakeResou
         context.log.info("%s: %s", file.name, landed.path)
 
 
-@dg.job(name="land_only", description="A file that is not modelled yet, or not recognised: raw zone or quarantine.")
+@dg.job(name="land_only", description="A file without tables, or one that is not recognised: raw zone or quarantine.")
 def LAND_ONLY() -> None:  # noqa: N802 (a constant like the other jobs)
     """One op."""
     land()
@@ -92,4 +90,58 @@ def RECONCILE() -> None:  # noqa: N802
     reconcile()
 
 
-JOBS: list[Any] = [STAFFING, PROVIDERS, CLAIMS, DIMENSIONS, MEASURES, LAND_ONLY, RECONCILE]
+def jobs(*, by_the_clock: bool = True) -> list[Any]:
+    """All jobs, with those that only the clock starts or without."""
+    made: list[Any] = [
+        _job(
+            delivery_job(dataset.name),
+            of_delivery(dataset.name),
+            f"A delivery of {dataset.title}: all that has its partitions; what is built whole follows.",
+            by_the_clock=by_the_clock,
+        )
+        for dataset in datasets.modelled()
+    ]
+    made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
+    made.append(_job(MARTS, day_marts(), "Marts alone, for days whose versions of dimensions changed."))
+    whole = [asset_key(mart.table) for mart in _whole_marts()]
+    if whole:
+        made.append(_job(WHOLE_MARTS, whole, "Marts that are built whole."))
+    if by_the_clock:
+        late = dg.AssetSelection.checks(*(dg.AssetCheckKey(asset_key(t), FRESH) for t in silver() if t.dataset))
+        made.append(dg.define_asset_job(FRESHNESS, late, description="Whether the next delivery of a file is late."))
+    return [*made, LAND_ONLY, RECONCILE]
+
+
+def _whole_marts() -> list[Mart]:
+    return [t.kind for t in gold() if partitions_of(t) is None]
+
+
+def _job(name: str, keys: list[dg.AssetKey], description: str, *, by_the_clock: bool = False) -> Any:
+    selected = dg.AssetSelection.assets(*keys)
+    late = [dg.AssetCheckKey(key, FRESH) for key in keys if by_the_clock and _dated(key)]
+    return dg.define_asset_job(name, selected - dg.AssetSelection.checks(*late), description=description)
+
+
+def _dated(key: dg.AssetKey) -> bool:
+    return any(asset_key(t) == key for t in silver() if t.dataset)
+
+
+def schedules(*, by_the_clock: bool = True) -> list[dg.ScheduleDefinition]:
+    """What happens by the clock."""
+    nightly = dg.ScheduleDefinition(
+        name="nightly_reconciliation",
+        job=RECONCILE,
+        cron_schedule="15 3 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Lists all of the delivery folder, whatever its changes said, and lands what is missing.",
+    )
+    daily = dg.ScheduleDefinition(
+        name="daily_freshness",
+        job_name=FRESHNESS,
+        cron_schedule="45 6 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Says which deliveries are late.",
+    )
+    return [nightly, daily] if by_the_clock else [nightly]

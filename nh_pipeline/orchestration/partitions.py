@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import warnings
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from nh_pipeline import datasets
+from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.periods import FIRST_WORK_DATE
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.dataset import Dataset
+    from nh_pipeline.model.table import Table
 
 LONGEST_QUARTER = 92
 """Days of the longest quarter."""
@@ -45,3 +53,22 @@ def run_range(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tupl
     """First and last day of the partitions of this run; a month partition counts with all of its days."""
     window = context.partition_time_window
     return window.start.date(), window.end.date() - timedelta(days=1)
+
+
+def partitions_of_file(dataset: Dataset) -> dg.PartitionsDefinition[str] | None:
+    """Partitions of a file: days, months of releases, or none."""
+    return {"quarter": WORK_DATES, "release": RELEASES}.get(dataset.coverage)
+
+
+def partitions_of(table: Table) -> dg.PartitionsDefinition[str] | None:
+    """Partitions of a table: those of its file, if it is built part by part; days, of a mart that is cut by months."""
+    if isinstance(table.kind, Mart):
+        return WORK_DATES if table.kind.month else None
+    if isinstance(table.kind, (Bronze, Daily, PerRelease)):
+        return partitions_of_file(datasets.dataset(table.dataset))
+    return None
+
+
+def range_of(context: dg.AssetExecutionContext) -> tuple[date, date] | None:
+    """First and last day of the partitions of this run; None for an asset that has none."""
+    return run_range(context) if context.has_partition_key or context.has_partition_key_range else None

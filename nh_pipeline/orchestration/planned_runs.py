@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from nh_pipeline.contracts.bronze import BRONZE
-from nh_pipeline.contracts.gold import FACILITY_MEASURES
-from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
-from nh_pipeline.orchestration.events import asset_key
-from nh_pipeline.orchestration.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
+from nh_pipeline.model.kinds import Bronze, Daily
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.orchestration.assets import raw_key
+from nh_pipeline.orchestration.jobs import DIMENSIONS, MARTS, WHOLE_MARTS, delivery_job, of_delivery, whole_tables
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
+from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.periods import joined, month_bounds
 from nh_pipeline.pipeline.build_state import NOT_BUILT
 from nh_pipeline.pipeline.plan import LANDED
+from nh_pipeline.tables import dataset_of, gold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from nh_pipeline.pipeline.plan import Build, Plan
+    import dagster as dg
 
-_STAFFING = "daily_nurse_staffing"
-_RELEASES = {"providers": PROVIDERS.name, "medicare_claims": CLAIMS.name}
-RELEASE_DATASETS = tuple(_RELEASES)
-
-PARTS = ("bronze", "dimensions", "facts", "gold")
-"""Parts of a plan, in order: each is looked at when the ones before it are done."""
+    from nh_pipeline.model.table import Table
+    from nh_pipeline.pipeline.plan import Plan, Stale
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,17 @@ class PlannedRun:
         return {"ops": {f"raw__{d}": {"config": {"from_source": False}} for d in self.raw}} if self.raw else {}
 
 
-def runs_of(plan: Plan, part: str) -> list[PlannedRun]:
-    """The runs of one of the :data:`PARTS`."""
-    return list({"bronze": _bronze, "dimensions": _dimensions, "facts": _facts, "gold": _gold}[part](plan))
+def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
+    """The runs of one part of a plan (:func:`nh_pipeline.pipeline.plan.parts`)."""
+    stale = plan.part(part)
+    runs: list[PlannedRun] = []
+    whole = [b for b in stale if _is_whole(b.table)]
+    if whole:
+        keys = tuple(dict.fromkeys(asset_key(b.table) for b in whole))
+        runs.append(PlannedRun(DIMENSIONS, assets=keys, reasons=_reasons(whole)))
+    for table, found in _by_table(b for b in stale if b not in whole):
+        runs += _runs(table, found)
+    return _together(runs)
 
 
 def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
@@ -66,37 +71,69 @@ def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
     return [(first, last.replace(day=1)) for first, last in joined(map(month_bounds, months))]
 
 
-def _bronze(plan: Plan) -> Iterator[PlannedRun]:
-    for dataset, job in _RELEASES.items():
-        builds = [b for b in plan.bronze if b.table is BRONZE[dataset]]
-        for start, end in month_blocks({f"{b.start:%Y-%m}" for b in builds if b.start}):
-            inside = _reasons(b for b in builds if b.start and start <= b.start.replace(day=1) <= end)
-            yield PlannedRun(job, start, end, raw=(dataset,), reasons=inside)
-    builds = [b for b in plan.bronze if b.table is BRONZE[_STAFFING]]
-    assets = (dg.AssetKey(["raw", _STAFFING]), asset_key(BRONZE[_STAFFING]))
-    for start, end in joined({(b.start, b.end) for b in builds if b.start and b.end}):
-        inside = _reasons(b for b in builds if b.start and start <= b.start <= end)
-        yield PlannedRun(STAFFING.name, start, end, assets, raw=(_STAFFING,), reasons=inside)
+def follows(table: Table) -> tuple[Table, ...]:
+    """The table, and the marts that are built in the same run: they have its days, and read it."""
+    found = [table]
+    for mart in gold():
+        if partitions_of(mart) is WORK_DATES and mart.kind.inputs[0] in found:
+            found.append(mart)
+    return tuple(found)
 
 
-def _dimensions(plan: Plan) -> Iterator[PlannedRun]:
-    if plan.dimensions:
-        keys = tuple(asset_key(b.table) for b in plan.dimensions)
-        yield PlannedRun(DIMENSIONS.name, assets=keys, reasons=_reasons(plan.dimensions))
+def _is_whole(table: Table) -> bool:
+    """Whether it is in the job of all tables that are built whole; those of undated files come with their delivery."""
+    return partitions_of(table) is None and asset_key(table) in whole_tables()
 
 
-def _facts(plan: Plan) -> Iterator[PlannedRun]:
-    assets = (asset_key(FCT_STAFFING_LEVELS), asset_key(FACILITY_MEASURES))
-    for start, end in joined({(b.start, b.end) for b in plan.facts if b.start and b.end}):
-        inside = _reasons(b for b in plan.facts if b.start and start <= b.start <= end)
-        yield PlannedRun(STAFFING.name, start, end, assets, reasons=inside)
+def _by_table(stale: Iterable[Stale]) -> Iterator[tuple[Table, list[Stale]]]:
+    for _, found in groupby(stale, key=lambda b: b.table.name):
+        builds = list(found)
+        yield builds[0].table, builds
 
 
-def _gold(plan: Plan) -> Iterator[PlannedRun]:
-    yield from (PlannedRun(MEASURES.name, b.start, b.end, reasons=(b.reason,)) for b in plan.gold)
+def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
+    partitions, dataset = partitions_of(table), dataset_of(table)
+    is_bronze, is_mart = isinstance(table.kind, Bronze), isinstance(table.kind, Mart)
+    job = (MARTS if partitions else WHOLE_MARTS) if is_mart else delivery_job(dataset)
+    assets: tuple[dg.AssetKey, ...] = (asset_key(table),)
+    if is_bronze:
+        assets = (raw_key(dataset), *assets)
+    elif isinstance(table.kind, Daily):
+        assets = tuple(map(asset_key, follows(table)))
+    raw = (dataset,) if is_bronze else ()
+    if not is_mart and set(assets) == set(of_delivery(dataset)):
+        assets = ()  # all of the job's
+    if partitions is None:
+        yield PlannedRun(job, assets=assets, raw=raw, reasons=_reasons(stale))
+    elif partitions == RELEASES:
+        for start, end in month_blocks({f"{b.start:%Y-%m}" for b in stale if b.start}):
+            inside = _reasons(b for b in stale if b.start and start <= b.start.replace(day=1) <= end)
+            yield PlannedRun(job, start, end, assets, raw, inside)
+    else:
+        for start, end in joined({(b.start, b.end) for b in stale if b.start and b.end}):
+            inside = _reasons(b for b in stale if b.start and start <= b.start <= end)
+            yield PlannedRun(job, start, end, assets, raw, inside)
 
 
-def _reasons(builds: Iterable[Build]) -> tuple[str, ...]:
+def _together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Runs of marts over the same days as one."""
+    found: dict[tuple[object, ...], PlannedRun] = {}
+    for run in runs:
+        key = (run.job, run.start, run.end) if run.job == MARTS else (run,)
+        if key in found:
+            other = found[key]
+            assets, reasons = (*other.assets, *run.assets), (*other.reasons, *run.reasons)
+            found[key] = PlannedRun(run.job, run.start, run.end, assets, other.raw, tuple(dict.fromkeys(reasons)))
+        else:
+            found[key] = run
+    return list(found.values())
+
+
+def _reasons(builds: Iterable[Stale]) -> tuple[str, ...]:
     """Why something is built again; that something new is built needs no words."""
     again = (b for b in builds if not b.reason.endswith((LANDED, NOT_BUILT)))
-    return tuple(f"{b.table.name}: {b.reason}" if b.table.layout == "whole" else b.reason for b in again)
+    return tuple(dict.fromkeys(b.reason if isinstance(b.table.kind, (Bronze, Mart)) else _of_table(b) for b in again))
+
+
+def _of_table(build: Stale) -> str:
+    return f"{build.table.name}: {build.reason}"

@@ -12,15 +12,15 @@ from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.s3 import SCHEME
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.pipeline.context import Run, Workspace
+from nh_pipeline.pipeline.context import BuildContext, RunInfo
 from nh_pipeline.settings import catalog_properties
 from nh_pipeline.sources.opening import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nh_pipeline.pipeline.remote_request import Step
-    from nh_pipeline.pipeline.result import Outcome
+    from nh_pipeline.pipeline.remote_request import Build
+    from nh_pipeline.pipeline.result import BuildResult
     from nh_pipeline.settings import Settings
     from nh_pipeline.sources.protocol import Source
 
@@ -57,7 +57,7 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
 
 class EngineResource(dg.ConfigurableResource[Any]):
-    """Where steps run: in this process, on a session that dagster-pyspark makes once per run, or as AWS Glue jobs."""
+    """Where builds run: in this process, on a session that dagster-pyspark makes once per run, or as AWS Glue jobs."""
 
     engine: str = "sail"
     glue_job: str = ""
@@ -75,17 +75,17 @@ class EngineResource(dg.ConfigurableResource[Any]):
             glue_timeout=settings.glue_timeout,
         )
 
-    def run(self, steps: Sequence[Step], lake: Lake, context: dg.AssetExecutionContext) -> Iterator[Outcome]:
-        """Runs the steps of one asset, one after the other; none of them may read what another one writes."""
-        run = Run(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
+    def run(self, builds: Sequence[Build], lake: Lake, context: dg.AssetExecutionContext) -> Iterator[BuildResult]:
+        """Runs the builds of one asset, one after the other; none of them may read what another one writes."""
+        run = RunInfo(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
         if self.engine != "glue":
-            workspace = Workspace(spark_session(self.engine, on_s3=not lake.storage.local), lake, run)
-            yield from (step.run(workspace) for step in steps)
-        elif steps:
+            engine = BuildContext(spark_session(self.engine, on_s3=not lake.storage.local), lake, run)
+            yield from (build.run(engine) for build in builds)
+        elif builds:
             from nh_pipeline.engines.glue import GlueJob  # noqa: PLC0415 (needs the extra `aws`)
 
             job = GlueJob(self.glue_job, self.glue_messages, self.glue_timeout)
-            yield from job.run(steps, lake, run, context)
+            yield from job.run(builds, lake, run, context)
 
 
 class SourceResource(dg.ConfigurableResource[Any]):

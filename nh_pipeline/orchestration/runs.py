@@ -1,7 +1,7 @@
 """Runs from the command line: through Dagster's own machinery, in this process, on the persistent instance.
 
-So the Dagster UI shows them like any other run. What to run is decided here from what is behind in the lake, in
-the order that mixed partitions ask for: releases, dimensions, the daily chain, gold.
+So the Dagster UI shows them like any other run. What to run the plan says, or a person who selects assets: then in the
+order that mixed partitions ask for.
 """
 
 from __future__ import annotations
@@ -13,28 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from nh_pipeline.contracts import ALL
-from nh_pipeline.contracts.bronze import BRONZE
+from nh_pipeline import datasets
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.landing.selection import covers
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.model.kinds import Bronze
+from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import settle
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, range_tags
-from nh_pipeline.orchestration.planned_runs import PARTS, RELEASE_DATASETS, PlannedRun, month_blocks, runs_of
-from nh_pipeline.orchestration.raw import covers
+from nh_pipeline.orchestration.parts import asset_key
+from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
-from nh_pipeline.pipeline import build_state as memory
-from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.pipeline import build_state
+from nh_pipeline.pipeline.plan import parts, plan
+from nh_pipeline.tables import dataset_of, tables
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.model.table import Table
     from nh_pipeline.settings import Settings
 
 _ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
@@ -52,32 +55,31 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Before runs: fails the ones whose process was killed, and deletes what they left in the lake a day ago."""
     fail_dead_runs(instance, settings.dagster_home)
-    sweep(Lake(settings.home, settings.catalog_properties), ALL)
+    sweep(Lake(settings.home, settings.catalog_properties), tables())
 
 
 def behind(settings: Settings) -> Iterator[PlannedRun]:
     """Everything that is stale, as runs; each part is planned when the ones before it are done."""
     lake = Lake(settings.home, settings.catalog_properties)
     zone = RawZone(lake.storage)
-    for part in PARTS:
+    for part in parts():
         yield from runs_of(plan(lake, zone), part)
 
 
-def forget(settings: Settings, contract: Contract, start: date | None, end: date | None) -> None:
+def forget(settings: Settings, table: Table, start: date | None, end: date | None) -> None:
     """Makes what a table holds of some days count as not built, and lets the gate judge it anew.
 
     Bronze would else not be read again: a delivery never changes. Silver and gold compute whatever they are asked to.
     """
     lake = Lake(settings.home, settings.catalog_properties)
     refusals = Refusals(lake.storage)
-    slices = {r.slice for r in refusals.all(contract.name)}
-    dataset = next((name for name, bronze in BRONZE.items() if bronze is contract), None)
-    if dataset is not None:
-        first, last = start or date.min, end or date.max
-        inside = (d for d in RawZone(lake.storage).deliveries(dataset) if covers(d.manifest.coverage, first, last))
-        slices = {d.delivery_id for d in inside}
-        memory.forget(lake, contract, slices)
-    refusals.forget(contract.name, slices)
+    slices = {r.slice for r in refusals.all(table.name)}
+    if isinstance(table.kind, Bronze):
+        extent = (start or date.min, end or date.max) if start or end else None
+        landed = RawZone(lake.storage).deliveries(table.dataset)
+        slices = {d.delivery_id for d in landed if covers(d.manifest.coverage, extent)}
+        build_state.forget(lake, table, slices)
+    refusals.forget(table.name, slices)
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -85,7 +87,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
 
     Args:
         settings: of the installation.
-        patterns: asset keys (``silver/dim_providers``), with wildcards (``gold/*``).
+        patterns: asset keys (``silver/dim_date``), with wildcards (``gold/*``); none for all that have days.
         start: first day; default the first that a landed delivery covers.
         end: last day, likewise.
 
@@ -94,7 +96,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
     """
     graph = build_defs(settings).resolve_asset_graph()
     keys = sorted(graph.executable_asset_keys)
-    chosen: list[dg.AssetKey] = []
+    chosen: list[dg.AssetKey] = [] if patterns else [k for k in keys if graph.get(k).partitions_def == WORK_DATES]
     for pattern in patterns:
         matching = [k for k in keys if fnmatch.fnmatchcase(k.to_user_string(), pattern)]
         if not matching:
@@ -102,38 +104,56 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
             raise ValueError(f"no asset matches {pattern!r}; there are {known}")
         chosen += [k for k in matching if k not in chosen]
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
-    by_kind = {
-        kind: tuple(k for k in chosen if graph.get(k).partitions_def == kind) for kind in (RELEASES, None, WORK_DATES)
-    }
-    planned = [run for dataset in RELEASE_DATASETS for run in _releases(zone, dataset, by_kind[RELEASES], start, end)]
-    if by_kind[None]:
-        planned.append(PlannedRun(_ANY, assets=by_kind[None]))
-    if by_kind[WORK_DATES]:
-        planned += _days(zone, by_kind[WORK_DATES], start, end)
+    by_file = _by_file(chosen)
+    whole = tuple(k for k in chosen if graph.get(k).partitions_def is None)
+    of = {kind: _of(graph, by_file, kind) for kind in (RELEASES, WORK_DATES)}
+    planned = [run for dataset, keys in of[RELEASES].items() for run in _releases(zone, dataset, keys, start, end)]
+    if whole:
+        planned.append(PlannedRun(_ANY, assets=whole, raw=tuple(d for d in by_file if raw_key(d) in whole)))
+    planned += [run for dataset, keys in of[WORK_DATES].items() for run in _days(zone, dataset, keys, start, end)]
+    odd = set(chosen) - {k for found in of.values() for keys in found.values() for k in keys} - set(whole)
+    if odd:
+        told = ", ".join(k.to_user_string() for k in odd)
+        raise ValueError(f"{told}: partitions of a kind that nh does not select; materialize them in the UI")
     if not planned:
         raise ValueError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
 
 
+def _of(
+    graph: dg.AssetGraph, by_file: Mapping[str, Sequence[dg.AssetKey]], kind: dg.PartitionsDefinition[str]
+) -> dict[str, tuple[dg.AssetKey, ...]]:
+    """The assets of each file that have this kind of partitions."""
+    found = {d: tuple(k for k in keys if graph.get(k).partitions_def == kind) for d, keys in by_file.items()}
+    return {dataset: keys for dataset, keys in found.items() if keys}
+
+
+def _by_file(keys: Sequence[dg.AssetKey]) -> dict[str, list[dg.AssetKey]]:
+    """Assets by the file whose coverage they follow."""
+    of = {raw_key(d.name): d.name for d in datasets.modelled()} | {asset_key(t): dataset_of(t) for t in tables()}
+    found: dict[str, list[dg.AssetKey]] = {}
+    for key in keys:
+        found.setdefault(of[key], []).append(key)
+    return found
+
+
 def _releases(
-    zone: RawZone, dataset: str, keys: Sequence[dg.AssetKey], start: date | None, end: date | None
+    zone: RawZone, dataset: str, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None
 ) -> list[PlannedRun]:
-    """Runs of a dataset's assets over the months that have a release and touch the days."""
-    assets = tuple(k for k in keys if k.path[-1].removesuffix("_raw") == dataset)
-    if not assets:
-        return []
+    """Runs of a file's assets over the months that have a release and touch the days."""
     landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
     months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
     wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
     return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in month_blocks(wanted)]
 
 
-def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None) -> list[PlannedRun]:
+def _days(
+    zone: RawZone, dataset: str, assets: tuple[dg.AssetKey, ...], start: date | None, end: date | None
+) -> list[PlannedRun]:
     """Runs of daily assets over the days, as far as deliveries cover them."""
-    dataset = "daily_nurse_staffing"
     quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(dataset)})
     if not quarters:
-        raise ValueError("no delivery of daily staffing has landed: nh ingest the files first")
+        raise ValueError(f"no delivery of {datasets.dataset(dataset).title} has landed: nh ingest the files first")
     clipped = [
         (max(first, start or first), min(last, end or last)) for first, last in joined(map(quarter_bounds, quarters))
     ]
@@ -145,7 +165,7 @@ def _days(zone: RawZone, assets: tuple[dg.AssetKey, ...], start: date | None, en
 
 
 def _landed(dataset: str, assets: Sequence[dg.AssetKey]) -> tuple[str, ...]:
-    return (dataset,) if dg.AssetKey(["raw", dataset]) in assets else ()
+    return (dataset,) if raw_key(dataset) in assets else ()
 
 
 def execute(
@@ -157,7 +177,7 @@ def execute(
     def _progress(_: dg.InitLoggerContext) -> logging.Logger:
         return logger
 
-    defs = build_defs(settings, loggers={"progress": _progress})
+    defs = build_defs(settings, loggers={"progress": _progress}, by_the_clock=False)
     job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
     config: dict[str, Any] = {"loggers": {"progress": {}}}
     config |= run.config

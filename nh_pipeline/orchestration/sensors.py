@@ -3,24 +3,30 @@
 The drive sensor, which watches the deliveries, is in :mod:`.drive`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from nh_pipeline import datasets
+from nh_pipeline.model.kinds import Scd2
+from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
-from nh_pipeline.orchestration.jobs import CLAIMS, DIMENSIONS, MEASURES, PROVIDERS, STAFFING
+from nh_pipeline.orchestration.jobs import DIMENSIONS, LAND_ONLY, MARTS, WHOLE_MARTS, delivery_job
 from nh_pipeline.orchestration.partitions import range_tags
-from nh_pipeline.orchestration.planned_runs import PARTS, PlannedRun, runs_of
+from nh_pipeline.orchestration.parts import asset_key
+from nh_pipeline.orchestration.planned_runs import PlannedRun, runs_of
 from nh_pipeline.orchestration.resources import LakeResource
-from nh_pipeline.pipeline.plan import Plan, fingerprint, plan
+from nh_pipeline.pipeline.plan import Plan, fingerprint, parts, plan
+from nh_pipeline.tables import silver
 
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
-_CAUSE = "nh/cause"
+_TRIGGER = "nh/trigger"
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -36,19 +42,19 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
     Args:
         runs: what is stale.
         state: names what the lake holds: what was tried in another state is tried again.
-        tried: how many runs a cause has had. They are over and the lake is still stale, so they failed.
+        tried: how many runs a trigger has had. They are over and the lake is still stale, so they failed.
     """
     found = []
     for run in runs:
-        cause = _cause(run, state)
-        attempt = tried(cause) + 1
+        trigger = _trigger(run, state)
+        attempt = tried(trigger) + 1
         if attempt <= MOST_ATTEMPTS:
-            tags = {_CAUSE: cause, "nh/attempt": str(attempt)}
+            tags = {_TRIGGER: trigger, "nh/attempt": str(attempt)}
             if run.start and run.end:
                 tags |= range_tags(run.start, run.end)
             found.append(
                 dg.RunRequest(
-                    f"{cause}:{attempt}",
+                    f"{trigger}:{attempt}",
                     job_name=run.job,
                     asset_selection=list(run.assets) or None,
                     run_config=run.config,
@@ -58,22 +64,37 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
     return found
 
 
-def _cause(run: PlannedRun, state: str) -> str:
+def _trigger(run: PlannedRun, state: str) -> str:
     return f"{run.title}:{state[:16]}"
 
 
-@dg.sensor(
-    jobs=[STAFFING, PROVIDERS, CLAIMS, DIMENSIONS, MEASURES],
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Builds what has stayed stale: a delivery that landed without its own run, a table whose run failed, "
-    "what a confirmation or a withdrawal changed, days of gold that a changed dimension concerns, and what was built "
-    "by older rules.",
-)
+def catch_up_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """The sensor that builds what has stayed stale.
+
+    Args:
+        jobs: that it may request.
+    """
+
+    @dg.sensor(
+        name="catch_up",
+        jobs=jobs,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Builds what has stayed stale: a delivery that landed without its own run, a table whose run "
+        "failed, what a confirmation or a withdrawal changed, days of gold that a changed dimension concerns, and what "
+        "was built by older rules.",
+    )
+    def _sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+        return catch_up(context, lake)
+
+    return _sensor
+
+
 def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
     """Asks the lake, not the events; acts on what it sees for the second time, so that a delivery's own run goes first.
 
-    The first part of the plan that has anything to try is requested; the parts after it wait for it.
+    The first part of the plan that has anything to try is requested; the parts after it wait for it. What has been
+    tried too often is told once, as a check of its table that fails until a run of it succeeds.
     """
     # A run of `nh` whose process was killed would keep the queue, which takes one run at a time, for hours.
     fail_dead_runs(context.instance, Path(context.instance.root_directory))
@@ -82,14 +103,34 @@ def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Sens
     found = plan(lake.lake, lake.zone)
     if not found.builds:
         return dg.SensorResult(skip_reason=f"nothing is stale{_waiting(found)}", cursor="")
-    state = fingerprint(lake.lake)
-    if context.cursor != state:
+    state, (seen, _, told) = fingerprint(lake.lake), (context.cursor or "").partition(" ")
+    if seen != state:
         return dg.SensorResult(skip_reason=f"stale: {found.builds[0].reason}", cursor=state)
-    for part in PARTS:
-        wanted = requests(runs_of(found, part), state, lambda cause: _tried(context.instance, cause))
+    for part in parts():
+        wanted = requests(runs_of(found, part), state, lambda trigger: _tried(context.instance, trigger))
         if wanted:
             return dg.SensorResult(run_requests=wanted)
-    return dg.SensorResult(skip_reason=_GAVE_UP)
+    return dg.SensorResult(
+        skip_reason=_GAVE_UP, cursor=f"{state} told", asset_events=[] if told else list(_gave_up(found))
+    )
+
+
+def _gave_up(found: Plan) -> Iterator[dg.AssetCheckEvaluation]:
+    """That a table's build has failed too often, as a failing check: a skip reason is gone with the next tick."""
+    for name in dict.fromkeys(build.table.name for build in found.builds):
+        builds = [build for build in found.builds if build.table.name == name]
+        yield dg.AssetCheckEvaluation(
+            asset_key=asset_key(builds[0].table),
+            check_name=GAVE_UP,
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{len(builds)} builds are stale and have failed {MOST_ATTEMPTS} times",
+            metadata={
+                "failed_rows": len(builds),
+                "what_to_do": _GAVE_UP,
+                "stale": "; ".join(build.reason for build in builds[:5]),
+            },
+        )
 
 
 def _waiting(found: Plan) -> str:
@@ -105,17 +146,22 @@ def _busy(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY, created_after=since), limit=1))
 
 
-def _tried(instance: dg.DagsterInstance, cause: str) -> int:
-    return instance.get_runs_count(dg.RunsFilter(tags={_CAUSE: cause}))
+def _tried(instance: dg.DagsterInstance, trigger: str) -> int:
+    return instance.get_runs_count(dg.RunsFilter(tags={_TRIGGER: trigger}))
 
 
-SENSORS = [
-    drive_sensor,
-    catch_up,
-    dg.AutomationConditionSensorDefinition(
-        "dimensions_follow_releases",
-        target=dg.AssetSelection.assets(["silver", "dim_providers"], ["silver", "dim_claims"]),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Rebuilds a dimension when a release has come in.",
-    ),
-]
+def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
+    """All sensors; each may request some of the jobs."""
+    of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.modelled()}]
+    of_tables = [job for job in jobs if job.name in (DIMENSIONS, MARTS, WHOLE_MARTS)]
+    histories = [asset_key(table) for table in silver() if isinstance(table.kind, Scd2)]
+    return [
+        drive_sensor([*of_deliveries, LAND_ONLY]),
+        catch_up_sensor([*of_deliveries, *of_tables]),
+        dg.AutomationConditionSensorDefinition(
+            "dimensions_follow_releases",
+            target=dg.AssetSelection.assets(*histories),
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description="Rebuilds a dimension when a release has come in.",
+        ),
+    ]

@@ -10,19 +10,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from nh_pipeline.contracts.bronze import BRONZE, REJECTS
-from nh_pipeline.contracts.raw import canonical_header
-from nh_pipeline.lake.lake import LakeError
+from nh_pipeline import datasets
+from nh_pipeline.datasets.headers import canonical_header
+from nh_pipeline.errors import LakeError
+from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.text import CsvText
-from nh_pipeline.pipeline.build_state import remember, remembered
-from nh_pipeline.pipeline.context import StepResult, Workspace, accounting, rows_kept
-from nh_pipeline.pipeline.deliveries import SILVER, parsed
+from nh_pipeline.model.table import REJECTS
+from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
+from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.inspection import inspected
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
-from nh_pipeline.pipeline.recipe import parse_recipe, recipe
-from nh_pipeline.pipeline.result import Outcome
+from nh_pipeline.pipeline.recipe import judged_by, parse_recipe
+from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +32,11 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake, Pin
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.landing.manifest import Delivery, Manifest
     from nh_pipeline.landing.records import RefusedLine
-
-_ARROW = {"string": pa.string(), "bigint": pa.int64()}
+    from nh_pipeline.model.table import Table
 
 _LINE_BREAK = r"[\r\n]|\\[rn]"
 """A line break in a cell; in ``extra_columns`` it is escaped."""
@@ -56,37 +56,39 @@ class ParseDelivery(BaseModel):
     dataset: str
     delivery: str
 
-    def run(self, workspace: Workspace) -> Outcome:
+    def run(self, context: BuildContext) -> BuildResult:
         """Parses the delivery and notes what it holds; if that is done, checks what is there.
 
         A delivery never changes, so its lines do only if they are read by another recipe. If only the rules of values
         have changed, its lines are judged anew, from bronze.
         """
-        table, rejects = workspace.recomputed(self._attempt)
-        return Outcome(table=table, rejects=rejects)
+        table, rejects = context.recomputed(self._attempt)
+        return BuildResult(table=table, rejects=rejects)
 
-    def _attempt(self, workspace: Workspace) -> list[StepResult]:
-        contract, lake = BRONZE[self.dataset], workspace.lake
-        landed = (d for d in workspace.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
+    def _attempt(self, context: BuildContext) -> list[TableResult]:
+        dataset, lake = datasets.dataset(self.dataset), context.lake
+        built = dataset.bronze
+        landed = (d for d in context.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
         delivery = next(landed, None)
         if delivery is None:
             raise LakeError(f"{self.dataset}: no delivery {self.delivery} has landed in {lake.root}")
         refused_slice = f"{self.delivery}.parse"
-        base, refused_base = lake.pin(contract, [self.delivery]), lake.pin(REJECTS, [refused_slice])
-        known, note = remembered(lake, contract).get(self.delivery), parsed(lake, self.dataset).get(self.delivery)
+        base, refused_base = lake.pin(built, [self.delivery]), lake.pin(REJECTS, [refused_slice])
+        known = recorded_inputs(lake, built).get(self.delivery)
+        note = look(lake, context.zone, dataset).notes.get(self.delivery)
         if note and known == note.parsed == parse_recipe(self.dataset, note.header):
             checks = [
-                *workspace.gate(contract, base),
+                *context.gate(built, base),
                 accounting(note.records, base.rows, refused_base.rows),
                 rows_kept(base.rows, base.rows, ""),
             ]
-            if note.inspected != recipe(SILVER[self.dataset]):
-                self._note(workspace, delivery, note, workspace.read(contract, base), refused_base)
+            if note.inspected != judged_by(dataset):
+                self._note(context, delivery, note, context.read(built, base), refused_base)
             return [
-                StepResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
-                for t, c, p in ((contract, checks, base), (REJECTS, [], refused_base))
+                TableResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
+                for t, c, p in ((built, checks, base), (REJECTS, [], refused_base))
             ]
-        text, reader, staged, refused = self._parse(workspace, delivery, refused_slice)
+        text, reader, staged, refused = self._parse(context, delivery, refused_slice)
         header = tuple(text.header())
         note = DeliveryNote(
             delivery_id=self.delivery,
@@ -96,42 +98,43 @@ class ParseDelivery(BaseModel):
             records=lines_in(text, reader, delivery.manifest, _cells(lake, staged)),
             ragged=refused.rows,
         )
-        checks = [*workspace.check(contract, staged), accounting(note.records, staged.rows, refused.rows)]
-        results = workspace.settle_with_rejects(
-            (contract, staged, checks, base),
+        checks = [*context.check(built, staged), accounting(note.records, staged.rows, refused.rows)]
+        results = context.publish_with_rejects(
+            (built, staged, checks, base),
             (refused, refused_base),
             extent=self.delivery,
             built_from={self.delivery: note.parsed},
         )
         if results[0].published:
             # As they are now: a slice that did not change kept its files.
-            now = lake.current.pin(contract, [self.delivery])
-            self._note(
-                workspace, delivery, note, workspace.read(contract, now), lake.current.pin(REJECTS, [refused_slice])
-            )
-            remember(lake, contract, {self.delivery: note.parsed}, results[0].published)
+            now = lake.current.pin(built, [self.delivery])
+            self._note(context, delivery, note, context.read(built, now), lake.current.pin(REJECTS, [refused_slice]))
+            record_inputs(lake, built, {self.delivery: note.parsed}, results[0].published)
         return results
 
     def _note(
-        self, workspace: Workspace, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: Pin
+        self, context: BuildContext, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: Pin
     ) -> None:
         """Notes what the delivery holds; before bronze remembers it, so that who sees that finds the note."""
-        found = inspected(bronze, delivery, ragged=workspace.read(REJECTS, ragged) if note.ragged else None)
-        made = {**note.model_dump(), **found, "inspected": recipe(SILVER[self.dataset])}
-        Notes(workspace.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
+        dataset, lines = datasets.dataset(self.dataset), context.read(REJECTS, ragged) if note.ragged else None
+        found = inspected(bronze, dataset, delivery, ragged=lines)
+        made = {**note.model_dump(), **found, "inspected": judged_by(dataset)}
+        Notes(context.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
 
     def _parse(
-        self, workspace: Workspace, delivery: Delivery, refused_slice: str
+        self, context: BuildContext, delivery: Delivery, refused_slice: str
     ) -> tuple[CsvText, RecordReader, Staged, Staged]:
-        contract, lake = BRONZE[self.dataset], workspace.lake
-        folder, refused_folder = workspace.new_folder(contract), workspace.new_folder(REJECTS)
+        built, lake = datasets.dataset(self.dataset).bronze, context.lake
+        folder, refused_folder = context.new_folder(built), context.new_folder(REJECTS)
+        ids, refused_ids = lake.field_ids(built), lake.field_ids(REJECTS)
+        schema, refused_schema = numbered(built.arrow, ids), numbered(REJECTS.arrow, refused_ids)
         create = lake.storage.create
         with (
-            workspace.zone.open(delivery) as stream,
+            context.zone.open(delivery) as stream,
             create(f"{folder}/records.parquet") as sink,
             create(f"{refused_folder}/refused.parquet") as refused_sink,
-            pq.ParquetWriter(sink, _schema(contract), compression="zstd", use_dictionary=_repeated(contract)) as writer,
-            pq.ParquetWriter(refused_sink, _schema(REJECTS), compression="zstd") as refused_writer,
+            pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=_repeated(built)) as writer,
+            pq.ParquetWriter(refused_sink, refused_schema, compression="zstd") as refused_writer,
             ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
         ):
             text = CsvText(stream, delivery.manifest.encoding)
@@ -142,13 +145,14 @@ class ParseDelivery(BaseModel):
                 if writing is not None:
                     writing.result()
                 if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
-                    writing = beside.submit(writer.write_batch, _complete(batch, contract, delivery, found.layout))
+                    writing = beside.submit(writer.write_batch, _complete(batch, built, delivery, found.layout))
                 _write_refused(refused_writer, reader, delivery)
             if writing is not None:
                 writing.result()
             _write_refused(refused_writer, reader, delivery)
-        staged = find_staged(lake, contract, folder, [self.delivery])
-        return text, reader, staged, find_staged(lake, REJECTS, refused_folder, [refused_slice])
+        staged = find_staged(lake, built, folder, [self.delivery], ids)
+        refused = find_staged(lake, REJECTS, refused_folder, [refused_slice], refused_ids)
+        return text, reader, staged, refused
 
 
 def lines_in(text: CsvText, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
@@ -174,23 +178,19 @@ def _cells(lake: Lake, staged: Staged) -> Iterator[pa.Array]:
                 yield from (c for c in batch.columns if pa.types.is_string(c.type))
 
 
-def _schema(contract: Contract) -> pa.Schema:
-    return pa.schema([(f.name, _ARROW[f.dataType.simpleString()]) for f in contract.spark.fields])
-
-
-def _repeated(contract: Contract) -> list[str]:
+def _repeated(built: Table) -> list[str]:
     """Columns that a dictionary makes smaller: all but the one that counts up."""
-    return [c for c in contract.columns if c != "source_line"]
+    return [c for c in built.names if c != "source_line"]
 
 
-def _complete(batch: pa.RecordBatch, contract: Contract, delivery: Delivery, layout: str) -> pa.RecordBatch:
-    """A batch in the contract's columns; absent ones are NULL."""
+def _complete(batch: pa.RecordBatch, built: Table, delivery: Delivery, layout: str) -> pa.RecordBatch:
+    """A batch in the table's columns; absent ones are NULL."""
     constant = {
         "layout": layout,
         "coverage": delivery.manifest.coverage.key,
         "delivery_id": delivery.delivery_id,
     }
-    schema, present = _schema(contract), set(batch.schema.names)
+    schema, present = built.arrow, set(batch.schema.names)
     arrays = [
         batch.column(f.name)
         if f.name in present
@@ -204,7 +204,7 @@ def _write_refused(writer: pq.ParquetWriter, reader: RecordReader, delivery: Del
     """Writes the lines refused so far and takes them out, so that a file of nothing else does not fill the memory."""
     if reader.refused:
         rows = [_refused(line, delivery) for line in reader.refused]
-        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_schema(REJECTS)))
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=REJECTS.arrow))
         reader.refused.clear()
 
 

@@ -19,9 +19,9 @@ from nh_pipeline.lake.lake import pin_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.publish import Published
+    from nh_pipeline.model.table import Table as Contract
 
 _PREFIX = "nh.built-from."
 
@@ -34,7 +34,7 @@ NOT_BUILT = "not built yet"
     wait=wait_random_exponential(multiplier=0.1, max=5),
     reraise=True,
 )
-def remember(lake: Lake, contract: Contract, built_from: Mapping[str, str], published: Published) -> None:
+def record_inputs(lake: Lake, contract: Contract, built_from: Mapping[str, str], published: Published) -> None:
     """Notes per slice what it was built from; touches no data and makes no snapshot.
 
     Only while the table still holds what was published: a memory that is ahead of its rows would hide for ever that
@@ -61,7 +61,7 @@ def forget(lake: Lake, contract: Contract, slices: Iterable[str]) -> None:
             transaction.remove_properties(*keys)
 
 
-def remembered(lake: Lake, contract: Contract) -> dict[str, str]:
+def recorded_inputs(lake: Lake, contract: Contract) -> dict[str, str]:
     """What each slice of a table was built from."""
     table = lake.load(contract)
     properties = table.properties if table else {}

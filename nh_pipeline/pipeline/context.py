@@ -1,7 +1,8 @@
 """The one way through which every table is written: read pins, transform, stage, gate, publish.
 
-A step is a description (serializable, so that it can be sent to a job elsewhere) with a method that does the work
-in a :class:`Workspace`, which is an engine's session and the lake. Where the session comes from does not matter.
+A build is a description (serializable, so that it can be sent to a job elsewhere) with a method that does the work
+in a :class:`BuildContext`, which is an engine's session and the lake. Where the session comes from does not matter.
+Publishing is idempotent, under optimistic concurrency: what was read is compared before the commit.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from nh_pipeline.contracts.bronze import REJECTS
+from nh_pipeline.errors import LakeError, translate_infrastructure_errors
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.faults import as_one_message
-from nh_pipeline.lake.lake import WHOLE, LakeError
 from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.model.table import REJECTS
 from nh_pipeline.pipeline.gate import CheckResult, gate
 
 if TYPE_CHECKING:
@@ -31,16 +31,20 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from nh_pipeline.contracts.base import Contract
     from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.model.table import Table
 
 T = TypeVar("T")
 
-ONE_SLICE = f"'{WHOLE}'"
+_FIELD_ID = "parquet.field.id"
+"""Key of a column's metadata by which Spark is told its id."""
+
+_NO_ARROW_SCHEMA = "skip_arrow_metadata"
+"""An option of Sail's writer; Spark does not know it."""
 
 LARGEST_LOSS = 0.2
 """Share of the rows of what it replaces that a build may take away without a person's word. Deliveries that lack much
-are held long before (:mod:`nh_pipeline.pipeline.guards`): this is for whatever else may empty a table."""
+are held long before (:mod:`.guards`): this is for whatever else may empty a table."""
 
 FEW_ROWS = 10
 """So few rows are no large share of any table; all of its rows are."""
@@ -48,10 +52,10 @@ FEW_ROWS = 10
 ROWS_KEPT = "rows_kept"
 
 ATTEMPTS = 5
-"""How often a step is computed anew when others publish what it read."""
+"""How often a build is computed anew when others publish what it read."""
 
 
-class Run(BaseModel):
+class RunInfo(BaseModel):
     """Who publishes: recorded with every snapshot."""
 
     model_config = ConfigDict(frozen=True)
@@ -60,8 +64,8 @@ class Run(BaseModel):
     asset: str
 
 
-class StepResult(BaseModel):
-    """What a step did to one table.
+class TableResult(BaseModel):
+    """What a build did to one table.
 
     ``published`` is None when the gate refused the staged rows; then the table is as it was.
     """
@@ -117,12 +121,12 @@ def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> Chec
 
 
 @dataclass
-class Workspace:
-    """An engine's session and the lake, with the operations that steps are made of."""
+class BuildContext:
+    """An engine's session and the lake, with the operations that builds are made of."""
 
     spark: SparkSession
     lake: Lake
-    run: Run
+    run: RunInfo
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -130,8 +134,8 @@ class Workspace:
         """The raw zone of the lake."""
         return RawZone(self.lake.storage)
 
-    def recomputed(self, attempt: Callable[[Workspace], T]) -> T:
-        """Runs a step's attempt on the lake as it was pinned for this workspace; again, on the lake as it is then.
+    def recomputed(self, attempt: Callable[[BuildContext], T]) -> T:
+        """Runs a build's attempt on the lake as it was pinned for this workspace; again, on the lake as it is then.
 
         Raises:
             LakeError: see :func:`with_recompute`.
@@ -139,64 +143,65 @@ class Workspace:
         lakes = chain([self.lake], repeat(self.lake.current))
         return with_recompute(lambda: attempt(replace(self, lake=next(lakes))))
 
-    def read(self, contract: Contract, pin: Pin) -> DataFrame:
+    def read(self, table: Table, pin: Pin) -> DataFrame:
         """Exactly the pinned files.
 
         Raises:
             LakeError: the engine sees another number of rows than the table's metadata says.
         """
         if not pin.files:
-            return self.spark.createDataFrame([], contract.spark)
-        rows = self._files(contract, pin.paths)
+            return self.spark.createDataFrame([], table.spark)
+        rows = self._files(table, pin.paths)
         seen = int(rows.count())
         if seen != pin.rows:  # some engines pass over a missing file without a word
             raise LakeError(
-                f"{contract.name}, snapshot {pin.snapshot_id}: {pin.rows} rows by its metadata, {seen} by its files; "
+                f"{table.name}, snapshot {pin.snapshot_id}: {pin.rows} rows by its metadata, {seen} by its files; "
                 "a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
             )
         return rows
 
-    def _files(self, contract: Contract, paths: Sequence[str]) -> DataFrame:
-        return self.spark.read.schema(contract.spark).parquet(*paths)
+    def _files(self, table: Table, paths: Sequence[str]) -> DataFrame:
+        return self.spark.read.schema(table.spark).parquet(*paths)
 
-    def new_folder(self, contract: Contract) -> str:
+    def new_folder(self, table: Table) -> str:
         """A folder below the table, of this attempt alone, that nobody reads yet."""
-        return staging_folder(contract, f"{self.token}-{uuid.uuid4().hex[:8]}")
+        return staging_folder(table, f"{self.token}-{uuid.uuid4().hex[:8]}")
 
     def stage(
         self,
-        contract: Contract,
+        table: Table,
         rows: DataFrame,
         replaces: Collection[str],
-        slice_of: str = ONE_SLICE,
         *,
         finish: Callable[[DataFrame], DataFrame] | None = None,
     ) -> Staged:
         """Writes rows into a folder that nobody reads yet: sorted, one file per slice.
 
         Args:
-            contract: of the table.
-            rows: with the contract's columns, or, with ``finish``, what it makes them of.
+            table: the table.
+            rows: with the table's columns, or, with ``finish``, what it makes them of.
             replaces: the slices that the rows are to replace.
-            slice_of: SQL for the slice of a row; default for a table that is one slice.
-            finish: makes the contract's columns, row by row, once the rows are sorted. To sort costs by the byte, so
+            finish: makes the table's columns, row by row, once the rows are sorted. To sort costs by the byte, so
                 columns that only follow from others are better made afterwards.
         """
-        folder = self.new_folder(contract)
-        cut = rows.select(F.expr(slice_of).alias("slice"), "*")
+        folder, ids = self.new_folder(table), self.lake.field_ids(table)
+        cut = rows.select(F.expr(table.slices.sql).alias("slice"), "*")
         # All rows of a slice in one task, so that it becomes one sorted file; coalesce() would not keep the order.
         # The order of days is that of their months: the text need not be compared again and again.
-        order = contract.sort if contract.layout == "month" else ("slice", *contract.sort)
+        order = table.sort if table.slices.monthly else ("slice", *table.sort)
         gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions(*order)
         done = gathered if finish is None else finish(gathered)
-        columns = done.select("slice", *contract.columns)
-        columns.write.partitionBy("slice").parquet(self.lake.storage.uri(folder))
-        return find_staged(self.lake, contract, folder, replaces)
+        # Spark writes the ids that it finds here; files of others get theirs afterwards. What Sail notes of its own
+        # schema in a file has none, and readers on the same libraries would take that for the whole truth.
+        columns = done.select("slice", *(F.col(c).alias(c, metadata={_FIELD_ID: ids[c]}) for c in table.names))
+        writer = columns.write.partitionBy("slice").option(_NO_ARROW_SCHEMA, "true")
+        writer.parquet(self.lake.storage.uri(folder))
+        return find_staged(self.lake, table, folder, replaces, ids)
 
     @contextmanager
-    def scratch(self, contract: Contract, rows: DataFrame) -> Iterator[DataFrame]:
-        """Rows that a step uses several times, kept in files for as long: engines compute a DataFrame at every use."""
-        folder = self.new_folder(contract)
+    def scratch(self, table: Table, rows: DataFrame) -> Iterator[DataFrame]:
+        """Rows that a build uses several times, kept in files for as long: engines compute a DataFrame at every use."""
+        folder = self.new_folder(table)
         schema = rows.schema
         try:
             rows.write.parquet(self.lake.storage.uri(folder))
@@ -205,129 +210,129 @@ class Workspace:
         finally:
             self.lake.storage.delete(folder)
 
-    def check(self, contract: Contract, staged: Staged) -> list[CheckResult]:
+    def check(self, table: Table, staged: Staged) -> list[CheckResult]:
         """The gate, on the staged files as they are on disk."""
         if not staged.files:
-            return gate(contract, self.spark.createDataFrame([], contract.spark), rows=0)
-        return gate(contract, self.staged_rows(contract, staged), rows=staged.rows)
+            return gate(table, self.spark.createDataFrame([], table.spark), rows=0)
+        return gate(table, self.staged_rows(table, staged), rows=staged.rows)
 
-    def gate(self, contract: Contract, pin: Pin) -> list[CheckResult]:
+    def gate(self, table: Table, pin: Pin) -> list[CheckResult]:
         """The gate's rules on rows that are published already."""
-        return gate(contract, self.read(contract, pin), rows=pin.rows)
+        return gate(table, self.read(table, pin), rows=pin.rows)
 
-    def staged_rows(self, contract: Contract, staged: Staged) -> DataFrame:
+    def staged_rows(self, table: Table, staged: Staged) -> DataFrame:
         """Staged files as a DataFrame, with the schema that is in them."""
         if not staged.files:
-            return self.spark.createDataFrame([], contract.spark)
+            return self.spark.createDataFrame([], table.spark)
         return self.spark.read.parquet(*(f.path for f in staged.files))
 
-    def settle(
+    def publish_if_valid(
         self,
-        contract: Contract,
+        table: Table,
         staged: Staged,
         checks: Iterable[CheckResult],
         *,
         base: Pin,
-        inputs: Sequence[tuple[Contract, Pin]] = (),
+        inputs: Sequence[tuple[Table, Pin]] = (),
         extent: str,
         built_from: Mapping[str, str],
         loss_known: str = "",
-    ) -> StepResult:
+    ) -> TableResult:
         """Publishes what passed its gate; throws away what did not.
 
         Args:
-            contract: of the table.
+            table: the table.
             staged: the staged files.
             checks: all results; a failed blocking one forbids publication.
-            base: the replaced slices as the step saw them.
-            inputs: everything else that the step read.
-            extent: what the step covered (a range of days, a delivery, ``all``).
+            base: the replaced slices as the build saw them.
+            inputs: everything else that the build read.
+            extent: what the build covered (a range of days, a delivery, ``all``).
             built_from: what each slice is built from, as the table will remember it.
             loss_known: why the slices may lose a large share of their rows; empty if nothing says that they may.
 
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
         """
-        results = self._judged(contract, checks, rows_kept(base.rows, staged.rows, loss_known), built_from)
-        return self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent)
+        results = self._judged(table, checks, rows_kept(base.rows, staged.rows, loss_known), built_from)
+        return self._publish(table, staged, results, base=base, inputs=inputs, extent=extent)
 
-    def settle_with_rejects(
+    def publish_with_rejects(
         self,
-        table: tuple[Contract, Staged, Sequence[CheckResult], Pin],
+        of_table: tuple[Table, Staged, Sequence[CheckResult], Pin],
         rejects: tuple[Staged, Pin],
         *,
-        inputs: Sequence[tuple[Contract, Pin]] = (),
+        inputs: Sequence[tuple[Table, Pin]] = (),
         extent: str,
         built_from: Mapping[str, str],
         loss_known: str = "",
         kept: CheckResult | None = None,
-    ) -> list[StepResult]:
+    ) -> list[TableResult]:
         """Publishes a table and its part of ``bronze.rejects``, or neither.
 
         The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
 
         Args:
-            table: contract, staged files, gate results, and the slices as the step saw them.
-            rejects: staged files of the refused lines, and their slices as the step saw them.
-            inputs: everything else that the step read.
-            extent: what the step covered.
-            built_from: see :meth:`settle`.
-            loss_known: see :meth:`settle`.
+            of_table: table, staged files, gate results, and the slices as the build saw them.
+            rejects: staged files of the refused lines, and their slices as the build saw them.
+            inputs: everything else that the build read.
+            extent: what the build covered.
+            built_from: see :meth:`publish_if_valid`.
+            loss_known: see :meth:`publish_if_valid`.
             kept: the result of :func:`rows_kept`, where it is not the rows that count.
         """
-        contract, staged, checks, base = table
+        table, staged, checks, base = of_table
         lines, lines_base = rejects
         kept = kept or rows_kept(base.rows, staged.rows, loss_known)
-        results = self._judged(contract, checks, kept, built_from)
+        results = self._judged(table, checks, kept, built_from)
         lines_checks = tuple(self.check(REJECTS, lines))  # they may become fewer: a better delivery takes them away
         withheld = refused(results) or refused(lines_checks)
-        # If the table is no longer as seen, its refused lines are not what this step found either.
-        second = self._settle(
-            REJECTS, lines, lines_checks, base=lines_base, inputs=[(contract, base)], extent=extent, withheld=withheld
+        # If the table is no longer as seen, its refused lines are not what this build found either.
+        second = self._publish(
+            REJECTS, lines, lines_checks, base=lines_base, inputs=[(table, base)], extent=extent, withheld=withheld
         )
-        first = self._settle(contract, staged, results, base=base, inputs=inputs, extent=extent, withheld=withheld)
+        first = self._publish(table, staged, results, base=base, inputs=inputs, extent=extent, withheld=withheld)
         return [first, second]
 
     def _judged(
         self,
-        contract: Contract,
+        table: Table,
         checks: Iterable[CheckResult],
         kept: CheckResult,
         built_from: Mapping[str, str],
     ) -> tuple[CheckResult, ...]:
         """All results, that no rows get lost among them; notes a refusal, or forgets an earlier one."""
         refusals = Refusals(self.lake.storage)
-        if not kept.passed and refusals.allowed(contract.name, built_from):
+        if not kept.passed and refusals.allowed(table.name, built_from):
             told = f"{kept.description} (a person has confirmed it)"
             kept = kept.model_copy(update={"passed": True, "failed_rows": 0, "advice": "", "description": told})
         results = (*checks, kept)
         first = next((c for c in results if c.blocking and not c.passed), None)
         if first is None:
-            refusals.forget(contract.name, built_from)
+            refusals.forget(table.name, built_from)
         else:
             told = f"{first.failed_rows:,} found: {first.description}. What to do: {first.advice}"
-            refusals.note(contract.name, built_from, first.name, told)
+            refusals.note(table.name, built_from, first.name, told)
         return results
 
-    def _settle(
+    def _publish(
         self,
-        contract: Contract,
+        table: Table,
         staged: Staged,
         results: tuple[CheckResult, ...],
         *,
         base: Pin,
-        inputs: Sequence[tuple[Contract, Pin]],
+        inputs: Sequence[tuple[Table, Pin]],
         extent: str,
         withheld: bool = False,
-    ) -> StepResult:
+    ) -> TableResult:
         pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
         if withheld or refused(results):
             self.lake.storage.delete(staged.folder)
-            return StepResult(table=contract.name, checks=results, published=None, rows=staged.rows)
-        reached(Point.PASSED, contract.name)
+            return TableResult(table=table.name, checks=results, published=None, rows=staged.rows)
+        reached(Point.PASSED, table.name)
         properties = {"run-id": self.run.run_id, "asset": self.run.asset, "range": extent}
-        published = publish(self.lake, contract, staged, base=base, inputs=inputs, properties=properties)
-        return StepResult(table=contract.name, checks=results, published=published, rows=staged.rows)
+        published = publish(self.lake, table, staged, base=base, inputs=inputs, properties=properties)
+        return TableResult(table=table.name, checks=results, published=published, rows=staged.rows)
 
 
 def refused(checks: Iterable[CheckResult]) -> bool:
@@ -335,13 +340,13 @@ def refused(checks: Iterable[CheckResult]) -> bool:
     return any(c.blocking and not c.passed for c in checks)
 
 
-@as_one_message()
+@translate_infrastructure_errors()
 def with_recompute(attempt: Callable[[], T]) -> T:
-    """Runs a step's attempt; computes it again when somebody published what it had read.
+    """Runs a build's attempt; computes it again when somebody published what it had read.
 
     Raises:
         LakeError: others kept publishing through all attempts.
-        MachineError: no space, no permission, a locked database.
+        InfrastructureError: no space, no permission, a locked database.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Conflict),

@@ -1,4 +1,4 @@
-"""``silver.fct_staffing_levels``: the effective delivery of a quarter, typed; its refused lines to the rejects."""
+"""Tables of days: the effective delivery of a quarter, typed; its refused lines to the rejects."""
 
 from __future__ import annotations
 
@@ -8,47 +8,41 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 from pyspark.sql import functions as F
 
-from nh_pipeline.contracts.bronze import BRONZE, REJECTS
-from nh_pipeline.contracts.silver import FCT_STAFFING_LEVELS
-from nh_pipeline.landing.confirmations import confirmed
+from nh_pipeline import datasets
+from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import months, quarter_bounds
-from nh_pipeline.pipeline.build_state import deliveries_of, of_deliveries, remember, remembered
-from nh_pipeline.pipeline.context import Workspace, accounting
-from nh_pipeline.pipeline.deliveries import (
-    STAFFING,
-    chosen,
-    is_day_first,
-    loss_known,
-    parsed,
-    rejects_slices,
-    standings,
-)
+from nh_pipeline.pipeline import rejected
+from nh_pipeline.pipeline.build_state import deliveries_of, of_deliveries, record_inputs, recorded_inputs
+from nh_pipeline.pipeline.context import BuildContext, accounting
+from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.gate import CheckResult, gate_sample
 from nh_pipeline.pipeline.guards import LARGEST_LOSS
-from nh_pipeline.pipeline.recipe import recipe
-from nh_pipeline.pipeline.result import Outcome
-from nh_pipeline.transforms import staffing
-from nh_pipeline.transforms.rejects import SLICE_OF_REJECT, rejects
+from nh_pipeline.pipeline.recipe import judged_by, recipe
+from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.tables import table
+from nh_pipeline.transforms import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame
     from typing_extensions import Self
 
     from nh_pipeline.lake.lake import Pin
-    from nh_pipeline.lake.publish import Staged
-    from nh_pipeline.pipeline.guards import Standing
+    from nh_pipeline.model.dataset import Dataset
+    from nh_pipeline.model.table import Table
+    from nh_pipeline.pipeline.deliveries import Deliveries
 
 READABLE = "facilities_readable"
-MONTH_OF_ROW = "date_format(work_date, 'yyyy-MM')"
-"""SQL for the slice of a daily row."""
 
 
-class BuildStaffing(BaseModel):
+class BuildDays(BaseModel):
     """Builds the days from ``start`` to ``end`` (included) of one quarter (``2024Q2``)."""
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["build_staffing"] = "build_staffing"
+    kind: Literal["build_days"] = "build_days"
+    table: str
     coverage: str
     start: date
     end: date
@@ -60,8 +54,8 @@ class BuildStaffing(BaseModel):
             raise ValueError(f"{self.start} to {self.end} does not lie in {self.coverage}")
         return self
 
-    def run(self, workspace: Workspace) -> Outcome:
-        """Publishes the facts and the rejects; tells the standing of the quarter's deliveries.
+    def run(self, context: BuildContext) -> BuildResult:
+        """Publishes the days and the rejects; tells the status of the quarter's deliveries.
 
         The effective delivery is classified as a whole whatever the range: so its rejects are always complete, and
         the accounting covers every line.
@@ -70,89 +64,102 @@ class BuildStaffing(BaseModel):
             NothingDelivered: the quarter has no effective delivery, and not because a person withdrew the one that it
                 was built from.
         """
-        return workspace.recomputed(self._attempt)
+        return context.recomputed(self._attempt)
 
-    def _attempt(self, workspace: Workspace) -> Outcome:
-        lake, contract = workspace.lake, FCT_STAFFING_LEVELS
+    def _attempt(self, context: BuildContext) -> BuildResult:
+        lake, built = context.lake, table(self.table)
+        dataset = datasets.dataset(built.dataset)
         slices = months(self.start, self.end)
         # The order matters: whoever publishes this quarter after this pin is a conflict, and whoever did before has
-        # its delivery in bronze by now, so that the standings below know it.
-        base = lake.pin(contract, slices)
-        before = deliveries_of(remembered(lake, contract).get(self.coverage))
-        found = standings(lake, workspace.zone, STAFFING, self.coverage)
-        ids = chosen(found, lake, f"daily staffing for {self.coverage}", before)
-        noted, now = parsed(lake, STAFFING), recipe(contract)
-        source = lake.pin(BRONZE[STAFFING], ids)
-        bronze = workspace.read(BRONZE[STAFFING], source)
-        day_first = any(d.delivery_id in ids and is_day_first(d) for d in workspace.zone.deliveries(STAFFING))
-        if all(noted[i].inspected == now and not noted[i].refused for i in ids):
-            # No line is refused, as was found by these very rules: to look at each value again would take a third.
-            judged = bronze.select("*", F.lit(None).cast("string").alias("reason"))
-        else:
-            twice = any(noted[i].doubled for i in ids)
-            judged = staffing.judged(bronze, self.coverage, doubled=twice, day_first=day_first)
-        accepted = staffing.readings(judged, day_first=day_first)
+        # its delivery in bronze by now, so that it is known below.
+        base = lake.pin(built, slices)
+        before = deliveries_of(recorded_inputs(lake, built).get(self.coverage))
+        found = look(lake, context.zone, dataset, self.coverage)
+        ids = found.chosen(f"{dataset.title} for {self.coverage}", before)
+        source, lines_base = lake.pin(dataset.bronze, ids), rejected.pinned(lake, built, found)
+        bronze = context.read(dataset.bronze, source)
+        columns = built.kind.typed(dataset)
+        judged = self._judged(bronze, found, dataset, ids)
+        accepted = typed.readings(judged, dataset, columns, day_first=found.day_first)
+        finish = _finishing(built, dataset)
         whole = (self.start, self.end) == quarter_bounds(self.coverage)
         if whole:
-            staged = workspace.stage(contract, accepted, slices, MONTH_OF_ROW, finish=staffing.facts)
+            staged = context.stage(built, accepted, slices, finish=finish)
         else:
-            staged = workspace.stage(contract, self._with_kept(workspace, accepted, base), slices, MONTH_OF_ROW)
+            staged = context.stage(built, self._with_kept(context, finish, accepted, base), slices)
         rows_out = staged.rows if whole else int(accepted.count())
-        lines = self._rejects(workspace, bronze, judged, found, any_refused=rows_out != source.rows)
-        known = any(i in confirmed(lake.storage) for i in ids)
+        lines = rejected.staged(context, built, found, bronze, judged, any_refused=rows_out != source.rows)
         checks = [
-            *workspace.check(contract, staged),
-            accounting(source.rows, rows_out, lines[0].rows),
-            _readable(bronze, accepted, workspace.staged_rows(REJECTS, lines[0]), known=known),
+            *context.check(built, staged),
+            accounting(source.rows, rows_out, lines.rows),
+            _readable(
+                dataset,
+                bronze,
+                accepted,
+                context.staged_rows(REJECTS, lines),
+                known=any(i in found.confirmed for i in ids),
+            ),
         ]
-        built_from = {self.coverage: of_deliveries(now, {i: noted[i].parsed for i in ids})}
-        table, rejected = workspace.settle_with_rejects(
-            (contract, staged, checks, base),
-            lines,
-            inputs=[(BRONZE[STAFFING], source)],
+        built_from = {self.coverage: of_deliveries(recipe(built), {i: found.notes[i].parsed for i in ids})}
+        result, refused = context.publish_with_rejects(
+            (built, staged, checks, base),
+            (lines, lines_base),
+            inputs=[(dataset.bronze, source)],
             extent=f"{self.start}..{self.end}",
             built_from=built_from if whole else {},
-            loss_known=loss_known(lake, ids, before),
+            loss_known=found.loss_known(before),
         )
-        if whole and table.published:
-            remember(lake, contract, built_from, table.published)
-        return Outcome(table=table, rejects=rejected, standings=tuple(found))
+        if whole and result.published:
+            record_inputs(lake, built, built_from, result.published)
+        return BuildResult(table=result, rejects=refused, deliveries=found.statuses)
 
-    def _with_kept(self, workspace: Workspace, accepted: DataFrame, base: Pin) -> DataFrame:
+    def _judged(self, bronze: DataFrame, found: Deliveries, dataset: Dataset, ids: list[str]) -> DataFrame:
+        """The lines with the reason why they are refused."""
+        notes = [found.notes[i] for i in ids]
+        if all(note.inspected == judged_by(dataset) and not note.refused for note in notes):
+            # No line is refused, as was found by these very rules: to look at each value again would take a third.
+            return bronze.select("*", F.lit(None).cast("string").alias("reason"))
+        return typed.classified(
+            bronze,
+            dataset,
+            table(self.table).kind.typed(dataset),
+            quarter=self.coverage,
+            doubled=any(note.doubled for note in notes),
+            day_first=found.day_first,
+        )
+
+    def _with_kept(
+        self, context: BuildContext, finish: Callable[[DataFrame], DataFrame], accepted: DataFrame, base: Pin
+    ) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""
-        inside = f"work_date between date '{self.start}' and date '{self.end}'"
-        kept = workspace.read(FCT_STAFFING_LEVELS, base).where(f"not ({inside})")
-        return staffing.facts(accepted.where(inside)).unionByName(kept)
-
-    def _rejects(
-        self,
-        workspace: Workspace,
-        bronze: DataFrame,
-        judged: DataFrame,
-        found: list[Standing],
-        *,
-        any_refused: bool,
-    ) -> tuple[Staged, Pin]:
-        slices, base = rejects_slices(workspace.lake, found)
-        # A second pass over the delivery, only if the first one showed that there is something to find.
-        refused = (
-            rejects(bronze, judged, dataset=STAFFING, file_names={s.delivery_id: s.name for s in found})
-            if any_refused
-            else workspace.spark.createDataFrame([], REJECTS.spark)
-        )
-        return workspace.stage(REJECTS, refused, slices, SLICE_OF_REJECT), base
+        built = table(self.table)
+        inside = f"{built.kind.day} between date '{self.start}' and date '{self.end}'"
+        kept = context.read(built, base).where(f"not ({inside})")
+        return finish(accepted.where(inside)).select(*built.names).unionByName(kept)
 
 
-def _readable(bronze: DataFrame, accepted: DataFrame, refused: DataFrame, *, known: bool) -> CheckResult:
+def _finishing(built: Table, dataset: Dataset) -> Callable[[DataFrame], DataFrame]:
+    """Makes readings the table's rows, row by row."""
+
+    def finish(read: DataFrame) -> DataFrame:
+        exact = typed.exact(read, built.kind.typed(dataset))
+        return built.kind.transform(exact) if built.kind.transform else exact
+
+    return finish
+
+
+def _readable(
+    dataset: Dataset, bronze: DataFrame, accepted: DataFrame, refused: DataFrame, *, known: bool
+) -> CheckResult:
     """Whether nearly every facility of the delivery has a line that could be read, or a person ``known`` that not.
 
     A file that was damaged on its way (columns swapped, leading zeros lost) would else replace a good one by its rests.
     """
     sample = gate_sample(refused.select("source_line", "reason"))
-    if not sample:
+    if not sample or not dataset.facility:
         return CheckResult(name=READABLE, passed=True, description="no line was refused")
-    delivered = int(bronze.select(F.upper(F.trim("provider_id"))).distinct().count())
-    readable = int(accepted.select("provider_id").distinct().count())
+    delivered = int(bronze.select(F.upper(F.trim(dataset.facility))).distinct().count())
+    readable = int(accepted.select(dataset.facility).distinct().count())
     enough = readable > 0 and delivered - readable <= max(1, LARGEST_LOSS * delivered)
     return CheckResult(
         name=READABLE,

@@ -1,7 +1,7 @@
-"""The gate: a contract's rules, run on staged files before anything is published.
+"""The gate: a table's rules, run on staged files before anything is published.
 
-Pandera declares the rules, and contracts compile them to SQL; here they become one aggregate pass plus one grouping for
-the grain, and a sample query for each rule that failed (pandera's own Spark errors carry neither rows nor counts).
+One aggregate pass for all rules plus one grouping for the grain, and a sample query for each rule that failed
+(pandera's own Spark errors carry neither rows nor counts; a property test holds the two to the same verdicts).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.contracts.base import Contract, Rule
+    from nh_pipeline.model.rules import Rule
+    from nh_pipeline.model.table import Table
 
 SAMPLE_ROWS = 20
 
 
 class CheckResult(BaseModel):
-    """Outcome of one rule: how many rows break it, at most 20 of them, and what to do.
+    """BuildResult of one rule: how many rows break it, at most 20 of them, and what to do.
 
     ``blocking`` results protect the table: if one fails, nothing is published.
     """
@@ -39,38 +40,38 @@ class CheckResult(BaseModel):
     sample: list[dict[str, str]] = []
 
 
-def gate(contract: Contract, staged: DataFrame, *, rows: int) -> list[CheckResult]:
-    """Checks staged rows against a contract.
+def gate(table: Table, staged: DataFrame, *, rows: int) -> list[CheckResult]:
+    """Checks staged rows against a table's declaration.
 
     Args:
-        contract: of the table.
+        table: the table.
         staged: the staged files, read with their own schema.
         rows: what the file footers say; the engine must see as many.
 
     Returns:
         ``schema``, ``grain`` and ``values`` (all null, range and pattern rules), then one result per row rule.
     """
-    results = [_schema(contract, staged)]
+    results = [_schema(table, staged)]
     if not results[0].passed:
         return results
-    values = contract.value_rules
-    rules = [*values, *contract.rules]
+    values = table.value_rules
+    rules = [*values, *table.rules]
     counts = staged.agg(
         F.count(F.lit(1)).alias("rows"),
         *(F.sum(F.expr(f"case when not ({r.sql}) then 1 else 0 end")).alias(f"r{i}") for i, r in enumerate(rules)),
     ).first()
     if counts is None or int(counts["rows"]) != rows:
         seen = 0 if counts is None else int(counts["rows"])
-        raise RuntimeError(f"{contract.name}: {rows} rows staged but the engine reads {seen}; nothing was published")
-    results.append(_grain(contract, staged, rows))
+        raise RuntimeError(f"{table.name}: {rows} rows staged but the engine reads {seen}; nothing was published")
+    results.append(_grain(table, staged, rows))
     failed = {r.name: int(counts[f"r{i}"] or 0) for i, r in enumerate(rules)}
-    results.append(_values(contract, staged, values, failed, rows))
-    results += [_one(staged, r, failed[r.name], rows) for r in contract.rules]
+    results.append(_values(table, staged, values, failed, rows))
+    results += [_one(staged, r, failed[r.name], rows) for r in table.rules]
     return results
 
 
-def _schema(contract: Contract, staged: DataFrame) -> CheckResult:
-    expected = {f.name: f.dataType.simpleString() for f in contract.spark.fields}
+def _schema(table: Table, staged: DataFrame) -> CheckResult:
+    expected = {c.name: c.type.sql for c in table.columns}
     found = {f.name: f.dataType.simpleString() for f in staged.schema.fields}
     wrong = [
         {"column": c, "expected": expected.get(c, "no such column"), "found": found.get(c, "missing")}
@@ -82,14 +83,14 @@ def _schema(contract: Contract, staged: DataFrame) -> CheckResult:
         passed=not wrong,
         failed_rows=len(wrong),
         description="columns and types are those of the contract",
-        advice="the transform and the contract disagree: change one of them" if wrong else "",
+        advice="the transform and the declaration disagree: change one of them" if wrong else "",
         sample=wrong[:SAMPLE_ROWS],
     )
 
 
-def _grain(contract: Contract, staged: DataFrame, rows: int) -> CheckResult:
+def _grain(table: Table, staged: DataFrame, rows: int) -> CheckResult:
     # Group and count: a distinct count over several columns is two orders slower on Sail.
-    doubled = staged.groupBy(*contract.grain).agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
+    doubled = staged.groupBy(*table.grain).agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
     total = doubled.agg(F.count(F.lit(1)).alias("keys")).first()
     keys = int(total["keys"]) if total is not None else 0
     return CheckResult(
@@ -97,19 +98,17 @@ def _grain(contract: Contract, staged: DataFrame, rows: int) -> CheckResult:
         passed=keys == 0,
         failed_rows=keys,
         rows=rows,
-        description=f"one row per {', '.join(contract.grain)}",
+        description=f"one row per {', '.join(table.grain)}",
         advice="keys that occur more than once: the transform joins or unions too much" if keys else "",
         sample=gate_sample(doubled) if keys else [],
     )
 
 
-def _values(
-    contract: Contract, staged: DataFrame, rules: Sequence[Rule], failed: dict[str, int], rows: int
-) -> CheckResult:
+def _values(table: Table, staged: DataFrame, rules: Sequence[Rule], failed: dict[str, int], rows: int) -> CheckResult:
     broken = [r for r in rules if failed[r.name]]
     sample: list[dict[str, str]] = []
     for rule in broken[:SAMPLE_ROWS]:
-        found = gate_sample(staged.where(f"not ({rule.sql})").select(*contract.grain), 1)
+        found = gate_sample(staged.where(f"not ({rule.sql})").select(*table.grain), 1)
         sample += [{"rule": rule.name, "rows": str(failed[rule.name]), **row} for row in found]
     return CheckResult(
         name="values",

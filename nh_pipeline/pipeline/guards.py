@@ -6,7 +6,8 @@ or withdrawn changes no other delivery's state. It is *held*, until a person con
 * if more than 1 % of its lines are refused, the first delivery included: it was damaged on its way;
 * if it lacks more than 5 % of the facilities, days or keys of the delivery that it would supersede, however many it
   has itself: an extract must not erase a quarter;
-* if it is a release that lacks more than 5 % of the providers or keys of the last accepted release.
+* if it is a release that lacks more than 5 % of the providers or keys of the last accepted release; of a file that does
+  not name every facility (penalties of rolling years), if it has less than half of its lines.
 
 It is *refused* if a key occurs twice in a release, or if none of its lines can be read.
 """
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nh_pipeline.contracts.raw import CoverageKind
+    from nh_pipeline.model.dataset import CoverageKind
     from nh_pipeline.pipeline.notes import DeliveryNote
 
 LARGEST_LOSS = 0.05
@@ -30,11 +31,14 @@ LARGEST_LOSS = 0.05
 FEW_KEYS = 10
 """So many keys a correction may always lack, where all facilities and days are there."""
 
+LARGEST_SHRINKAGE = 0.5
+"""Share of the lines of the release before that one may lack where not every facility is named in each."""
+
 MOST_REFUSED = 0.01
 """Share of its lines that may be refused without a delivery being held; one line may always be."""
 
 
-class Standing(BaseModel):
+class DeliveryStatus(BaseModel):
     """Whether a delivery counts, and why not.
 
     Attributes:
@@ -76,9 +80,9 @@ class Candidate:
     note: DeliveryNote | None = None
     withdrawn: str = ""
 
-    def standing(self, state: str, reason: str = "") -> Standing:
+    def standing(self, state: str, reason: str = "") -> DeliveryStatus:
         """Its standing."""
-        return Standing.model_validate(
+        return DeliveryStatus.model_validate(
             {
                 "delivery_id": self.delivery_id,
                 "coverage": self.coverage,
@@ -100,18 +104,21 @@ class _Accepted:
     providers: frozenset[str]
 
 
-def effective(standings: Iterable[Standing]) -> list[str]:
+def effective(standings: Iterable[DeliveryStatus]) -> list[str]:
     """Ids of the deliveries that count."""
     return [s.delivery_id for s in standings if s.state == "effective"]
 
 
-def judged(kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str]) -> list[Standing]:
-    """Standing of every delivery of a dataset.
+def judged(
+    kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str], *, every_facility: bool = True
+) -> list[DeliveryStatus]:
+    """DeliveryStatus of every delivery of a dataset.
 
     Args:
         kind: what one delivery covers. Quarters stand by themselves; a release is compared with the one before.
         candidates: all deliveries; those of one coverage in order of precedence.
         confirmed: ids of those that a person confirmed.
+        every_facility: whether each release names all facilities.
 
     Returns:
         By coverage, in order of business time; within a coverage in order of precedence.
@@ -119,10 +126,12 @@ def judged(kind: CoverageKind, candidates: Iterable[Candidate], confirmed: froze
     by_coverage: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         by_coverage.setdefault(candidate.coverage, []).append(candidate)
-    standings: list[Standing] = []
+    standings: list[DeliveryStatus] = []
     previous: _Accepted | None = None
     for _, deliveries in sorted(by_coverage.items()):
-        found, winner = _judged(deliveries, previous, confirmed, unique=kind == "release")
+        found, winner = _judged(
+            deliveries, previous, confirmed, unique=kind != "quarter", every_facility=every_facility
+        )
         standings += found
         if kind == "release":
             previous = winner or previous
@@ -130,16 +139,23 @@ def judged(kind: CoverageKind, candidates: Iterable[Candidate], confirmed: froze
 
 
 def _judged(
-    deliveries: Sequence[Candidate], previous: _Accepted | None, confirmed: frozenset[str], *, unique: bool
-) -> tuple[list[Standing], _Accepted | None]:
+    deliveries: Sequence[Candidate],
+    previous: _Accepted | None,
+    confirmed: frozenset[str],
+    *,
+    unique: bool,
+    every_facility: bool,
+) -> tuple[list[DeliveryStatus], _Accepted | None]:
     """Deliveries of one coverage: the last one that no guard stops wins."""
     winner: _Accepted | None = None
-    standings: dict[str, Standing] = {}
+    standings: dict[str, DeliveryStatus] = {}
     for candidate in deliveries:
         standing = _unusable(candidate, unique=unique)
         if standing is None and candidate.note is not None:
             challenger = _Accepted(candidate, candidate.note, candidate.note.providers)
-            reason = "" if candidate.delivery_id in confirmed else _held(challenger, winner, previous, confirmed)
+            reason = ""
+            if candidate.delivery_id not in confirmed:
+                reason = _held(challenger, winner, previous, confirmed, every_facility=every_facility)
             if not reason:
                 if winner is not None:
                     by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
@@ -152,7 +168,7 @@ def _judged(
     return list(standings.values()), winner
 
 
-def _unusable(candidate: Candidate, *, unique: bool) -> Standing | None:
+def _unusable(candidate: Candidate, *, unique: bool) -> DeliveryStatus | None:
     """The standing of a delivery that cannot count, whatever the others are."""
     note = candidate.note
     if candidate.withdrawn:
@@ -172,7 +188,12 @@ def _unusable(candidate: Candidate, *, unique: bool) -> Standing | None:
 
 
 def _held(
-    challenger: _Accepted, winner: _Accepted | None, previous: _Accepted | None, confirmed: frozenset[str]
+    challenger: _Accepted,
+    winner: _Accepted | None,
+    previous: _Accepted | None,
+    confirmed: frozenset[str],
+    *,
+    every_facility: bool,
 ) -> str:
     """Why a delivery waits for a person's word; nothing if it need not."""
     found = _damaged(challenger.note)
@@ -181,7 +202,8 @@ def _held(
     # A person has said of the delivery in its place that it is as large as it should be.
     settled = winner is not None and winner.candidate.delivery_id in confirmed
     if not found and previous is not None and not settled:
-        found = _lacking(challenger, previous, f"the release of {previous.candidate.coverage}")
+        look = _lacking if every_facility else _shrunk
+        found = look(challenger, previous, f"the release of {previous.candidate.coverage}")
     return f"{found}: nh confirm {challenger.candidate.delivery_id[:12]}" if found else ""
 
 
@@ -203,6 +225,14 @@ def _told(note: DeliveryNote) -> str:
         columns.append(f"number of cells {note.ragged:,}")
     first = f"; line {note.samples[0].line:,}: {note.samples[0].reason}" if note.samples else ""
     return f" ({', '.join(columns[:5])}{', …' * (len(columns) > 5)}{first})"  # noqa: PLR2004
+
+
+def _shrunk(challenger: _Accepted, before: _Accepted, name: str) -> str:
+    """Of files in which facilities come and go: only that much less is odd."""
+    had, has = before.note.keys, challenger.note.keys
+    if had - has <= max(LARGEST_SHRINKAGE * had, FEW_KEYS):
+        return ""
+    return f"has {has:,} readable lines, {1 - has / had:.1%} fewer than {name}. If it is complete"
 
 
 def _lacking(challenger: _Accepted, before: _Accepted, name: str) -> str:

@@ -1,6 +1,6 @@
 """What a delivery holds, once its lines are in bronze: which values its rules refuse, and whose keys are left.
 
-The rules are those of the transforms that build silver from the same lines; so nothing is decided twice.
+The rules are those by which the silver tables are built from the same lines; so nothing is decided twice.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from nh_pipeline.periods import quarter_bounds
-from nh_pipeline.pipeline.deliveries import DIMENSIONS, STAFFING, is_day_first
+from nh_pipeline.pipeline.deliveries import is_day_first
 from nh_pipeline.pipeline.notes import RefusedSample
-from nh_pipeline.transforms import staffing
-from nh_pipeline.transforms import typed as monthly
+from nh_pipeline.transforms import typed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.model.dataset import Dataset
 
 _SAMPLES = 20
 
@@ -26,16 +26,25 @@ _COLUMN = "substring_index(reason, ': expected ', 1)"
 """A reason names its column first: ``census: expected a whole number, found ...``."""
 
 
-def inspected(bronze: DataFrame, delivery: Delivery, *, ragged: DataFrame | None) -> dict[str, Any]:
-    """Fields of a :class:`~nh_pipeline.pipeline.notes.DeliveryNote`, by the rules of the silver table.
+def inspected(bronze: DataFrame, dataset: Dataset, delivery: Delivery, *, ragged: DataFrame | None) -> dict[str, Any]:
+    """Fields of a :class:`~nh_pipeline.pipeline.notes.DeliveryNote`, by the rules of all tables of the dataset.
 
     Args:
         bronze: the delivery's lines.
+        dataset: what they are of.
         delivery: the delivery.
         ragged: its lines that are no records, as ``bronze.rejects`` shows them; None if there are none.
     """
-    look = _daily if delivery.manifest.dataset == STAFFING else _release
-    lines, found = look(bronze, delivery)
+    day_first = [delivery.delivery_id] if is_day_first(delivery) else []
+    doubled = int(typed.doubled_keys(bronze, dataset, day_first=day_first).count()) if dataset.key else 0
+    quarter = delivery.manifest.coverage.key if dataset.coverage == "quarter" else ""
+    lines = typed.classified(
+        bronze, dataset, dataset.typed, quarter=quarter, doubled=bool(quarter and doubled), day_first=day_first
+    )
+    # A refused day is no day. In a release, the line says all the same that its facility is there.
+    there = "reason is null" if quarter else typed.readable_sql(dataset, day_first=day_first)
+    name = typed.parse_sql(dataset.by_name[dataset.facility]) if dataset.facility else "''"
+    lines = lines.select(F.expr(f"case when {there} then {name} end").alias("facility"), "reason", "source_line")
     # One pass: lines by facility, and by what is wrong with them.
     counts = lines.groupBy("facility", F.expr(_COLUMN).alias("refused")).agg(F.count(F.lit(1)).alias("lines")).collect()
     refused: dict[str, int] = {}
@@ -43,7 +52,6 @@ def inspected(bronze: DataFrame, delivery: Delivery, *, ragged: DataFrame | None
         if row["refused"] is not None:
             refused[row["refused"]] = refused.get(row["refused"], 0) + int(row["lines"])
     facilities = sorted({row["facility"] for row in counts if row["facility"] is not None})
-    usable = sum(int(row["lines"]) for row in counts if row["facility"] is not None)
     wrong = [lines.where("reason is not null").select("source_line", "reason")] if refused else []
     wrong += [ragged.select("source_line", "reason")] if ragged is not None else []
     found_lines = [
@@ -54,34 +62,16 @@ def inspected(bronze: DataFrame, delivery: Delivery, *, ragged: DataFrame | None
     return {
         "refused": dict(sorted(refused.items())),
         "samples": [RefusedSample(line=n, reason=why) for n, why in sorted(found_lines)[:_SAMPLES]],
-        "keys": usable,
+        "keys": sum(int(row["lines"]) for row in counts if row["facility"] is not None),
         "facilities": " ".join(facilities),
-        **found,
+        "doubled": doubled,
+        "days": _days(bronze, dataset, quarter, day_first) if dataset.day and quarter else (),
     }
 
 
-def _daily(bronze: DataFrame, delivery: Delivery) -> tuple[DataFrame, dict[str, Any]]:
-    """Lines with their facility (NULL where the line is refused), and the days of the quarter that they speak of."""
-    quarter = delivery.manifest.coverage.key
-    day_first = is_day_first(delivery)
-    doubled = int(staffing.doubled_keys(bronze, day_first=day_first).count())
-    lines = staffing.judged(bronze, quarter, doubled=doubled > 0, day_first=day_first)
+def _days(bronze: DataFrame, dataset: Dataset, quarter: str, day_first: list[str]) -> list[str]:
+    """The days of the quarter that the lines speak of, ISO."""
+    sql = typed.parse_sql(dataset.by_name[str(dataset.day)], day_first)
+    found = (row["day"] for row in bronze.select(F.expr(sql).alias("day")).distinct().collect())
     first, last = quarter_bounds(quarter)
-    days = (row["day"] for row in staffing.days(bronze, day_first=day_first).collect())
-    told = sorted(d.isoformat() for d in days if d is not None and first <= d <= last)
-    facility = F.expr(f"case when reason is null then {staffing.CCN} end").alias("facility")
-    return lines.select(facility, "reason", "source_line"), {"doubled": doubled, "days": told}
-
-
-def _release(bronze: DataFrame, delivery: Delivery) -> tuple[DataFrame, dict[str, Any]]:
-    """Lines with their facility (NULL where their key cannot be read): a refused line says that it is there."""
-    contract = DIMENSIONS[delivery.manifest.dataset]
-    typed = monthly.typed_release_rows(
-        bronze, contract, day_first=[delivery.delivery_id] if is_day_first(delivery) else []
-    )
-    key = [c for c in contract.grain if c != "valid_from"]
-    there = monthly.present(typed, contract)
-    doubled = there.groupBy(*key).agg(F.count(F.lit(1)).alias("lines")).where("lines > 1").count()
-    readable = " and ".join(f"{c} is not null" for c in key)
-    facility = F.expr(f"case when {readable} then provider_id end").alias("facility")
-    return typed.select(facility, "reason", "source_line"), {"doubled": int(doubled)}
+    return sorted(d.isoformat() for d in found if d is not None and first <= d <= last)

@@ -1,4 +1,4 @@
-"""``gold.facility_measures``: facts beside the dimensions as of the day."""
+"""Marts: made of other tables by one pure function; by months, or whole."""
 
 from __future__ import annotations
 
@@ -8,82 +8,171 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import functions as F
 
-from nh_pipeline.contracts.gold import FACILITY_MEASURES
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_PROVIDERS, FCT_STAFFING_LEVELS
+from nh_pipeline.model.kinds import Daily
+from nh_pipeline.model.mart import AsOf
+from nh_pipeline.model.table import WHOLE
 from nh_pipeline.periods import month_bounds, months, quarters
-from nh_pipeline.pipeline.behind import GoldInputs, stale_days
-from nh_pipeline.pipeline.build_state import remember, remembered
-from nh_pipeline.pipeline.daily import MONTH_OF_ROW
+from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.gate import CheckResult
-from nh_pipeline.pipeline.result import Outcome
-from nh_pipeline.transforms.measures import facility_measures
+from nh_pipeline.pipeline.mart_staleness import Inputs, stale_days
+from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.tables import table
 
 if TYPE_CHECKING:
-    from nh_pipeline.pipeline.context import Workspace
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.model.mart import Mart
+    from nh_pipeline.model.table import Table
+    from nh_pipeline.pipeline.context import BuildContext
 
 
-class BuildMeasures(BaseModel):
-    """Builds the days from ``start`` to ``end`` (included); at most a quarter, so that memory stays flat."""
+_COUNT = "count(1)"
+
+
+class BuildMart(BaseModel):
+    """Builds a mart: whole, or the days from ``start`` to ``end`` (included).
+
+    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes the whole months.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["build_measures"] = "build_measures"
-    start: date
-    end: date
+    kind: Literal["build_mart"] = "build_mart"
+    table: str
+    start: date | None = None
+    end: date | None = None
 
-    def run(self, workspace: Workspace) -> Outcome:
-        """Publishes the days. A dimension that does not exist yet gives ``unknown`` matches, not an error."""
-        return workspace.recomputed(self._attempt)
+    def run(self, context: BuildContext) -> BuildResult:
+        """Publishes the rows. An input that does not exist yet is an empty one, not an error."""
+        return context.recomputed(self._attempt)
 
-    def _attempt(self, workspace: Workspace) -> Outcome:
-        lake, contract = workspace.lake, FACILITY_MEASURES
-        slices = months(self.start, self.end)
-        base, source = lake.pin(contract, slices), lake.pin(FCT_STAFFING_LEVELS, slices)
-        providers, claims = lake.pin(DIM_PROVIDERS), lake.pin(DIM_CLAIMS)
-        facts = workspace.read(FCT_STAFFING_LEVELS, source)
-        built = facility_measures(
-            facts,
-            workspace.read(DIM_PROVIDERS, providers),
-            workspace.read(DIM_CLAIMS, claims),
-            start=self.start,
-            end=self.end,
-        )
-        expected = source.rows
-        if (self.start, self.end) != (month_bounds(slices[0])[0], month_bounds(slices[-1])[1]):
-            outside = ~F.col("work_date").between(F.lit(self.start), F.lit(self.end))
-            kept = workspace.read(contract, base).where(outside)
-            built = built.unionByName(kept)
-            expected = int(facts.where(~outside).count()) + int(kept.count())
-        staged = workspace.stage(contract, built, slices, MONTH_OF_ROW)
-        same = CheckResult(
-            name="row_accounting",
-            passed=staged.rows == expected,
-            failed_rows=abs(staged.rows - expected),
-            rows=expected,
-            description=f"{expected} rows expected (one per fact row), {staged.rows} staged",
-            advice="" if staged.rows == expected else "a join with a dimension adds or drops rows",
-        )
-        checks = [*workspace.check(contract, staged), same]
-        inputs = [(FCT_STAFFING_LEVELS, source), (DIM_PROVIDERS, providers), (DIM_CLAIMS, claims)]
-        extent = f"{self.start}..{self.end}"
-        used = GoldInputs(source, providers, claims)
-        stale = stale_days(lake, used, slices)  # before publishing, as it compares with what gold was built from
-        left = {f"{day:%Y-%m}" for day in stale if not self.start <= day <= self.end}
-        built_from = {month: used.of_month(month) for month in slices if month not in left}
-        # Rows that the facts lost by a build that passed its own gate are lost here, too; not by a table that is away.
-        known = {quarter for quarter, _, _ in quarters(self.start, self.end)} <= remembered(
-            lake, FCT_STAFFING_LEVELS
-        ).keys()
-        result = workspace.settle(
-            contract,
+    def _attempt(self, context: BuildContext) -> BuildResult:
+        lake, built = context.lake, table(self.table)
+        mart: Mart = built.kind
+        days = self._days(mart)
+        slices = months(*days) if days else [WHOLE]
+        base = lake.pin(built, slices)
+        inputs = Inputs.current(lake, mart)
+        inputs = inputs.only(slices) if days else inputs
+        frames = [_read(context, mart, i, pin) for i, pin in enumerate(inputs.pins)]
+        whole = not days or days == (month_bounds(slices[0])[0], month_bounds(slices[-1])[1])
+        rows, source, kept = self._rows(context, mart, frames, base=base, days=None if whole else days)
+        staged = context.stage(built, rows, slices)
+        counts = (staged.rows, inputs.pins[0].rows) if whole else None
+        checks = [
+            *context.check(built, staged),
+            _conserved(mart, context.staged_rows(built, staged), source, kept, rows=counts),
+        ]
+        built_from = {name: inputs.of(name) for name in slices}
+        if days:  # before publishing, as it compares with what the mart was built from
+            stale = stale_days(lake, inputs, slices)
+            left = {slices[0] for a, _ in stale if a < days[0]} | {slices[-1] for _, b in stale if b > days[1]}
+            built_from = {name: told for name, told in built_from.items() if name not in left}
+        result = context.publish_if_valid(
+            built,
             staged,
             checks,
             base=base,
-            inputs=inputs,
-            extent=extent,
+            inputs=list(zip(mart.inputs, inputs.pins, strict=True)),
+            extent=f"{days[0]}..{days[1]}" if days else WHOLE,
             built_from=built_from,
-            loss_known="the facts have as many" if known else "",
+            # Rows that the inputs lost by builds that passed their own gates are lost here, too; not by a table that
+            # is away.
+            loss_known="what it is made of has as many" if _is_built(lake, mart.inputs[0], days) else "",
         )
         if result.published:
-            remember(lake, contract, built_from, result.published)
-        return Outcome(table=result)
+            record_inputs(lake, built, built_from, result.published)
+        return BuildResult(table=result)
+
+    def _days(self, mart: Mart) -> tuple[date, date] | None:
+        """The days to build; None for the whole mart."""
+        if not mart.month:
+            return None
+        if self.start is None or self.end is None:
+            raise ValueError(f"{self.table} is built for days: expected a start and an end, found none")
+        if mart.by_day:
+            return self.start, self.end
+        slices = months(self.start, self.end)
+        return month_bounds(slices[0])[0], month_bounds(slices[-1])[1]
+
+    def _rows(
+        self,
+        context: BuildContext,
+        mart: Mart,
+        frames: Sequence[DataFrame],
+        *,
+        base: Pin,
+        days: tuple[date, date] | None,
+    ) -> tuple[DataFrame, DataFrame, list[DataFrame]]:
+        """The rows to stage, what the new ones of them are made of, and the ones that are kept as they are."""
+        first, *others = frames
+        if not mart.by_day:
+            return mart.transform(first, *others), first, []
+        start, end = self.start, self.end
+        inside = F.col(mart.month).between(F.lit(start), F.lit(end))
+        source = first.where(inside)
+        made = mart.transform(source, *others, start=start, end=end)
+        if days is None:
+            return made, source, []
+        kept = context.read(mart.table, base).where(~inside)
+        return made.unionByName(kept), source, [kept]
+
+
+def _read(context: BuildContext, mart: Mart, index: int, pin: Pin) -> DataFrame:
+    read = mart.reads[index]
+    rows = context.read(mart.inputs[index], pin)
+    return rows.select(*read.columns) if isinstance(read, AsOf) else rows
+
+
+def _conserved(
+    mart: Mart, built: DataFrame, source: DataFrame, kept: Sequence[DataFrame], rows: tuple[int, int] | None
+) -> CheckResult:
+    """The rule that nothing gets lost: sums over the mart equal those over what it is made of.
+
+    Args:
+        mart: says which.
+        built: all rows of the slices.
+        source: what the new ones of them are made of.
+        kept: the ones that stay as they were.
+        rows: how many are built, and of how many, where that is known without counting.
+    """
+    mine, others = zip(*mart.conserves, strict=True)
+    if rows and mart.conserves == ((_COUNT, _COUNT),):
+        ours, theirs = [rows[0]], [rows[1]]
+    else:
+        ours, theirs = _sums(built, mine), _sums(source, others)
+        for part in kept:
+            theirs = [a + b for a, b in zip(theirs, _sums(part, mine), strict=True)]
+    wrong = [
+        {"sum": name, "expected": str(b), "found": str(a)}
+        for name, a, b in zip(mine, ours, theirs, strict=True)
+        if a != b
+    ]
+    told = f"{mine[0]} is {ours[0]:,}, expected {theirs[0]:,}"
+    return CheckResult(
+        name="row_accounting",
+        passed=not wrong,
+        failed_rows=len(wrong),
+        rows=int(theirs[0]),
+        description=told if wrong else f"{told}; {len(mine)} sums equal those over {mart.inputs[0].name}",
+        advice="the transform adds or drops rows: look at its joins and groups" if wrong else "",
+        sample=wrong,
+    )
+
+
+def _sums(rows: DataFrame, sums: Sequence[str]) -> list[int]:
+    found = rows.agg(*(F.expr(sql).alias(f"s{i}") for i, sql in enumerate(sums))).first()
+    return [0 if found is None else found[f"s{i}"] or 0 for i in range(len(sums))]
+
+
+def _is_built(lake: Lake, source: Table, days: tuple[date, date] | None) -> bool:
+    """Whether a table has been built for all of the days."""
+    state = recorded_inputs(lake, source).keys()
+    if days is None or not source.slices.monthly:
+        return bool(state)
+    if isinstance(source.kind, Daily):
+        return {quarter for quarter, _, _ in quarters(*days)} <= state
+    return set(months(*days)) <= state

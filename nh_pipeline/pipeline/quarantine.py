@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from nh_pipeline import datasets
 from nh_pipeline.landing.archive import head
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.manifest import Manifest
 from nh_pipeline.landing.refused import Refused
-from nh_pipeline.pipeline.deliveries import SILVER, parsed, standings
+from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
@@ -91,19 +92,20 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
         for q in zone.quarantined()
     ]
     deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
-    notes = {i: note for dataset in SILVER for i, note in parsed(lake, dataset).items()}
-    for standing in (s for dataset in SILVER for s in standings(lake, zone, dataset)):
-        if standing.state not in ("held", "refused"):
+    seen = [look(lake, zone, dataset) for dataset in datasets.modelled()]
+    notes = {i: note for each in seen for i, note in each.notes.items()}
+    for status in (s for each in seen for s in each.statuses):
+        if status.state not in ("held", "refused"):
             continue
-        note = notes.get(standing.delivery_id)
-        delivery = deliveries[standing.delivery_id, standing.coverage]
-        manifest, held = delivery.manifest, standing.state == "held"
+        note = notes.get(status.delivery_id)
+        delivery = deliveries[status.delivery_id, status.coverage]
+        manifest, held = delivery.manifest, status.state == "held"
         found.append(
             SetAside(
                 id=manifest.md5,
                 state="held" if held else "refused",
-                coverage=standing.coverage,
-                reason=standing.reason,
+                coverage=status.coverage,
+                reason=status.reason,
                 expected="",
                 found="",
                 what_to_do=f"If it is complete: nh quarantine admit {manifest.md5[:12]} --confirm --reason TEXT"
@@ -111,7 +113,7 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
                 else "Deliver the file anew; nh withdraw lets this one count no longer",
                 overrulable=held,
                 rejects=tuple(f"line {s.line:,}: {s.reason}" for s in note.samples) if note else (),
-                lines_refused=standing.lines_refused,
+                lines_refused=status.lines_refused,
                 file=delivery.file,
                 **manifest.model_dump(include={"name", "source", "file_id", "size", "modified_at", "landed_at"}),
             )

@@ -1,9 +1,9 @@
 """Recipes: short names for how a slice of a table is made, apart from what it is made of.
 
-A recipe is a hash of everything that decides a result beside the inputs: columns, types and rules of the contract, the
-kind of step, and the transforms' code. It is noted with what was built (:mod:`.memory`): a new spelling of a column, a
+A recipe is a hash of everything that decides a result beside the inputs: columns, types and rules of the table, its
+kind, and the transforms' code. It is noted with what was built (:mod:`.build_state`): a new spelling of a column, a
 new column or a mended transform gives another recipe, and makes what was built by the old one stale. It is Dagster's
-``code_version``, too. Docstrings, comments and descriptions are no part of it.
+``code_version``, too. Docstrings, comments and descriptions of columns are no part of it.
 """
 
 from __future__ import annotations
@@ -13,38 +13,44 @@ import hashlib
 import inspect
 import textwrap
 from functools import cache
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from nh_pipeline.contracts.bronze import BRONZE, REJECTS
-from nh_pipeline.contracts.gold import FACILITY_MEASURES
-from nh_pipeline.contracts.raw import DATASETS, canonical_header
-from nh_pipeline.contracts.silver import DIM_CLAIMS, DIM_DATE, DIM_PROVIDERS, FCT_STAFFING_LEVELS
-from nh_pipeline.transforms import dates, measures, scd2, staffing, values
-from nh_pipeline.transforms import typed as monthly
+from nh_pipeline import datasets
+from nh_pipeline.datasets.headers import canonical_header
+from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
+from nh_pipeline.model.mart import AsOf, Mart
+from nh_pipeline.transforms import as_of, scd2, typed, values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from types import ModuleType
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.model.dataset import Dataset
+    from nh_pipeline.model.table import Table
 
 PARSE = "parse-1"
-"""Kind of the steps of bronze. To be counted up when the same bytes give other rows."""
+"""Kind of the builds of bronze. To be counted up when the same bytes give other rows."""
 
-_MADE_BY: dict[str, tuple[str, tuple[ModuleType, ...]]] = {
-    FCT_STAFFING_LEVELS.name: ("daily-1", (staffing, values)),
-    DIM_PROVIDERS.name: ("scd2-1", (monthly, scd2, values)),
-    DIM_CLAIMS.name: ("scd2-1", (monthly, scd2, values)),
-    DIM_DATE.name: ("calendar-1", (dates,)),
-    FACILITY_MEASURES.name: ("as-of-1", (measures,)),
+_KINDS: dict[type, tuple[str, tuple[ModuleType, ...]]] = {
+    Daily: ("daily-2", (typed, values)),
+    PerRelease: ("release-1", (typed, values)),
+    Scd2: ("scd2-2", (typed, scd2, values)),
+    Calendar: ("calendar-1", ()),
+    Mart: ("mart-1", (as_of,)),
 }
-"""Kind of step, to be counted up when it makes other rows of the same inputs, and the transforms that it uses."""
+"""Kind of build, to be counted up when it makes other rows of the same inputs, and the transforms that it uses."""
 
 
-def recipe(contract: Contract) -> str:
+def recipe(table: Table) -> str:
     """The recipe of a silver or gold table."""
-    kind, modules = _MADE_BY[contract.name]
-    return _short([kind, *_contract(contract), *(line for module in modules for line in _code(module))])
+    name, modules = _KINDS[type(table.kind)]
+    code = (line for module in modules for line in _code(module))
+    return _short([name, *_declared(table), *code, *_reached(getattr(table.kind, "transform", None))])
+
+
+def judged_by(dataset: Dataset) -> str:
+    """The recipe by which the lines of a file are judged: those of all tables that they become."""
+    return _short([recipe(table) for table in dataset.silver])
 
 
 def parse_recipe(dataset: str, header: Sequence[str]) -> str:
@@ -65,25 +71,28 @@ def parse_recipe(dataset: str, header: Sequence[str]) -> str:
     )
 
 
-def code_version(contract: Contract) -> str:
+def code_version(table: Table) -> str:
     """What Dagster compares: the recipe; of a bronze table, one that stands for every header."""
-    if contract.name in _MADE_BY:
-        return recipe(contract)
-    dataset = next((DATASETS[name] for name, bronze in BRONZE.items() if bronze is contract), None)
-    if contract is REJECTS or dataset is None:
-        return PARSE
-    columns = [f"{c.name} {sorted(c.labels)} {c.required}" for c in dataset.table]
-    return _short([PARSE, *columns, *map(repr, (dataset.layouts, dataset.misprints, dataset.signature, dataset.value))])
+    if not isinstance(table.kind, Bronze):
+        return recipe(table) if type(table.kind) in _KINDS else PARSE
+    dataset = datasets.dataset(table.dataset)
+    columns = [f"{c.name} {sorted(c.labels)} {c.required}" for c in dataset.columns]
+    return _short([PARSE, *columns, *map(repr, (dataset.eras, dataset.corrections, dataset.told_by, dataset.value))])
 
 
-def _contract(contract: Contract) -> list[str]:
-    columns = []
-    for name, column in contract.schema.columns.items():
-        checks = [f"{check.name} {sorted((check.statistics or {}).items())}" for check in column.checks]
-        columns.append(f"{name} {column.dtype.type.simpleString()} {column.nullable} {checks}")
-    rules = [f"{rule.name} {rule.sql} {rule.blocking}" for rule in contract.rules]
-    facts = (contract.grain, contract.layout, contract.sort, contract.tracked, sorted(contract.caseless))
-    return [contract.name, *columns, *rules, *map(repr, facts)]
+def _declared(table: Table) -> list[str]:
+    columns = [f"{c.name} {c.type.sql} {c.nullable} {c.allowed!r}" for c in table.columns]
+    rules = [f"{rule.name} {rule.sql} {rule.blocking}" for rule in table.rules]
+    kind = table.kind
+    facts: list[Any] = [table.grain, table.slices, table.sort]
+    if isinstance(kind, Scd2):
+        facts += [kind.tracked, sorted(kind.caseless)]
+    if isinstance(kind, Mart):
+        facts += [(r.table.name, r.uses) if isinstance(r, AsOf) else r.name for r in kind.reads]
+    if table.dataset:
+        dataset = datasets.dataset(table.dataset)
+        facts += [dataset.key, dataset.dated_by, dataset.day]
+    return [table.name, *columns, *rules, *map(repr, facts)]
 
 
 def _code(module: ModuleType) -> Iterable[str]:
@@ -91,8 +100,37 @@ def _code(module: ModuleType) -> Iterable[str]:
     for name, value in sorted(vars(module).items()):
         if inspect.isfunction(value):
             yield f"{name} {_source(value)}"
-        elif not name.startswith("__") and isinstance(value, (str, int, float, tuple, dict)):
+        elif not name.startswith("__") and _is_plain(value):
             yield f"{name} {value!r}"
+
+
+def _reached(function: Callable[..., Any] | None) -> Iterator[str]:
+    """The sources of a transform and of all functions of ours that it may call, and the constants that these name."""
+    waiting, seen = [function] if isinstance(function, FunctionType) else [], set[str]()
+    while waiting:
+        one = waiting.pop()
+        yield f"{one.__name__} {_source(one)}"
+        for name in sorted(_names(one.__code__)):
+            value = one.__globals__.get(name)
+            key = f"{one.__module__}.{name}"
+            if key in seen:
+                continue
+            seen.add(key)
+            if isinstance(value, FunctionType) and value.__module__.startswith("nh_pipeline"):
+                waiting.append(value)
+            elif _is_plain(value):
+                yield f"{name} {value!r}"
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(v) for item in value.items() for v in item)
+    return isinstance(value, (str, int, float)) or (isinstance(value, tuple) and all(map(_is_plain, value)))
+
+
+def _names(code: Any) -> set[str]:
+    inner = (constant for constant in code.co_consts if inspect.iscode(constant))
+    return set(code.co_names).union(*(_names(constant) for constant in inner))
 
 
 @cache

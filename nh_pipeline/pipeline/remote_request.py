@@ -1,4 +1,4 @@
-"""Steps for another process: on which lake, for which run, and from which snapshots. All of it is readable text."""
+"""Builds for another process: on which lake, for which run, and from which snapshots. All of it is readable text."""
 
 from __future__ import annotations
 
@@ -7,48 +7,50 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nh_pipeline.contracts import ALL
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.pipeline.bronze import ParseDelivery
-from nh_pipeline.pipeline.context import Run, Workspace
-from nh_pipeline.pipeline.daily import BuildStaffing
-from nh_pipeline.pipeline.mart import BuildMeasures
-from nh_pipeline.pipeline.scd2 import BuildCalendar, BuildDimension
+from nh_pipeline.pipeline.calendar import BuildCalendar
+from nh_pipeline.pipeline.context import BuildContext, RunInfo
+from nh_pipeline.pipeline.daily import BuildDays
+from nh_pipeline.pipeline.mart import BuildMart
+from nh_pipeline.pipeline.per_release import BuildRelease
+from nh_pipeline.pipeline.scd2 import BuildHistory
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import SparkSession
 
-Step = Annotated[
-    ParseDelivery | BuildStaffing | BuildDimension | BuildCalendar | BuildMeasures, Field(discriminator="kind")
+Build = Annotated[
+    ParseDelivery | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart, Field(discriminator="kind")
 ]
 
 
-class Order(BaseModel):
+class BuildRequest(BaseModel):
     """What to build elsewhere.
 
     Attributes:
-        steps: in this order; none of them reads what another one writes.
+        builds: in this order; none of them reads what another one writes.
         run: for which run of Dagster.
         lake: the fields of the :class:`~nh_pipeline.lake.lake.Lake`, with the snapshots that the run saw.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    steps: tuple[Step, ...]
-    run: Run
+    builds: tuple[Build, ...]
+    run: RunInfo
     lake: dict[str, Any]
 
     @classmethod
-    def of(cls, steps: Sequence[Step], lake: Lake, run: Run) -> Order:
-        """An order for the lake as it is now.
+    def of(cls, builds: Sequence[Build], lake: Lake, run: RunInfo) -> BuildRequest:
+        """A request for the lake as it is now.
 
         Tables are looked at from gold back to bronze: whatever a table was built from is in the snapshots after it.
         """
-        seen = lake.snapshots(reversed(ALL))
-        return cls(steps=tuple(steps), run=run, lake={**asdict(lake), "as_of": seen})
+        seen = lake.snapshots(reversed(tables()))
+        return cls(builds=tuple(builds), run=run, lake={**asdict(lake), "as_of": seen})
 
-    def workspace(self, spark: SparkSession) -> Workspace:
-        """Where the steps run."""
-        return Workspace(spark, Lake(**self.lake), self.run)
+    def context(self, spark: SparkSession) -> BuildContext:
+        """Where the builds run."""
+        return BuildContext(spark, Lake(**self.lake), self.run)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from nh_pipeline.contracts import ALL
-from nh_pipeline.contracts.raw import DATASETS
-from nh_pipeline.pipeline.guards import Standing
+from nh_pipeline import datasets
+from nh_pipeline.pipeline.guards import DeliveryStatus
 from nh_pipeline.pipeline.plan import Plan, plan
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing.manifest import Delivery, Quarantined
     from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.model.table import Table
 
 
 _EVALUATED = "ASSET_CHECK_EVALUATION"
 
 
 class DatasetStatus(BaseModel):
-    """Deliveries of one CMS dataset; ``modelled`` is False where files are kept but no tables are made yet.
+    """Deliveries of one CMS dataset; ``has_tables`` is False where files are only kept.
 
     ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
     ``header_drift`` tells of header cells that nobody knows, where a known column is away.
@@ -31,10 +32,10 @@ class DatasetStatus(BaseModel):
 
     dataset: str
     title: str
-    modelled: bool
+    has_tables: bool
     deliveries: int
     coverages: list[str]
-    needs_attention: list[Standing]
+    needs_attention: list[DeliveryStatus]
     header_drift: list[str]
 
 
@@ -104,7 +105,7 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     found = plan(lake, zone)
     return Status(
         datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
-        tables=[_table(lake, i) for i in range(len(ALL))],
+        tables=[_table(lake, table) for table in tables()],
         stale=[StaleStatus(table=b.table.name, slice=b.slice, reason=b.reason) for b in found.builds],
         refused=[RefusalStatus(**r.model_dump(exclude={"built_from"})) for r in found.refused],
         checks=last_checks(instance, keys),
@@ -114,28 +115,27 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
 
 def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatus:
     coverages = sorted({d.manifest.coverage.key for d in deliveries})
+    dataset = datasets.dataset(name)
     return DatasetStatus(
         dataset=name,
-        title=DATASETS[name].title,
-        modelled=DATASETS[name].modelled,
+        title=dataset.title,
+        has_tables=dataset.has_tables,
         deliveries=len(deliveries),
         coverages=coverages,
-        needs_attention=[s for s in found.standings.get(name, ()) if s.state not in ("effective", "superseded")],
+        needs_attention=[s for s in found.deliveries.get(name, ()) if s.state not in ("effective", "superseded")],
         header_drift=list(found.drift.get(name, ())),
     )
 
 
-def _table(lake: Lake, index: int) -> TableStatus:
-    contract = ALL[index]
-    pin = lake.pin(contract)
+def _table(lake: Lake, table: Table) -> TableStatus:
+    pin = lake.pin(table)
     slices = sorted(pin.present)
-    monthly = contract.layout == "month"
     return TableStatus(
-        table=contract.name,
+        table=table.name,
         rows=pin.rows,
         slices=len(slices),
-        first=slices[0] if slices and monthly else "",
-        last=slices[-1] if slices and monthly else "",
+        first=slices[0] if slices and table.slices.monthly else "",
+        last=slices[-1] if slices and table.slices.monthly else "",
         snapshot_id=pin.snapshot_id,
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nh_pipeline.contracts import ALL
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.queries.views import SCHEMA, VIEWS
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +19,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
     A table that does not exist yet, or is empty, is a view with its columns and no rows.
     """
-    db = reading(lake, {contract.name: (contract, lake.pin(contract)) for contract in ALL})
+    db = reading(lake, {table.name: (table, lake.pin(table)) for table in tables()})
     db.execute(f"create schema {SCHEMA}")
     for view in VIEWS:
         db.execute(view.statement)

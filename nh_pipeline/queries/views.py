@@ -1,6 +1,6 @@
 """Views for people who report: friendly columns, roll-ups, as-of joins; never a mean of ratios.
 
-Each view is written once, in DuckDB's dialect, with columns from the contracts. :func:`ddl` prints them for an engine.
+Each view is written once, in DuckDB's dialect, with columns from the tables. :func:`ddl` prints them for an engine.
 Views hold no rows and no rules: what a figure means is the business of the tables.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nh_pipeline.contracts.gold import FACILITY_MEASURES, FLAGS, HPRD, PROVIDER_COLUMNS
-from nh_pipeline.contracts.silver import CLAIMS_MEASURES, DIM_PROVIDERS, ROLLUP_TITLES
+from nh_pipeline.datasets.cms.daily_nurse_staffing import FLAGS, ROLLUPS
+from nh_pipeline.datasets.cms.medicare_claims import MEASURES
+from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,14 +64,14 @@ FACILITY_DAY = View(
     f"{SCHEMA}.facility_day",
     "One row per nursing home and day: gold.facility_measures with the calendar beside it.",
     f"""
-    select {_columns(FACILITY_MEASURES.columns, "m")}, {_CALENDAR}
+    select {_columns(FACILITY_MEASURES.names, "m")}, {_CALENDAR}
     from gold.facility_measures as m
     left join silver.dim_date as d on d."date" = m.work_date
     """,
 )
 
 # Ratios of sums, as doubles: decimal quotients differ between engines. Days without residents have no HPRD, but hours.
-_HOURS = ", ".join(f"sum({hours}) as {hours}" for hours in ROLLUP_TITLES)
+_HOURS = ", ".join(f"sum({hours}) as {hours}" for hours in ROLLUPS)
 _RATIOS = ", ".join(
     f"cast(sum(case when residents > 0{only} then {hours} end) as double) "
     f"/ nullif(sum(case when residents > 0{only} then residents end), 0) as {hprd}{suffix}"
@@ -141,12 +143,12 @@ CURRENT_PROVIDERS = View(
     f"{SCHEMA}.current_providers",
     "One row per nursing home of the latest release, as it is there.",
     f"""
-    select {_columns((c for c in DIM_PROVIDERS.columns if c in (*DIM_PROVIDERS.grain, *DIM_PROVIDERS.tracked)), "p")}
+    select {_columns((c for c in DIM_PROVIDERS.names if c in (*DIM_PROVIDERS.grain, *DIM_PROVIDERS.kind.tracked)), "p")}
     from silver.dim_providers as p where p.is_current
     """,
 )
 
-_MEASURE = " ".join(f"when '{code}' then '{name}'" for code, name in CLAIMS_MEASURES.items())
+_MEASURE = " ".join(f"when '{code}' then '{name}'" for code, name in MEASURES.items())
 
 CLAIMS_QUARTER = View(
     f"{SCHEMA}.claims_quarter",

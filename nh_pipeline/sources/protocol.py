@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from nh_pipeline.errors import DeliveryError
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -20,7 +22,7 @@ CHUNK_BYTES = 1_048_576
 """How much of a file is in memory at once while it is copied."""
 
 
-class SourceUnavailable(RuntimeError):  # noqa: N818 - read as a statement about the source, in logs and in the UI
+class SourceUnavailable(DeliveryError, RuntimeError):  # noqa: N818 - read as a statement about the source, in logs and in the UI
     """The source, or a file in it, cannot be reached or read. The message says what to do; nothing was changed."""
 
 
@@ -100,7 +102,7 @@ class Source(Protocol):
     def authoritative(self) -> bool:
         """Whether the source says what counts, so that a content that it no longer holds is withdrawn.
 
-        What such a source holds is remembered in the lake (:mod:`nh_pipeline.landing.source_state`).
+        What such a source holds is recorded_inputs in the lake (:mod:`nh_pipeline.landing.source_state`).
         """
 
     def changes(self, cursor: str | None) -> Changes:

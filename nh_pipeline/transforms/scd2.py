@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.model.table import Table
 
 
-def versions(rows: DataFrame, contract: Contract, *, lacking: Mapping[str, Sequence[str]], refused: bool) -> DataFrame:
+def versions(rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[str]], refused: bool) -> DataFrame:
     """Versions of a dimension.
 
     Args:
         rows: one row per key and release: the key columns, the tracked columns (typed), ``release`` (date),
             ``delivery_id`` and ``reason`` (not NULL: the values were refused, only the presence counts).
-        contract: of the dimension; gives key, tracked and caseless columns.
+        table: the dimension; gives key, tracked and caseless columns.
         lacking: tracked column to the deliveries whose layout has no such column.
         refused: whether any ``reason`` is not NULL (looking values up again costs a join).
 
     Returns:
-        The contract's columns: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
+        The table's columns: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
     """
-    key = list(contract.grain[:-1])
+    key = list(table.grain[:-1])
     numbered = rows.join(_releases(rows), on="release")
     if refused:
-        numbered = _with_last_readable(numbered, key, contract.tracked)
+        numbered = _with_last_readable(numbered, key, table.kind.tracked)
     else:
         numbered = numbered.withColumn("_source", F.col("delivery_id"))
     by_key = Window.partitionBy(*key).orderBy("nth")
     before = by_key.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    sometimes = [c for c in contract.tracked if lacking.get(c)]
-    always = [c for c in contract.tracked if c not in sometimes]
+    sometimes = [c for c in table.kind.tracked if lacking.get(c)]
+    always = [c for c in table.kind.tracked if c not in sometimes]
     # What is known of a column that some layouts lack: struct(value), NULL while nothing is known yet.
     known = numbered.select(
         *key,
@@ -67,10 +67,10 @@ def versions(rows: DataFrame, contract: Contract, *, lacking: Mapping[str, Seque
     )
     beside = _beside(known, key, "nth", step=-1, prefix="_was_")
     first, gap = F.col("_was_nth").isNull(), F.coalesce(F.col("_was_nth") != F.col("nth") - 1, F.lit(False))
-    changes = [_differs(F.col(c), F.col(f"_was_{c}"), c, contract) for c in always]
+    changes = [_differs(F.col(c), F.col(f"_was_{c}"), c, table) for c in always]
     changes += [
         # Nothing known before: the column's first value is no change.
-        F.col(f"_was_{c}").isNotNull() & _differs(F.col(c)["value"], F.col(f"_was_{c}")["value"], c, contract)
+        F.col(f"_was_{c}").isNotNull() & _differs(F.col(c)["value"], F.col(f"_was_{c}")["value"], c, table)
         for c in sometimes
     ]
     starts = F.greatest(*(c.cast("int") for c in (first, gap, *changes)))
@@ -98,7 +98,7 @@ def versions(rows: DataFrame, contract: Contract, *, lacking: Mapping[str, Seque
     }
     # Cast, as Sail takes a column that no layout has for text.
     return beside_next.select(
-        *(derived.get(f.name, F.col(f.name)).cast(f.dataType).alias(f.name) for f in contract.spark.fields)
+        *(derived.get(f.name, F.col(f.name)).cast(f.dataType).alias(f.name) for f in table.spark.fields)
     )
 
 
@@ -113,8 +113,8 @@ def _beside(rows: DataFrame, key: Sequence[str], order: str, *, step: int, prefi
     return placed.join(others, F.expr(f"{same} and _place + {step} = {prefix}_place"), "left")
 
 
-def _differs(value: Column, other: Column, name: str, contract: Contract) -> Column:
-    if name in contract.caseless:
+def _differs(value: Column, other: Column, name: str, table: Table) -> Column:
+    if name in table.kind.caseless:
         value, other = F.upper(value), F.upper(other)
     return ~value.eqNullSafe(other)
 
@@ -142,16 +142,16 @@ def _with_last_readable(numbered: DataFrame, key: Sequence[str], tracked: Sequen
     return pointed.join(values, on=[*key, "_readable"], how="left")
 
 
-def broken_history(dimension: DataFrame, contract: Contract) -> DataFrame:
+def broken_history(dimension: DataFrame, table: Table) -> DataFrame:
     """Versions that break a rule between neighbours, with the rule's name in ``rule``.
 
     ``overlap``: the version ends after its successor begins. ``second_current``: an older version is still open.
     ``no_change``: adjacent versions do not differ. ``first_reappears``: nothing to reappear from.
     """
-    key = contract.grain[:-1]
-    columns = [*key, "valid_from", "valid_to", "is_current", "is_reappearance", *contract.tracked]
+    key = table.grain[:-1]
+    columns = [*key, "valid_from", "valid_to", "is_current", "is_reappearance", *table.kind.tracked]
     beside = _beside(dimension.select(*columns), key, "valid_from", step=1, prefix="next_")
-    differs = [_differs(F.col(c), F.col(f"next_{c}"), c, contract).cast("int") for c in contract.tracked]
+    differs = [_differs(F.col(c), F.col(f"next_{c}"), c, table).cast("int") for c in table.kind.tracked]
     same = F.greatest(F.lit(0), *differs) == 0
     rule = (
         F.when(F.expr("is_current and next_valid_from is not null"), "second_current")

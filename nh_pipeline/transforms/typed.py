@@ -1,100 +1,240 @@
-"""Monthly CMS files: bronze text to typed rows for :mod:`.scd2`. Provider information and claims measures."""
+"""Lines of a file, all text, as typed rows; and why a line is refused. For every file, from its columns' declarations.
+
+A line is looked at in two steps. Nearly all values are written plainly, and to see that takes a third of the time of
+looking for every reason: so the reasons are looked for only where something is not plain.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
+from nh_pipeline.model.rules import CCN, AtLeast
+from nh_pipeline.model.types import DATE, INTEGER, TEXT
+from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.transforms import values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.contracts.base import Contract
+    from nh_pipeline.model.columns import Column
+    from nh_pipeline.model.dataset import Dataset
+
+_MOST_DIGITS = 15
+"""A number of so many digits is the decimal nearest to its double."""
 
 
-def typed_release_rows(bronze: DataFrame, contract: Contract, *, day_first: Collection[str] = ()) -> DataFrame:
-    """Types the lines of releases.
+def parse_sql(column: Column, day_first: Collection[str] = ()) -> str:
+    """SQL for the typed value of a text; NULL if it is blank or cannot be read.
 
     Args:
-        bronze: lines of any number of releases, all text, as ``bronze.providers_raw`` or
-            ``bronze.medicare_claims_raw``.
-        contract: of the dimension that is built from them.
+        column: says the type.
+        day_first: deliveries in which a date like 03/04/2024 is the third of April.
+    """
+    if column.allowed == CCN:
+        return values.ccn(column.name)
+    if column.type == TEXT:
+        return values.text(column.name)
+    if column.type == INTEGER:
+        return values.integer(column.name)
+    if column.type == DATE:
+        plain = values.date(column.name, day_first=False)
+        if not day_first:
+            return plain
+        ids = ", ".join(f"'{i}'" for i in sorted(day_first))
+        return f"case when delivery_id in ({ids}) then {values.date(column.name, day_first=True)} else {plain} end"
+    if column.type.name == "decimal":
+        return values.decimal(column.name, *column.type.arguments)
+    raise ValueError(f"{column.name}: no text of a file is read as {column.type.sql}: add a form to transforms.typed")
+
+
+def _wrong(column: Column, day_first: Collection[str]) -> str:
+    """SQL that is true where a text is no value of the column."""
+    value = parse_sql(column, day_first)
+    missing = f"{value} is null"
+    found = missing if not column.nullable else f"{missing} and {values.text(column.name)} is not null"
+    if column.allowed in (None, CCN, AtLeast(0)):  # what is read as a number has no sign
+        return found
+    rule = column.allowed.sql(column.name, column.type) if column.allowed else ""
+    return f"({found}) or not ({rule.replace(f'`{column.name}`', f'({value})', 1)})"
+
+
+def _plain(column: Column, day_first: Collection[str]) -> str:
+    """SQL that is true only of values, quickly of nearly all; empty if every text is one."""
+    if column.type == TEXT and column.nullable and column.allowed is None:
+        return ""
+    fast = ""
+    if column.allowed == CCN:
+        fast = values.is_plain_ccn(column.name)
+    elif column.allowed in (None, AtLeast(0)) and column.type == INTEGER:
+        fast = values.is_plain_integer(column.name)
+    elif column.allowed in (None, AtLeast(0)) and column.type.name == "decimal":
+        fast = values.is_plain_decimal(column.name, *column.type.arguments)
+    if not fast:
+        return f"not coalesce({_wrong(column, day_first)}, false)"
+    return f"(coalesce(`{column.name}`, '') = '' or {fast})" if column.nullable else fast
+
+
+def classified(
+    bronze: DataFrame,
+    dataset: Dataset,
+    columns: Sequence[Column],
+    *,
+    quarter: str = "",
+    doubled: bool = False,
+    day_first: Collection[str] = (),
+) -> DataFrame:
+    """Says of every line why it is refused, if it is.
+
+    Only texts are matched here, nothing is converted: engines push the filter on ``reason`` down to the scan, and
+    would convert every accepted line twice.
+
+    Args:
+        bronze: lines of deliveries, all text.
+        dataset: what they are of.
+        columns: of the table, or tables, that they become.
+        quarter: that the delivery covers (``2024Q2``), if it is one of a quarter.
+        doubled: whether some key occurs more than once. The first readable line of each is then kept, and the others
+            are refused, which costs a sort.
         day_first: deliveries in which a date like 03/04/2024 is the third of April.
 
     Returns:
-        The dimension's key and tracked columns, ``release`` (Processing Date), ``delivery_id``, ``source_line``
-        and ``reason``: NULL, or why a value was refused. A line with a refused *key* has a NULL key.
+        The same rows with ``reason``: NULL for accepted lines.
     """
-    key = [c for c in contract.grain if c != "valid_from"]
-    columns = [*key, *contract.tracked]
-    dtypes = {c: contract.schema.columns[c].dtype.type for c in columns}
-    parsed = bronze.select(
-        *(F.expr(_parse(c, dtypes[c])).alias(c) for c in columns),
-        *(F.expr(values.text(c)).alias(f"_{c}") for c in columns),
-        F.expr("try_cast(coverage as date)").alias("release"),  # of the file: a line that does not say is in it, too
-        F.expr(_date("processing_date", day_first)).alias("_day"),
-        F.col("processing_date").alias("_processing_date"),
-        "source_line",
+    covered = _of_quarter(dataset, quarter, day_first) if quarter else _of_release(dataset, day_first)
+    dated = {dataset.dated_by}
+    first = [c for c in columns if c.name in dataset.key and c.name not in dated]
+    others = [c for c in columns if c.name not in dataset.key and c.name not in dated]
+    reasons = [_refusal(c, day_first) for c in first]
+    plain = [_plain(c, day_first) for c in first]
+    if covered:
+        reasons.append(covered[0])
+        plain.append(covered[1])
+    reasons += [_refusal(c, day_first) for c in others]
+    plain += [_plain(c, day_first) for c in others]
+    conditions = " and ".join(p for p in plain if p) or "true"
+    told = [r for r in reasons if r] or ["cast(null as string)"]
+    sql = f"case when {conditions} then null else coalesce({', '.join(told)}, null) end"
+    found = bronze.select("*", F.expr(sql).alias("reason"))
+    return _without_doubled(found, dataset, day_first) if doubled else found
+
+
+def _refusal(column: Column, day_first: Collection[str]) -> str:
+    if not _plain(column, day_first):
+        return ""
+    return f"case when {_wrong(column, day_first)} then {values.expected(column.name, column.expects)} end"
+
+
+def _of_quarter(dataset: Dataset, quarter: str, day_first: Collection[str]) -> tuple[str, str]:
+    """The reason of a line that is of another quarter, and SQL that is true of plain lines of this one."""
+    day = parse_sql(dataset.by_name[str(dataset.day)], day_first)
+    first, last = quarter_bounds(quarter)
+    inside = f"{day} between date '{first}' and date '{last}'"
+    said = f"`{dataset.dated_by}`"
+    reason = (
+        f"case when coalesce(upper(replace({said}, ' ', '')), '') <> '{quarter}' or not ({inside}) "
+        f"then concat('{dataset.day}: expected a day of {quarter}, found ', coalesce(`{dataset.day}`, 'nothing'), "
+        f"' in ', coalesce({said}, 'no quarter')) end"
+    )
+    return reason, f"{said} = '{quarter}' and {inside}"
+
+
+def _of_release(dataset: Dataset, day_first: Collection[str]) -> tuple[str, str] | None:
+    """The same of a line that is of another release; None if no line says what it is of."""
+    if dataset.released_by is None:
+        return None
+    same = f"{parse_sql(dataset.released_by, day_first)} <=> try_cast(coverage as date)"
+    told = values.expected(dataset.released_by.name, "the date of the release")
+    return f"case when not ({same}) then {told} end", same
+
+
+def _without_doubled(found: DataFrame, dataset: Dataset, day_first: Collection[str]) -> DataFrame:
+    key = [F.expr(parse_sql(dataset.by_name[name], day_first)) for name in dataset.key]
+    order = Window.partitionBy(*key).orderBy(F.expr("reason is not null"), "source_line")
+    numbered = found.select(
+        "*", F.row_number().over(order).alias("_nth"), F.first("source_line").over(order).alias("_first")
+    )
+    twice = (
+        f"case when reason is null and _nth > 1 then concat('{', '.join(dataset.key)}: expected one line each, found "
+        "it in line ', cast(_first as string), ' too, which is kept') else reason end"
+    )
+    others = [c for c in found.columns if c != "reason"]
+    return numbered.select(*others, F.expr(twice).alias("reason"))
+
+
+def doubled_keys(bronze: DataFrame, dataset: Dataset, *, day_first: Collection[str] = ()) -> DataFrame:
+    """Keys that occur more than once in a delivery: the key and ``rows``. Unreadable lines have none."""
+    key = [F.expr(parse_sql(dataset.by_name[name], day_first)).alias(name) for name in dataset.key]
+    readable = " and ".join(f"{name} is not null" for name in dataset.key)
+    counted = bronze.select(*key).where(readable).groupBy(*dataset.key).agg(F.count(F.lit(1)).alias("rows"))
+    return counted.where("rows > 1")
+
+
+def readable_sql(dataset: Dataset, *, day_first: Collection[str] = ()) -> str:
+    """SQL that is true of lines whose key, or facility, can be read: they say that it is there, whatever else is."""
+    names = dataset.key or ((dataset.facility,) if dataset.facility else ())
+    return " and ".join(f"{parse_sql(dataset.by_name[n], day_first)} is not null" for n in names) or "true"
+
+
+def typed(
+    lines: DataFrame, dataset: Dataset, columns: Sequence[Column], *, day_first: Collection[str] = ()
+) -> DataFrame:
+    """Lines with their values read, as far as they can be.
+
+    Args:
+        lines: as of :func:`classified`.
+        dataset: what they are of.
+        columns: of the table that they become.
+        day_first: deliveries in which a date like 03/04/2024 is the third of April.
+
+    Returns:
+        The columns; ``release`` (date), ``fiscal_year``, ``delivery_id``, ``source_line`` and ``reason``.
+    """
+    return lines.select(
+        *(F.expr(_value(c, dataset, day_first)).alias(c.name) for c in columns),
+        F.expr("try_cast(coverage as date)").alias("release"),
+        F.col("coverage").alias("fiscal_year"),
         "delivery_id",
-    )
-    reasons = [_refused(c, f"{c} is null", _expected(c, dtypes[c])) for c in key]
-    reasons += [
-        _refused(c, f"{c} is null and _{c} is not null", _expected(c, dtypes[c]))
-        for c in contract.tracked
-        if not isinstance(dtypes[c], T.StringType)
-    ]
-    reasons += [
-        _refused(c, f"{c} not between 1 and 5", "stars from 1 to 5") for c in contract.tracked if c.endswith("_rating")
-    ]
-    one_release = _refused("processing_date", "_day is null or _day <> release", "the date of the release")
-    return parsed.select(
-        *columns,
-        "release",
-        "delivery_id",
         "source_line",
-        F.expr(f"coalesce({', '.join([*reasons, one_release])})").alias("reason"),
+        "reason",
     )
 
 
-def present(rows: DataFrame, contract: Contract) -> DataFrame:
-    """Rows whose key could be read: also those with refused values say that the key is in the release."""
-    readable = " and ".join(f"{c} is not null" for c in contract.grain if c != "valid_from")
-    return rows.where(readable)
+def _value(column: Column, dataset: Dataset, day_first: Collection[str]) -> str:
+    return "coverage" if column is dataset.quarter_by else parse_sql(column, day_first)
 
 
-def _date(column: str, day_first: Collection[str]) -> str:
-    if not day_first:
-        return values.date(column, day_first=False)
-    deliveries = ", ".join(f"'{i}'" for i in sorted(day_first))
-    return (
-        f"case when delivery_id in ({deliveries}) then {values.date(column, day_first=True)} "
-        f"else {values.date(column, day_first=False)} end"
+def readings(
+    lines: DataFrame, dataset: Dataset, columns: Sequence[Column], *, day_first: Collection[str] = ()
+) -> DataFrame:
+    """Accepted lines of a file of days, half as wide as the rows that they become: numbers are in double precision.
+
+    Args:
+        lines: of :func:`classified`.
+        dataset: what they are of.
+        columns: of the table that they become.
+        day_first: deliveries in which a date like 03/04/2024 is the third of April.
+
+    Returns:
+        The columns and ``delivery_id``; :func:`exact` makes the numbers exact again.
+    """
+    sql = {c.name: values.checked_number(c.name) if _as_double(c) else _value(c, dataset, day_first) for c in columns}
+    return lines.where("reason is null").select(
+        *(F.expr(text).alias(name) for name, text in sql.items()), "delivery_id"
     )
 
 
-def _parse(column: str, dtype: T.DataType) -> str:
-    if column == "provider_id":
-        return values.ccn(column)
-    if isinstance(dtype, T.IntegerType):
-        return values.integer(column)
-    if isinstance(dtype, T.DecimalType):
-        return values.decimal(column, dtype.precision, dtype.scale)
-    return values.text(column)
+def exact(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
+    """Rows of :func:`readings` with exact numbers; columns that are none of these pass as they are."""
+    doubles = {c.name: c.type.sql for c in columns if _as_double(c)}
+    return rows.select(
+        *(F.expr(f"cast({name} as {doubles[name]})").alias(name) if name in doubles else name for name in rows.columns)
+    )
 
 
-def _expected(column: str, dtype: T.DataType) -> str:
-    if column == "provider_id":
-        return "a CCN of six characters (12A456; a leading zero may be lost)"
-    if isinstance(dtype, T.IntegerType):
-        return "a whole number"
-    return "a number" if isinstance(dtype, T.DecimalType) else "a value"
-
-
-def _refused(column: str, condition: str, what: str) -> str:
-    message = values.expected(f"_{column}", what).replace(f"'_{column}: ", f"'{column}: ")
-    return f"case when {condition} then {message} end"
+def _as_double(column: Column) -> bool:
+    return column.type.name == "decimal" and column.type.arguments[0] <= _MOST_DIGITS

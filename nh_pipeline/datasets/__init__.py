@@ -1,0 +1,48 @@
+"""Every file that is known, by declaration: a module each in the folder of its domain, and a line here.
+
+What belongs here: what a file's columns mean, and the tables that it becomes. Not here: bytes, encodings and dates
+(:mod:`nh_pipeline.landing`), how tables are built (:mod:`nh_pipeline.pipeline`). PySpark is imported only where a
+transform runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.datasets.cms.daily_nurse_staffing import DAILY_NURSE_STAFFING
+from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
+from nh_pipeline.datasets.cms.penalties import PENALTIES
+from nh_pipeline.datasets.cms.providers import PROVIDERS
+from nh_pipeline.datasets.cms.raw_only import RAW_ONLY
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.dataset import Dataset
+
+DATASETS: tuple[Dataset, ...] = (
+    DAILY_NURSE_STAFFING,
+    PROVIDERS,
+    MEDICARE_CLAIMS,
+    PENALTIES,
+    *RAW_ONLY,
+)
+"""Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""
+
+
+def declared() -> tuple[Dataset, ...]:
+    """Every file that is recognised."""
+    return DATASETS
+
+
+def modelled() -> tuple[Dataset, ...]:
+    """Those that become tables."""
+    return tuple(dataset for dataset in DATASETS if dataset.has_tables)
+
+
+def dataset(name: str) -> Dataset:
+    """A dataset by its name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = {d.name: d for d in DATASETS}
+    return found[name]

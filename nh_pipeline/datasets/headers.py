@@ -1,0 +1,134 @@
+"""How a header is read: from its cells to a dataset, an era and canonical column names.
+
+What belongs here: what the declarations of :mod:`nh_pipeline.datasets` say about the first line of a file. Not here:
+bytes, encodings and dates (:mod:`nh_pipeline.landing`), values (:mod:`nh_pipeline.transforms.typed`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from nh_pipeline import datasets
+from nh_pipeline.model.dataset import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nh_pipeline.model.columns import Column
+    from nh_pipeline.model.dataset import Dataset
+
+
+class HeaderError(ValueError):
+    """A header that is none of its dataset's eras.
+
+    Attributes:
+        dataset: Name of the dataset that the header was read as.
+        missing: Canonical names of required columns that it lacks.
+        duplicated: Canonical names that more than one of its cells stand for.
+    """
+
+    def __init__(
+        self, message: str, *, dataset: str, missing: tuple[str, ...] = (), duplicated: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.dataset = dataset
+        self.missing = missing
+        self.duplicated = duplicated
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header as it was read.
+
+    Attributes:
+        layout: Name of the era.
+        columns: For each position the canonical name, or None for a cell that nobody knows.
+        extras: Those cells as they are written, in order. Not collected for a dataset without tables.
+        absent: Canonical columns that the file does not have.
+    """
+
+    layout: str
+    columns: tuple[str | None, ...]
+    extras: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+@cache
+def _labels(table: tuple[Column, ...]) -> dict[str, str]:
+    return {fold(label): column.name for column in table for label in column.labels}
+
+
+def names(dataset: Dataset, header: Sequence[str]) -> tuple[str | None, ...]:
+    """The canonical name for each cell of a header, None where the dataset does not know the cell."""
+    labels = _labels(dataset.columns)
+    found: list[str | None] = []
+    for cell in header:
+        name = labels.get(fold(cell))
+        for correction in dataset.corrections:
+            if fold(cell) == correction.label and found and found[-1] == correction.after:
+                name = correction.means
+        found.append(name)
+    return tuple(found)
+
+
+def candidates(header: Sequence[str]) -> list[Dataset]:
+    """The datasets whose signature a header has; of those, only the most specific ones.
+
+    Args:
+        header: Cells as the file writes them.
+
+    Returns:
+        None, one, or several datasets that only their values tell apart (:attr:`Dataset.value`).
+    """
+    matching = [dataset for dataset in datasets.declared() if set(dataset.told_by) <= set(names(dataset, header))]
+    most = max((len(dataset.told_by) for dataset in matching), default=0)
+    return [dataset for dataset in matching if len(dataset.told_by) == most]
+
+
+def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
+    """Reads a header: which era it is, and which canonical column each position holds.
+
+    Args:
+        dataset: The dataset or its name.
+        header: Cells as the file writes them; case, blanks and a byte order mark do not matter.
+
+    Returns:
+        The header's era and columns.
+
+    Raises:
+        HeaderError: If a required column is missing or a column is there twice.
+    """
+    if isinstance(dataset, str):
+        dataset = datasets.dataset(dataset)
+    columns = names(dataset, header)
+    present = [name for name in columns if name is not None]
+    duplicated = tuple(name for name in dataset.by_name if present.count(name) > 1)
+    if duplicated:
+        cells = ", ".join(repr(cell) for cell, name in zip(header, columns, strict=True) if name in duplicated)
+        raise HeaderError(
+            f"{dataset.name}: line 1 has column {', '.join(duplicated)} more than once (cells {cells}); "
+            "expected one each. Remove or rename the surplus column in the source.",
+            dataset=dataset.name,
+            duplicated=duplicated,
+        )
+    missing = tuple(name for name in dataset.required if name not in present)
+    if missing:
+        labels = {column.name: " or ".join(repr(label) for label in column.labels) for column in dataset.columns}
+        wanted = "; ".join(f"{name} (as {labels[name]})" for name in missing)
+        raise HeaderError(
+            f"{dataset.name}: line 1 lacks required column {wanted}; found {len(header)} columns, the first "
+            f"{list(header[:6])!r}. Deliver the file as CMS publishes it, or add the new header cell to "
+            f"the labels of the column in the module of {dataset.name} in nh_pipeline/datasets.",
+            dataset=dataset.name,
+            missing=missing,
+        )
+    cells_folded = {fold(cell) for cell in header}
+    layout = next(era.name for era in dataset.eras if cells_folded.issuperset(era.markers))
+    return Header(
+        layout=layout,
+        columns=columns,
+        extras=tuple(c for c, n in zip(header, columns, strict=True) if n is None) if dataset.has_tables else (),
+        absent=tuple(name for name in dataset.by_name if name not in present) if dataset.has_tables else (),
+    )

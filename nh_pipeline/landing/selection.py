@@ -1,0 +1,77 @@
+"""What a source has for a range of days, and what of a range has landed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
+from nh_pipeline.landing.refused import Refused
+from nh_pipeline.periods import month_bounds, months
+from nh_pipeline.sources.protocol import PEEK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from nh_pipeline.landing.coverage import Coverage
+    from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.sources.protocol import Source, SourceFile
+
+
+def covers(coverage: Coverage, extent: tuple[date, date] | None) -> bool:
+    """Whether a delivery has anything for the days of an extent (first and last); whatever is, for None."""
+    if extent is None:
+        return True
+    start, end = extent
+    return coverage.start is not None and coverage.end is not None and coverage.start <= end and coverage.end >= start
+
+
+def recognised(source: Source, file: SourceFile) -> Recognition:
+    """What a file of the source is, by its first 64 KB, or more if its first row is longer.
+
+    Raises:
+        Refused: no known header, or damaged.
+    """
+    try:
+        return _recognised(source, file, PEEK_BYTES)
+    except CutOff:
+        return _recognised(source, file, 2 * LONGEST_RECORD)
+
+
+def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
+    complete = file.size is not None and file.size <= size
+    return recognise(source.peek(file, size), file.name, complete=complete)
+
+
+def wanted(source: Source, dataset: str, extent: tuple[date, date] | None, file_ids: Iterable[str]) -> list[SourceFile]:
+    """Files of the source that hold a dataset for an extent, told by their first 64 KB.
+
+    Raises:
+        SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
+    """
+    only = set(file_ids)
+    found = []
+    for file in source.find(only) if only else source.changes(None).files:
+        try:
+            what = recognised(source, file)
+        except Refused:  # the delivery sensor puts it into quarantine; it is no delivery of this dataset
+            continue
+        if what.dataset == dataset and covers(what.coverage, extent):
+            found.append(file)
+    return found
+
+
+def uncovered(deliveries: Iterable[Delivery], start: date, end: date, *, by_day: bool) -> list[str]:
+    """Days, or months with a release, of the range that no landed delivery covers."""
+    spans = [(d.manifest.coverage.start, d.manifest.coverage.end) for d in deliveries]
+    missing = []
+    for month in months(start, end):
+        first, last = month_bounds(month)
+        if not by_day:
+            if not any(a and b and a <= last and b >= first for a, b in spans):
+                missing.append(month)
+            continue
+        first, last = max(first, start), min(last, end)
+        if not any(a and b and a <= first and b >= last for a, b in spans):  # a quarter covers whole months
+            missing += [first.isoformat()] if first == last else [f"{first} to {last}"]
+    return missing

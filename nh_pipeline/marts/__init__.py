@@ -1,0 +1,26 @@
+"""The gold tables, a module each: declaration and pure transform, and a line here.
+
+What belongs here: what analysts ask, answered from silver. Not here: how and when marts are built
+(:mod:`nh_pipeline.pipeline`), and the views on them (:mod:`nh_pipeline.queries.views`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.marts import facility_measures, facility_month
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.mart import Mart
+
+MARTS: tuple[Mart, ...] = (
+    facility_measures.MART,
+    facility_month.MART,
+)
+"""Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
+more."""
+
+
+def declared() -> tuple[Mart, ...]:
+    """Every mart."""
+    return MARTS

@@ -1,0 +1,149 @@
+"""What a dataset is: a file that is published again and again, how its header is read, and the tables it becomes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from nh_pipeline.model.kinds import Bronze
+from nh_pipeline.model.rules import CCN
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.columns import Column
+    from nh_pipeline.model.kinds import Kind
+    from nh_pipeline.model.table import Table
+
+CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]
+
+
+def fold(cell: str) -> str:
+    """A header cell as it is compared: no byte order mark, blanks folded and trimmed, lower case."""
+    return re.sub(r"\s+", " ", cell.replace("\ufeff", " ")).strip().casefold()
+
+
+@dataclass(frozen=True)
+class Era:
+    """A version of a dataset's header.
+
+    Attributes:
+        name: short name, after the era's key column.
+        markers: header cells that all are there in this era. The first era whose markers are there is the file's.
+    """
+
+    name: str
+    markers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A header cell that CMS printed wrongly: ``label`` right after the column ``after`` stands for ``means``."""
+
+    label: str
+    after: str
+    means: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A file that CMS publishes again and again.
+
+    Attributes:
+        name: in paths, assets and tables.
+        title: CMS's title of it.
+        columns: all of them, in canonical order; of a dataset without tables, those that recognise the file.
+        eras: of the header, in the order in which they are tried.
+        told_by: names of the columns that tell this dataset from the others.
+        value: a column and the value that it has in every row, where two datasets have the same header.
+        quarter_by: the column that says which quarter the file is.
+        released_by: the column that says which release it is.
+        by_fiscal_year: whether its header names the fiscal year that it is of.
+        day: name of the column that holds a day of the quarter in each row.
+        on_the_first: whether its releases are dated the first of a month.
+        key: what a line is about; a release in which a key occurs twice is refused. Empty if lines may repeat.
+        every_facility: whether each release names all facilities: one that lacks many is then held.
+        corrections: header cells that CMS printed wrongly.
+        tables: the silver tables that it becomes; none if its files are only kept.
+        caution: what goes wrong if it is used carelessly.
+        late_after: days after its last day, or its release, after which the next delivery is late.
+        domain: of the data; ``cms`` is public.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    eras: tuple[Era, ...]
+    told_by: tuple[str, ...]
+    value: tuple[str, str] | None = None
+    quarter_by: Column | None = None
+    released_by: Column | None = None
+    by_fiscal_year: bool = False
+    day: str | None = None
+    on_the_first: bool = True
+    key: tuple[str, ...] = ()
+    every_facility: bool = True
+    corrections: tuple[Correction, ...] = ()
+    tables: tuple[Kind, ...] = ()
+    caution: str = ""
+    late_after: int = 75
+    domain: str = "cms"
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether bronze and silver exist for it. If not, its files are kept in raw."""
+        return bool(self.tables)
+
+    @property
+    def coverage(self) -> CoverageKind:
+        """What one file covers."""
+        if self.quarter_by is not None:
+            return "quarter"
+        if self.released_by is not None:
+            return "release"
+        return "fiscal_year" if self.by_fiscal_year else "undated"
+
+    @property
+    def dated_by(self) -> str | None:
+        """Name of the column that says which quarter or release a file is."""
+        column = self.quarter_by or self.released_by
+        return column.name if column else None
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by their names."""
+        return {c.name: c for c in self.columns}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns without which a file is refused."""
+        return tuple(c.name for c in self.columns if c.required)
+
+    @cached_property
+    def facility(self) -> str | None:
+        """The column that names the facility, if there is one."""
+        return next((c.name for c in self.columns if c.allowed == CCN), None)
+
+    def database(self, layer: str) -> str:
+        """The database of a layer."""
+        return layer if self.domain == "cms" else f"{self.domain}_{layer}"
+
+    @cached_property
+    def bronze(self) -> Table:
+        """Its lines as text."""
+        return Bronze().table(self)
+
+    @cached_property
+    def silver(self) -> tuple[Table, ...]:
+        """The tables that it becomes."""
+        return tuple(kind.table(self) for kind in self.tables)
+
+    def __getitem__(self, table: str) -> Table:
+        """One of these tables, by its short name."""
+        return next(t for t in self.silver if t.short == table)
+
+    @cached_property
+    def typed(self) -> tuple[Column, ...]:
+        """The columns that any of its tables has, typed: a delivery is judged by them."""
+        wanted = {c.name for kind in self.tables for c in kind.typed(self)}
+        return tuple(c for c in self.columns if c.name in wanted)

@@ -1,0 +1,97 @@
+"""What a mart is: a table for analysts, made of other tables by one pure function."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nh_pipeline.model.table import Slices, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import DataFrame
+
+    from nh_pipeline.model.columns import Column
+    from nh_pipeline.model.rules import Rule
+
+MATCHES = ("as_of", "earliest", "unknown")
+"""Which version a row carries: the one valid that day, the earliest known (the day is before it), or none."""
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """An SCD2 dimension that a mart joins as of the day.
+
+    Attributes:
+        table: the dimension.
+        uses: its columns that the mart depends on, beside key and validity; it sees no others. So a change elsewhere
+            leaves the mart as it is, and a change here concerns the days on which the versions differ.
+    """
+
+    table: Table
+    uses: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What its versions are of."""
+        return self.table.grain[:-1]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the mart sees."""
+        return (*self.key, *self.uses, "valid_from", "valid_to")
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A gold table.
+
+    Attributes:
+        name: without its layer.
+        description: one row per what, and what for.
+        columns: in order.
+        grain: the columns that together occur once.
+        reads: what it is made of; if it is cut by months, the first has days, and is read month by month.
+        transform: pure function of these, in their order, which gives the mart's columns. By day, it takes ``start``
+            and ``end``, too, and gives the rows of these days alone.
+        month: the date column by whose months it is cut; empty if it is one slice.
+        by_day: whether its rows of a day depend on that day's alone, so that a range within a month can be built.
+        conserves: pairs of SQL sums, over the mart and over the first table that it reads, which have to be equal.
+        rules, foreign_keys, caution: as :class:`~nh_pipeline.model.table.Table`.
+    """
+
+    name: str
+    _: KW_ONLY
+    description: str
+    columns: tuple[Column, ...]
+    grain: tuple[str, ...]
+    reads: tuple[Table | AsOf, ...]
+    transform: Callable[..., DataFrame]
+    conserves: tuple[tuple[str, str], ...]
+    month: str = ""
+    by_day: bool = False
+    sort: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    foreign_keys: tuple[tuple[str, str], ...] = ()
+    caution: str = ""
+
+    @property
+    def inputs(self) -> tuple[Table, ...]:
+        """The tables that it reads."""
+        return tuple(r.table if isinstance(r, AsOf) else r for r in self.reads)
+
+    @cached_property
+    def table(self) -> Table:
+        """The table."""
+        more: dict[str, Any] = {name: getattr(self, name) for name in ("sort", "rules", "foreign_keys", "caution")}
+        return Table(
+            name=f"gold.{self.name}",
+            description=self.description,
+            columns=self.columns,
+            grain=self.grain,
+            slices=Slices((self.month,), monthly=True) if self.month else Slices(),
+            kind=self,
+            **more,
+        )

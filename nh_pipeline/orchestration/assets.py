@@ -1,0 +1,208 @@
+"""Assets: three factories, as files and tables are regular; what is irregular is written out.
+
+Thin: read the range, run the builds, report their results. A snapshot of all keys, groups and checks is in the tests.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from nh_pipeline import datasets
+from nh_pipeline.landing.manifest import Delivery, Quarantined
+from nh_pipeline.landing.selection import covers, uncovered, wanted
+from nh_pipeline.landing.zone import Landed, RawZone
+from nh_pipeline.model.dataset import Dataset
+from nh_pipeline.model.kinds import Bronze, Scd2
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.table import REJECTS, Table
+from nh_pipeline.orchestration.events import Event, events, gate_specs, held_check, held_spec, table_metadata
+from nh_pipeline.orchestration.partitions import SINGLE_RUN, WORK_DATES, partitions_of, partitions_of_file, range_of
+from nh_pipeline.orchestration.parts import asset_key
+from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
+from nh_pipeline.pipeline.builds import builds
+from nh_pipeline.pipeline.deliveries import Deliveries, look
+from nh_pipeline.pipeline.recipe import code_version
+from nh_pipeline.sources.protocol import Source, SourceMissing
+from nh_pipeline.tables import tables
+
+OWNERS = ["team:nh-pipeline"]
+
+FOLLOW_RELEASES = (
+    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("follow_releases")
+"""A dimension is rebuilt when any release came in. Not ``eager()``: that waits for every month since 2017."""
+
+
+class LandingConfig(dg.Config):
+    """What to land.
+
+    Attributes:
+        file_ids: only these files of the source; empty for all that it has for the range.
+        from_source: whether to look at the source at all; False takes what has landed already.
+    """
+
+    file_ids: list[str] = Field(default_factory=list)
+    from_source: bool = True
+
+
+def raw_key(dataset: str) -> dg.AssetKey:
+    """The asset of a file's deliveries."""
+    return dg.AssetKey(["raw", dataset])
+
+
+def _tags(layer: str, domain: str) -> dict[str, str]:
+    return {"layer": layer, "domain": domain}
+
+
+def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """Deliveries of one file in the raw zone.
+
+    A partition is green when a landed delivery covers it. Materializing lands what the source has for the range, and is
+    a no-op where it has landed.
+    """
+    partitions = partitions_of_file(dataset)
+
+    @dg.asset(
+        key=raw_key(dataset.name),
+        description=f"{dataset.title}: deliveries as they came, verified, with a manifest each.",
+        metadata={"caution": dataset.caution} if dataset.caution else None,
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN if partitions else None,
+        group_name="raw",
+        owners=OWNERS,
+        tags=_tags("raw", dataset.domain),
+        kinds={"csv"},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=dataset.late_after)),
+    )
+    def _raw(
+        context: dg.AssetExecutionContext, config: LandingConfig, lake: LakeResource, source: SourceResource
+    ) -> dg.MaterializeResult[None]:
+        extent = range_of(context)
+        landed = _land(lake.zone, source.source, dataset.name, extent, config) if config.from_source else []
+        deliveries = [d for d in lake.zone.deliveries(dataset.name) if covers(d.manifest.coverage, extent)]
+        missing = uncovered(deliveries, *extent, by_day=partitions is WORK_DATES) if extent else []
+        refused = [d for d in (x.document for x in landed) if isinstance(d, Quarantined)]
+        if missing or not deliveries:
+            what = f"covers {', '.join(missing[:12])}" if missing else "has landed"
+            told = f"No delivery of {dataset.name} {what}. Deliver the file, or choose a range that is covered"
+            raise dg.Failure("; ".join([told, *map(_told, refused)]), allow_retries=False)
+        metadata: dict[str, Any] = {
+            "deliveries": len(deliveries),
+            "landed_now": _names([x for x in landed if x.created and x.document not in refused]),
+            "files": dg.MetadataValue.table([_record(d) for d in deliveries]),
+            "bytes": sum(d.manifest.size for d in deliveries),
+        }
+        if refused:
+            metadata["quarantined"] = "; ".join(map(_told, refused))
+        return dg.MaterializeResult(metadata=metadata)
+
+    return _raw
+
+
+def _land(
+    zone: RawZone, source: Source, dataset: str, extent: tuple[date, date] | None, config: LandingConfig
+) -> list[Landed]:
+    try:
+        files = wanted(source, dataset, extent, config.file_ids)
+    except SourceMissing:
+        if config.file_ids:
+            raise
+        return []  # nothing is dropped there yet: what has landed is what there is
+    return [zone.land(source, file) for file in files]
+
+
+def _names(landed: Sequence[Landed]) -> str:
+    return ", ".join(x.document.name for x in landed) or "nothing"
+
+
+def _told(document: Quarantined) -> str:
+    return f"{document.name} is in quarantine: {document.reason}. {document.what_to_do}"
+
+
+def _record(delivery: Delivery) -> dg.TableRecord:
+    manifest = delivery.manifest
+    return dg.TableRecord(
+        {
+            "coverage": manifest.coverage.key,
+            "name": manifest.name,
+            "modified_at": f"{manifest.modified_at:%Y-%m-%d %H:%M}",
+            "layout": manifest.layout,
+            "md5": manifest.md5,
+        }
+    )
+
+
+def table_asset(table: Table) -> dg.AssetsDefinition:
+    """A table of bronze, silver or gold."""
+    dataset = datasets.dataset(table.dataset) if table.dataset else None
+    partitions, is_bronze = partitions_of(table), isinstance(table.kind, Bronze)
+    chooses = dataset is not None and not is_bronze  # it says which deliveries count
+
+    @dg.asset(
+        key=asset_key(table),
+        deps=_reads(table),
+        description=table.description,
+        metadata=table_metadata(table),
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN if partitions else None,
+        automation_condition=FOLLOW_RELEASES if isinstance(table.kind, Scd2) else None,
+        check_specs=[*gate_specs(table), *([held_spec(table)] if chooses else [])],
+        code_version=code_version(table),
+        group_name=table.database,
+        owners=OWNERS,
+        tags=_tags(table.database, dataset.domain if dataset else "cms"),
+        kinds={"iceberg", "parquet" if is_bronze else "pyspark"},
+    )
+    def _table(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
+        found = look(lake.lake, lake.zone, dataset) if dataset else None
+        if chooses and found:
+            yield held_check(found.statuses, table)
+        planned = builds(table, found, range_of(context))
+        results = engine.run([build for _, build in planned], lake.lake, context)
+        more = _unknown_columns(found) if is_bronze and found else {}
+        yield from events(context, lake.lake, table, [part for part, _ in planned], results, metadata=more)
+
+    return _table
+
+
+def _reads(table: Table) -> list[dg.AssetKey]:
+    if isinstance(table.kind, Mart):
+        return [asset_key(source) for source in table.kind.inputs]
+    if not table.dataset:
+        return []
+    return [
+        raw_key(table.dataset) if isinstance(table.kind, Bronze) else asset_key(datasets.dataset(table.dataset).bronze)
+    ]
+
+
+def _unknown_columns(found: Deliveries) -> dict[str, Any]:
+    extras = {d.manifest.name: ", ".join(d.manifest.extras) for d in found.landed if d.manifest.extras}
+    return {"unknown_columns": extras} if extras else {}
+
+
+def rejects_spec() -> dg.AssetSpec:
+    """The refused lines. Not materializable by itself: every build publishes those of its deliveries."""
+    return dg.AssetSpec(
+        asset_key(REJECTS),
+        deps=[raw_key(dataset.name) for dataset in datasets.modelled()],
+        description=f"{REJECTS.description} Written by the builds of bronze and silver, each for its own deliveries.",
+        metadata=table_metadata(REJECTS),
+        group_name="bronze",
+        owners=OWNERS,
+        tags=_tags("bronze", "cms"),
+        kinds={"iceberg"},
+    )
+
+
+def assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """All of them."""
+    return [
+        *map(raw_asset, datasets.modelled()),
+        *(table_asset(table) for table in tables() if table is not REJECTS),
+        rejects_spec(),
+    ]

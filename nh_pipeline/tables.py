@@ -1,0 +1,54 @@
+"""All tables, in the order in which they are built: bronze of every file, rejects, silver, marts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline import datasets, marts
+from nh_pipeline.datasets.dates import DIM_DATE
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.table import REJECTS
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.table import Table
+
+
+def bronze() -> tuple[Table, ...]:
+    """The lines of every file that becomes tables."""
+    return tuple(d.bronze for d in datasets.modelled())
+
+
+def silver() -> tuple[Table, ...]:
+    """What the files become, and the calendar."""
+    return (*(table for d in datasets.modelled() for table in d.silver), DIM_DATE)
+
+
+def gold() -> tuple[Table, ...]:
+    """The marts."""
+    return tuple(mart.table for mart in marts.declared())
+
+
+def tables() -> tuple[Table, ...]:
+    """Every table."""
+    return (*bronze(), REJECTS, *silver(), *gold())
+
+
+def table(name: str) -> Table:
+    """A table by its name, ``layer.table``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {t.name: t for t in tables()}[name]
+
+
+def level(table: Table) -> int:
+    """How many tables it is away from the files: a table is built after all of lower level."""
+    if isinstance(table.kind, Mart):
+        return 1 + max(level(source) for source in table.kind.inputs)
+    return 0 if table.database.endswith("bronze") else 1
+
+
+def dataset_of(table: Table) -> str:
+    """Name of the file whose coverage a table follows: its own, or that of the first table that a mart reads."""
+    return dataset_of(table.kind.inputs[0]) if isinstance(table.kind, Mart) else table.dataset

@@ -1,0 +1,176 @@
+"""One result on every engine: Sail, the JVM and AWS Glue's jobs build equal lakes from the same deliveries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import pytest
+
+from nh_pipeline.engines import glue
+from nh_pipeline.engines.spark import _bundled_java
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
+from nh_pipeline.model.table import REJECTS
+from nh_pipeline.orchestration.resources import EngineResource
+from nh_pipeline.pipeline.catch_up import builds_of
+from nh_pipeline.pipeline.plan import parts, plan
+from nh_pipeline.sample import Correction, Deliveries
+from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support.aws_server import signed_in
+from nh_pipeline_tests.support.declared import BRONZE
+from nh_pipeline_tests.support.glue_service import JOB, GlueService
+from nh_pipeline_tests.support.text_values import TEXTS, read_all
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(1200),
+    # Dagster's own Pipes asks for it.
+    pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*expected_writer_count:dagster.PreviewWarning"),
+]
+
+PLAN = Deliveries(30, ("2024Q1", "2024Q3"), releases=2, days=3)
+"""Releases of July and August 2024, of which the days of the third quarter see the first."""
+
+QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""For JVMs that live for seconds."""
+
+
+def broken(path, *changes):
+    """Replaces cells and lines of a delivery; its modified time stays."""
+    when, content = path.stat().st_mtime, path.read_bytes()
+    lines = content.split(b"\n")
+    for nth, change in changes:
+        lines[nth] = change(lines[nth])
+    path.write_bytes(b"\n".join(lines))
+    os.utime(path, (when, when))
+
+
+@pytest.fixture(scope="module")
+def drop(tmp_path_factory):
+    """Sample deliveries, some with lines that end in the rejects at either stage, and a correction that is held."""
+    folder = tmp_path_factory.mktemp("drop")
+    staffing = PLAN.staffing(folder, "2024Q3")
+    PLAN.corrected(folder, "2024Q3", Correction(drop_facilities=3, changed_facilities=2))
+    for number in range(PLAN.releases):
+        PLAN.release(folder, number)
+    broken(
+        staffing,
+        (3, lambda line: b"too,few,cells"),
+        (5, lambda line: line.replace(b",20240702,", b',"20240702\n",')),
+        (8, lambda line: line + b"\n" + line),
+        (12, lambda line: line[: line.rindex(b",")] + b",1e3"),
+        (17, lambda line: line.lower()),
+        (16, lambda line: line.replace(b",20240701,", b",20240401,")),
+    )
+    providers = folder / "NH_ProviderInfo_Jul2024.csv"
+    broken(providers, (2, lambda line: b"12-456" + line[line.index(b",") :]), (4, lambda line: line + b",surplus"))
+    return folder
+
+
+BROKEN = ("PBJ_Daily_Nurse_Staffing_Q3_2024.csv", "NH_ProviderInfo_Jul2024.csv")
+
+
+def through_glue(workspace, service, patch):
+    """Everything that has landed, by jobs on Spark as Glue may have it, started by Dagster."""
+    engine = EngineResource(engine="glue", glue_job=JOB, glue_messages=f"s3://{service.aws.bucket}/pipes")
+    patch.setattr(glue, "POLL", 0.2)
+    service.make_job()
+    counts = []
+
+    @dg.asset
+    def all_tables(context):
+        for part in parts():
+            stale = plan(workspace.lake, workspace.zone).part(part)
+            if builds := [build for one in stale for build in builds_of(one)]:
+                done = list(engine.run(builds, workspace.lake, context))
+                chain.published([r for o in done for r in o.results])
+                counts.append((len(builds), len(done)))
+        return dg.MaterializeResult()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize([all_tables], instance=instance).success
+    assert [wanted for wanted, _ in counts] == [done for _, done in counts]
+    assert [r.state for r in service.runs] == ["SUCCEEDED"] * len(parts())
+
+
+@pytest.fixture(scope="module")
+def lakes(engine, drop, tmp_path_factory, aws_server):
+    """The lake of Sail, built here; that of the JVM, built beside it in a process of its own; that of Glue's jobs."""
+    sail, jvm, of_jobs, jobs = (tmp_path_factory.mktemp(name) for name in ("sail", "jvm", "glue", "jobs"))
+    for root in (sail, jvm, of_jobs):  # a person takes the broken files: a few lines of so small ones are a large share
+        for name in BROKEN:
+            id_ = hashlib.md5((drop / name).read_bytes(), usedforsecurity=False).hexdigest()
+            Storage(str(root)).write_json(f"state/confirmed/{id_}.json", {"reason": "a test"})
+    command = [sys.executable, "-m", "nh_pipeline_tests.support.chain", "jvm", str(jvm), str(drop)]
+    # A Connect session leaves its mark in this process's environment.
+    bare = {**{n: v for n, v in os.environ.items() if not n.startswith("SPARK_")}, **QUICK}
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
+        )
+        workspace = chain.workspace_at(sail, engine)
+        chain.land(workspace, drop)
+        chain.whole(workspace)
+        with (
+            signed_in(aws_server) as aws,
+            GlueService(aws, jobs, {"JAVA_HOME": _bundled_java(), **QUICK}) as service,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            elsewhere = chain.workspace_at(of_jobs, None)
+            chain.land(elsewhere, drop)
+            through_glue(elsewhere, service, patch)
+        done = beside.result()
+    assert done.returncode == 0, done.stderr[-3000:]
+    return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, done.stdout
+
+
+@pytest.mark.parametrize("other", ["jvm", "glue"])
+@pytest.mark.parametrize("contract", chain.TABLES, ids=lambda c: c.name)
+def test_every_table_is_the_same(lakes, contract, other):
+    sail, others, _ = lakes
+    expected, found = chain.table(sail, contract), chain.table(others[other], contract)
+    assert expected.num_rows > 0
+    assert found.num_rows == expected.num_rows
+    different = [c for c in contract.names if not found[c].equals(expected[c])]
+    told = [
+        (c, a, b)
+        for c in different
+        for a, b in zip(expected[c].to_pylist(), found[c].to_pylist(), strict=True)
+        if a != b
+    ]
+    assert told[:5] == []
+    assert found.equals(expected)
+
+
+def test_every_file_has_the_ids_of_its_table(lakes):
+    sail, others, _ = lakes
+    wrong = {engine: chain.without_ids(lake) for engine, lake in {"sail": sail, **others}.items()}
+    assert wrong == {"sail": [], "jvm": [], "glue": []}
+
+
+def test_all_refused_the_same_lines(lakes):
+    sail, _, _ = lakes
+    rejects = [(r["dataset"], r["stage"], r["reason"].partition(" expected ")[0]) for r in chain.rows(sail, REJECTS)]
+    assert sorted(rejects) == [
+        ("daily_nurse_staffing", "fct_staffing_levels", "hrs_medaide_ctr:"),
+        ("daily_nurse_staffing", "fct_staffing_levels", "provider_id, work_date:"),
+        ("daily_nurse_staffing", "fct_staffing_levels", "work_date:"),
+        ("daily_nurse_staffing", "fct_staffing_levels", "work_date:"),
+        ("daily_nurse_staffing", "parse", "expected 33 cells as in the header, found 3"),
+        ("providers", "dim_providers", "provider_id:"),
+        ("providers", "parse", "expected 103 cells as in the header, found 104"),
+    ]
+    assert sail.pin(FACILITY_MEASURES).rows == 30 * 3 - 4
+    assert sail.pin(BRONZE["daily_nurse_staffing"]).rows == 90 + 27 * 3
+
+
+def test_every_text_is_read_the_same(lakes, engine):
+    _, _, printed = lakes
+    assert printed.splitlines() == [ascii(row) for row in read_all(engine)]
+    assert len(printed.splitlines()) == len(TEXTS)

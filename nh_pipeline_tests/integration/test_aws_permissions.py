@@ -1,0 +1,152 @@
+"""What the deployed roles may do, against every call that the code makes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nh_pipeline.engines import glue
+from nh_pipeline.engines.spark import _sail_address
+from nh_pipeline.queries.open import queries
+from nh_pipeline.sample import Deliveries
+from nh_pipeline.settings import Settings
+from nh_pipeline_tests.support.deployment import bucket_of, environment, nh
+from nh_pipeline_tests.support.glue_service import GlueService
+from nh_pipeline_tests.support.iam import Role, full_arn
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAN = Deliveries(4, ("2024Q2",), releases=1, quirks=True, days=2)
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    # Dagster's own Pipes asks for it.
+    pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*expected_writer_count:dagster.PreviewWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def deployed(aws_server, tmp_path_factory):
+    """An environment; tests leave it as it is."""
+    with environment(aws_server, tmp_path_factory.mktemp("dagster")) as aws:
+        yield aws
+
+
+def test_what_deploys_calls_what_the_page_says(aws):
+    """Whoever deploys has no role here: the page lists what the command itself calls."""
+    nh("aws", "deploy", "--dry-run")
+    nh("aws", "deploy", "--yes")
+    nh("aws", "deploy", "--parameter", "Workers=5", "--dry-run")
+    called = {c.name for c in aws.calls if c.service in ("cloudformation", "s3")}
+    page = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
+    told = page.partition("Who deploys needs")[2].partition("\n## ")[0]
+    assert called == set(re.findall(r"`((?:cloudformation|s3):\w+)`", told))
+
+
+# What no test here makes a role do, and why it is granted nevertheless.
+UNSEEN = {
+    "nh-test-pipeline": {
+        "s3:AbortMultipartUpload": "of a large file, when its upload fails",
+        "s3:ListMultipartUploadParts": "of a large file, when its upload is resumed",
+        "glue:BatchStopJobRun": "when a run is cancelled (test_glue)",
+        "secretsmanager:GetSecretValue": "when Google Drive is the source (test_sources_drive)",
+    },
+    "nh-test-job": {
+        "s3:AbortMultipartUpload": "as above",
+        "s3:ListMultipartUploadParts": "as above",
+        "logs:CreateLogGroup": "Glue, in the job's name",
+        "logs:CreateLogStream": "Glue, in the job's name",
+        "logs:PutLogEvents": "Glue, in the job's name",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def worked(deployed, drop, tmp_path_factory):
+    """The environment after a whole chain with the pipeline's permissions and no others, and one step as a Glue job."""
+    pipeline = Role.of(deployed, "nh-test-pipeline")
+    assert pipeline.statements
+    deployed.calls.clear()
+    deployed.allowed = lambda action, resource: (
+        action.startswith("sts:") or pipeline.may(action, full_arn(deployed, resource))
+    )
+    try:
+        nh("run", drop, **{**deployed.settings, "NH_ENGINE": "sail"})
+        nh("aws", "check", **deployed.settings)
+    finally:
+        deployed.allowed = None
+    deployed.by_pipeline = list(deployed.calls)
+    deployed.calls.clear()
+    job_key = f"AKIAJOBX{deployed.account}"
+    deployed.server._known.add(job_key)
+    elsewhere = {"SPARK_REMOTE": _sail_address(), "AWS_ACCESS_KEY_ID": job_key}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        GlueService(deployed, tmp_path_factory.mktemp("jobs"), elsewhere),
+    ):
+        patch.setattr(glue, "POLL", 0.2)
+        deployed.calls.clear()
+        nh("materialize", "--select", "silver/dim_date", **deployed.settings)
+    deployed.by_job = [c for c in deployed.calls if c.key_id == job_key]
+    deployed.by_pipeline += [c for c in deployed.calls if c.key_id != job_key and c.name != "glue:GetJob"]
+    return deployed
+
+
+def test_the_pipeline_may_do_what_it_does(worked):
+    role = Role.of(worked, "nh-test-pipeline")
+    assert len(worked.by_pipeline) > 200
+    assert {"glue:UpdateTable", "glue:StartJobRun", "s3:PutObject"} <= {c.name for c in worked.by_pipeline}
+    assert role.lacks(worked.by_pipeline, worked) == set()
+
+
+def test_the_job_may_do_what_it_does(worked):
+    role = Role.of(worked, "nh-test-job")
+    # What Sail does for the job is done with this process's key: the lake's files.
+    files = [c for c in worked.by_pipeline if c.service == "s3" and c.params["Key"].startswith("lake/warehouse/")]
+    assert {"glue:GetTable", "s3:PutObject"} <= {c.name for c in worked.by_job}
+    assert role.lacks(worked.by_job + files, worked) == set()
+    others = {"glue:StartJobRun", "secretsmanager:GetSecretValue", "athena:StartQueryExecution"}
+    assert not others & role.grants
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_no_role_may_do_more_than_it_does(worked, name):
+    calls = worked.by_pipeline + worked.by_job if name == "nh-test-job" else worked.by_pipeline
+    used = {action for c in calls for action, _ in c.permissions}
+    assert Role.of(worked, name).grants - used == set(UNSEEN[name])
+
+
+def test_without_a_permission_the_code_would_be_found_out(worked):
+    less = Role(tuple(s for s in Role.of(worked, "nh-test-pipeline").statements if s["Sid"] != "Catalog"))
+    assert {a for a, _ in less.lacks(worked.by_pipeline, worked)} >= {"glue:UpdateTable", "glue:CreateTable"}
+
+
+def test_the_dashboard_may_read_and_nothing_else(worked):
+    role, bucket = Role.of(worked, "nh-test-dashboard"), f"arn:aws:s3:::{bucket_of(worked)}"
+    glue_of = f"arn:aws:glue:us-west-2:{worked.account}"
+    for action, resource, context, allowed in (
+        *(("glue:GetTable", f"{glue_of}:table/test_{d}/anything", {}, True) for d in ("silver", "gold", "bi")),
+        ("s3:GetObject", f"{bucket}/lake/warehouse/gold/facility_measures/data/x.parquet", {}, True),
+        ("s3:ListBucket", bucket, {"s3:prefix": "lake/warehouse/gold/"}, True),
+        ("s3:ListBucket", bucket, {"s3:prefix": "lake/raw/"}, False),
+        ("s3:ListBucket", bucket, {}, False),
+        ("s3:GetObject", f"{bucket}/lake/raw/providers/x/delivery.csv", {}, False),
+        ("s3:GetObject", f"{bucket}/lake/warehouse/bronze/providers_raw/x.parquet", {}, False),
+        ("s3:PutObject", f"{bucket}/lake/warehouse/gold/facility_measures/data/x.parquet", {}, False),
+        ("glue:UpdateTable", f"{glue_of}:table/test_gold/facility_measures", {}, False),
+        ("glue:GetTable", f"{glue_of}:table/gold/facility_measures", {}, False),
+    ):
+        assert role.may(action, resource, context) is allowed, (action, resource)
+
+
+def test_the_dashboard_may_query_through_athena(worked, monkeypatch):
+    """Its own calls. Athena looks at catalog and files in its name, which the statement above is about."""
+    worked.calls.clear()
+    for name, value in worked.settings.items():
+        monkeypatch.setenv(name, value)
+    queries(Settings()).query("select count(*) as n from gold.facility_measures")
+    assert {c.name for c in worked.calls} >= {"athena:StartQueryExecution", "athena:GetQueryResults"}
+    assert Role.of(worked, "nh-test-dashboard").lacks([c for c in worked.calls if c.service != "iam"], worked) == set()

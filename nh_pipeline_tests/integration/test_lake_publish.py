@@ -1,0 +1,413 @@
+"""One commit or nothing: what a publish replaces, what it leaves, and what happens when two publish at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.table import Table
+from pyiceberg.table.update.snapshot import _SnapshotProducer
+
+from nh_pipeline.errors import LakeError
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.maintain import sweep
+from nh_pipeline.lake.publish import Conflict, _commit, publish
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.model.columns import text
+from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline_tests.support.chain import workspace_at
+from nh_pipeline_tests.support.publishers import DAILY, add_days, meet_at, put, read, stage
+
+APRIL = [("a", date(2024, 4, 1), 1), ("b", date(2024, 4, 1), 2), ("a", date(2024, 4, 30), 3)]
+MAY = [("a", date(2024, 5, 31), 4)]
+OTHER = replace(DAILY, name="silver.other", description="o")
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(str(tmp_path / "lake"))
+
+
+def snapshots(lake):
+    return lake.catalog.load_table(DAILY.name).snapshots()
+
+
+def in_order(rows):
+    return sorted(rows, key=lambda r: (r[1], r[0]))
+
+
+def test_publish_and_publish_again(lake):
+    first = put(lake, [*APRIL, *MAY], "2024-04", "2024-05", "2024-06", **{"run-id": "r1", "asset": "silver/daily"})
+    assert (first.changed, first.rows) == ({"2024-04", "2024-05"}, 4)
+    assert read(lake) == in_order([*APRIL, *MAY])
+    pin = lake.pin(DAILY)
+    assert (pin.rows, pin.present, pin.snapshot_id) == (4, {"2024-04", "2024-05"}, first.snapshot_id)
+    files = list(lake.storage.files("warehouse", suffix=".parquet"))
+    again = put(lake, [*APRIL, *MAY], "2024-04", "2024-05", "2024-06", **{"run-id": "r2"})
+    assert (again.changed, again.rows, again.snapshot_id) == (frozenset(), 0, first.snapshot_id)
+    assert again.content_hash == first.content_hash
+    assert len(snapshots(lake)) == 1
+    assert list(lake.storage.files("warehouse", suffix=".parquet")) == files
+
+
+def test_snapshot_says_who_and_from_what(lake):
+    put(lake, APRIL, "2024-04", contract=OTHER)
+    source = lake.pin(OTHER)
+    done = put(lake, APRIL, "2024-04", inputs=[(OTHER, source)], **{"run-id": "r1", "asset": "x", "range": "all"})
+    (only,) = snapshots(lake)
+    told = only.summary.additional_properties
+    assert {k: v for k, v in told.items() if k.startswith("nh.")} == {
+        "nh.run-id": "r1",
+        "nh.asset": "x",
+        "nh.range": "all",
+        "nh.slices": "2024-04",
+        "nh.input.silver.other": str(source.snapshot_id),
+        "nh.content-sha256": done.content_hash,
+    }
+
+
+def test_replacing_a_month_keeps_the_others(lake):
+    put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
+    may = lake.pin(DAILY, ["2024-05"]).paths
+    changed = [("a", date(2024, 4, 2), 9)]
+    done = put(lake, [*changed, *MAY], "2024-04", "2024-05")
+    assert done.changed == {"2024-04"}
+    assert read(lake) == in_order([*changed, *MAY])
+    assert lake.pin(DAILY, ["2024-05"]).paths == may
+    assert [s.summary["total-records"] for s in snapshots(lake)] == ["4", "2"]
+    assert len(snapshots(lake)) == 2
+    assert len(list(lake.storage.files("warehouse/silver/daily/data", suffix=".parquet"))) == 3
+
+
+def test_a_slice_without_rows_is_removed(lake):
+    put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
+    done = put(lake, [], "2024-04")
+    assert (done.changed, read(lake)) == ({"2024-04"}, MAY)
+    assert put(lake, [], "2024-04").changed == frozenset()
+    assert len(snapshots(lake)) == 2
+    assert put(lake, [], "2024-05").changed == {"2024-05"}
+    assert (read(lake), lake.pin(DAILY).present) == ([], frozenset())
+
+
+def test_nothing_at_all_makes_no_snapshot(lake):
+    done = put(lake, [], "2024-04")
+    assert (done.snapshot_id, done.changed) == (None, frozenset())
+    assert not lake.catalog.table_exists(DAILY.name)
+
+
+def test_an_older_snapshot_can_be_pinned(lake):
+    first = put(lake, APRIL, "2024-04")
+    put(lake, MAY, "2024-05")
+    assert read(lake, lake.pin_at(DAILY, first.snapshot_id)) == in_order(APRIL)
+    assert lake.pin_at(DAILY, 42) is None
+
+
+def test_a_lake_as_another_process_saw_it(lake):
+    empty, contracts = lake.snapshots([DAILY, OTHER]), (DAILY, OTHER)
+    assert empty == {DAILY.name: None, OTHER.name: None}
+    first = put(lake, APRIL, "2024-04")
+    seen = lake.snapshots(contracts)
+    put(lake, MAY, "2024-05")
+    before, then = (replace(lake, as_of=as_of) for as_of in (empty, seen))
+    assert before.pin(DAILY, ["2024-04"]).files == ()
+    assert (then.pin(DAILY).snapshot_id, then.pin(DAILY).present) == (first.snapshot_id, {"2024-04"})
+    assert then.current.pin(DAILY).present == lake.pin(DAILY).present == {"2024-04", "2024-05"}
+    # What is published depends on what is there: another month is no conflict, the same one is.
+    put(then, [("c", date(2024, 4, 2), 5)], "2024-04")
+    assert len(read(lake)) == 2
+    with pytest.raises(Conflict):
+        put(then, APRIL, "2024-04")
+    with pytest.raises(LakeError, match=f"has no snapshot {first.snapshot_id} in .*another catalog"):
+        replace(lake, as_of={OTHER.name: first.snapshot_id}).pin(OTHER)
+
+
+def test_conflict_when_the_slice_changed(lake):
+    put(lake, APRIL, "2024-04")
+    mine = lake.pin(DAILY, ["2024-04"])
+    put(lake, APRIL[:1], "2024-04")
+    with pytest.raises(Conflict, match=r"silver\.daily changed since snapshot"):
+        put(lake, APRIL[1:], "2024-04", base=mine)
+    assert read(lake) == APRIL[:1]
+
+
+def test_conflict_on_the_first_load(lake):
+    mine = lake.pin(DAILY, ["2024-04"])
+    put(lake, APRIL, "2024-04")
+    with pytest.raises(Conflict):
+        put(lake, APRIL[1:], "2024-04", base=mine)
+    assert read(lake) == in_order(APRIL)
+
+
+def test_rows_that_equal_what_was_pinned_may_not_equal_what_is_there(lake):
+    put(lake, APRIL, "2024-04")
+    mine = lake.pin(DAILY, ["2024-04"])
+    put(lake, APRIL[:1], "2024-04")
+    with pytest.raises(Conflict):
+        put(lake, APRIL, "2024-04", base=mine)
+    assert (
+        len(list(lake.storage.files("warehouse/silver/daily/data", suffix=".parquet"))) == 2
+    )  # what was staged is gone
+
+
+def test_a_table_that_is_always_contended_is_a_clear_error(lake, monkeypatch):
+    monkeypatch.setattr(_commit.retry, "sleep", lambda _: None)
+    monkeypatch.setattr(Table, "_do_commit", lambda *_, **__: (_ for _ in ()).throw(CommitFailedException("lost")))
+    with pytest.raises(LakeError, match=r"silver\.daily: gave up after 12 attempts to commit"):
+        put(lake, APRIL, "2024-04")
+    monkeypatch.undo()
+    assert read(lake) == []
+    put(lake, APRIL, "2024-04")
+    assert read(lake) == in_order(APRIL)
+
+
+def test_a_file_that_pyiceberg_overlooks_is_looked_for_again(lake, monkeypatch):
+    """Its threads share an evaluator, so that one may take a manifest for another one, whose months do not match."""
+    put(lake, APRIL, "2024-04")
+    put(lake, MAY, "2024-05")
+    build, built = _SnapshotProducer._build_manifest_evaluator, []
+
+    def overlooking(self, spec_id):
+        built.append(spec_id)
+        return build(self, spec_id) if len(built) > 2 else lambda _: False
+
+    monkeypatch.setattr(_SnapshotProducer, "_build_manifest_evaluator", overlooking)
+    monkeypatch.setattr(_commit.retry, "sleep", lambda _: None)
+    put(lake, [("a", date(2024, 5, 1), 9)], "2024-05")
+    assert read(lake) == in_order([*APRIL, ("a", date(2024, 5, 1), 9)])
+    assert len(snapshots(lake)) == 3
+    # What is overlooked for ever is not passed over.
+    monkeypatch.setattr(_SnapshotProducer, "_build_manifest_evaluator", lambda *_: lambda _: False)
+    with pytest.raises(LakeError, match=r"silver\.daily: .*Missing required files.* nothing was published"):
+        put(lake, MAY, "2024-05")
+    assert len(snapshots(lake)) == 3
+
+
+def test_what_a_slice_was_built_from_is_noted_only_while_it_is_there(lake):
+    first = put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
+    april = put(lake, APRIL[:1], "2024-04")
+    may = put(lake, [], "2024-05")
+    record_inputs(lake, DAILY, {"2024-04": "first", "2024-05": "first"}, first)
+    assert recorded_inputs(lake, DAILY) == {}
+    record_inputs(lake, DAILY, {"2024-04": "second"}, april)
+    record_inputs(lake, DAILY, {"2024-05": "third"}, may)
+    assert recorded_inputs(lake, DAILY) == {"2024-04": "second", "2024-05": "third"}
+    assert len(snapshots(lake)) == 3
+
+
+def test_no_conflict_when_another_slice_changed(lake):
+    put(lake, APRIL, "2024-04")
+    mine = lake.pin(DAILY, ["2024-04"])
+    put(lake, MAY, "2024-05")
+    put(lake, APRIL[:1], "2024-04", base=mine)
+    assert read(lake) == [*APRIL[:1], *MAY]
+
+
+def test_conflict_when_an_input_changed(lake):
+    put(lake, [*APRIL, *MAY], "2024-04", "2024-05", contract=OTHER)
+    april, whole = lake.pin(OTHER, ["2024-04"]), lake.pin(OTHER)
+    put(lake, [], "2024-05", contract=OTHER)
+    with pytest.raises(Conflict, match=r"silver\.other"):
+        put(lake, APRIL, "2024-04", inputs=[(OTHER, whole)])
+    put(lake, APRIL, "2024-04", inputs=[(OTHER, april)])  # another part of it
+    put(lake, [], "2024-04", contract=OTHER)
+    with pytest.raises(Conflict, match=r"silver\.other"):
+        put(lake, APRIL[:1], "2024-04", inputs=[(OTHER, april)])
+    assert read(lake) == in_order(APRIL)
+
+
+def test_orphans_are_never_read(lake):
+    put(lake, APRIL, "2024-04")
+    stage(lake, MAY, ["2024-05"])  # a run that died before its commit
+    stage(lake, [("z", date(2024, 4, 1), 9)], ["2024-04"])
+    assert read(lake) == in_order(APRIL)
+    staged = stage(lake, MAY, ["2024-05"])
+    assert staged.rows == 1
+    publish(lake, DAILY, staged, base=lake.pin(DAILY, ["2024-05"]), inputs=[], properties={})
+    assert read(lake) == in_order([*APRIL, *MAY])
+
+
+def test_sweeping_takes_only_what_no_snapshot_names(lake, tmp_path):
+    now = timedelta(0)
+    put(lake, APRIL, "2024-04")
+    put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
+    put(lake, APRIL[:1], "2024-04")
+    first, *_ = snapshots(lake)
+    left = stage(lake, MAY, ["2024-05"])
+    lake.storage.write("raw/.incoming/x", b"half a download")
+    assert sweep(lake, [DAILY]) == []  # it may be at work
+    gone = sweep(lake, [DAILY, OTHER], older_than=now)
+    assert sorted(gone) == sorted(["raw/.incoming/x", *(lake.relative(f.path) for f in left.files)])
+    assert not any(lake.storage.exists(path) for path in gone)
+    assert read(lake, lake.pin_at(DAILY, first.snapshot_id)) == in_order(APRIL)
+    assert read(lake) == [*APRIL[:1], *MAY]
+    # Without its catalog, or with an old copy of it, a lake looks as if all of it were left over.
+    shutil.copy(tmp_path / "lake" / "catalog.db", tmp_path / "old.db")
+    for census in (7, 8, 9):
+        put(lake, [("a", date(2024, 4, 1), census)], "2024-04")
+    stage(lake, MAY, ["2024-05"])
+    for other in ("old.db", "empty.db"):
+        assert (
+            sweep(Lake(lake.root, {"type": "sql", "uri": f"sqlite:///{tmp_path}/{other}"}), [DAILY], older_than=now)
+            == []
+        )
+    assert len(sweep(lake, [DAILY], older_than=now)) == 1
+
+
+def test_staged_rows_outside_of_the_range_are_an_error(lake):
+    with pytest.raises(ValueError, match=r"outside of what is replaced: \['2024-05'\]"):
+        stage(lake, [*APRIL, *MAY], ["2024-04"])
+
+
+def test_a_new_column_is_added_to_the_table(lake):
+    put(lake, APRIL, "2024-04")
+    lake.table(replace(DAILY, columns=(*DAILY.columns, text("more", "more"))))
+    stored = lake.catalog.load_table(DAILY.name)
+    assert stored.schema().column_names == ["provider_id", "work_date", "census", "more"]
+    assert "more" in stored.properties["schema.name-mapping.default"]
+    assert stored.scan().to_arrow()["more"].null_count == 3
+    assert len(snapshots(lake)) == 1
+
+
+@pytest.mark.integration
+def test_a_missing_data_file_is_noticed(engine, tmp_path):
+    workspace = workspace_at(tmp_path / "lake", engine)
+    lake = workspace.lake
+    put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
+    pin = lake.pin(DAILY)
+    assert int(workspace.read(DAILY, pin).count()) == 4
+    lake.storage.delete(lake.relative(pin.paths[0]))
+    with pytest.raises(LakeError, match=r"silver\.daily, snapshot .*: 4 rows by its metadata, 1 by its files"):
+        workspace.read(DAILY, pin)
+    lake.storage.delete(lake.relative(pin.paths[1]))
+    with pytest.raises(LakeError, match="a data file is missing or damaged"):
+        workspace.read(DAILY, pin)
+
+
+@pytest.mark.integration
+def test_a_read_has_the_columns_of_the_contract(engine, tmp_path):
+    workspace = workspace_at(tmp_path / "lake", engine)
+    empty = workspace.read(DAILY, workspace.lake.pin(DAILY))
+    assert (empty.schema, int(empty.count())) == (DAILY.spark, 0)
+
+
+def test_delete_files_are_refused(lake, monkeypatch):
+    put(lake, APRIL, "2024-04")
+    table = lake.catalog.load_table(DAILY.name)
+    (task,) = table.scan().plan_files()
+    task.delete_files = {task.file}  # PyIceberg 0.12 writes none, other tools do
+    scan = type("Scan", (), {"plan_files": lambda _: [task]})
+    monkeypatch.setattr(Table, "scan", lambda *_, **__: scan())
+    with pytest.raises(LakeError, match="has delete files, written by another tool"):
+        lake.pin(DAILY)
+
+
+def test_default_catalog_is_a_file_of_the_lake(lake):
+    put(lake, APRIL, "2024-04")
+    assert lake.storage.exists("catalog.db")
+    assert isinstance(lake.catalog.load_table(DAILY.name).io, PyArrowFileIO)
+    assert read(Lake(lake.root)) == in_order(APRIL)
+
+
+@contextmanager
+def postgres():
+    """A server of its own, which only this user reaches through a socket."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not folders:
+        pytest.skip("no PostgreSQL: set NH_TEST_POSTGRES to a postgresql+psycopg2:// address, or install postgresql")
+    programs = folders[-1].parent
+    as_user = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []
+    home = Path(tempfile.mkdtemp(prefix="nh-pg-"))
+    try:
+        if as_user:
+            shutil.chown(home, "nobody")
+        data = str(home / "data")
+
+        def run(program, *arguments):
+            command = [*as_user, programs / program, "-D", data, *arguments]
+            subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+        run("initdb", "-U", "nh", "--auth=trust", "-N")
+        options = f"-k {home} -c listen_addresses='' -c fsync=off"
+        run("pg_ctl", "-o", options, "-l", f"{home}/log", "-w", "start")
+        try:
+            yield f"postgresql+psycopg2://nh@/postgres?host={home}"
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def postgres_url():
+    given = os.environ.get("NH_TEST_POSTGRES")
+    if given:
+        yield given
+    else:
+        with postgres() as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def options(request, tmp_path):
+    """Catalog properties; a fresh catalog for each test."""
+    if request.param == "sqlite":
+        return {}
+    pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
+    # Tables of the catalog are shared in one database; a schema of its own makes the first load a first load.
+    url = request.getfixturevalue("postgres_url")
+    name = f"t{abs(hash(str(tmp_path)))}"
+    import psycopg2  # noqa: PLC0415 (an extra)
+
+    with psycopg2.connect(url.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
+        cursor.execute(f"create schema {name}")
+    connection.close()
+    return {"type": "sql", "uri": f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"}
+
+
+PLANS = {"a": ["2024-04", "2024-05"], "b": ["2024-04", "2024-06"], "c": ["2024-04"], "d": ["2024-07"]}
+"""Who publishes which months: some the same, some not, and all of them the first load."""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("processes", [False, True])
+def test_four_publish_at_once(tmp_path, options, processes):
+    root, pool = str(tmp_path / "lake"), _processes() if processes else _threads()
+    with pool:
+        running = [pool.submit(add_days, root, options, name, months, 2) for name, months in PLANS.items()]
+        done = [one.result() for one in running]
+    lake = Lake(root, options)
+    published = [row for rows, _ in done for row in rows]
+    assert len(published) + sum(gave_up for _, gave_up in done) == 12
+    assert {row[1].month for row in published} == {4, 5, 6, 7}
+    assert read(lake) == in_order(published)  # none lost, none doubled, and none of those that gave up
+    assert len(snapshots(lake)) == len(published)
+    assert [f.slice for f in lake.pin(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
+
+
+def _threads():
+    return ThreadPoolExecutor(4, initializer=meet_at, initargs=(threading.Barrier(4),))
+
+
+def _processes():
+    # Not fork: this process may have an engine by now. The server has imported everything before it forks.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nh_pipeline_tests.support.publishers"])
+    return ProcessPoolExecutor(4, context, initializer=meet_at, initargs=(context.Barrier(4),))
+
+
+def test_the_catalog_is_below_a_folder_that_is_not_there_yet(tmp_path):
+    lake = Lake(str(tmp_path / "a" / "b"))
+    assert lake.pin(DAILY).files == ()
+    assert Storage(lake.root).exists("catalog.db")

@@ -1,0 +1,162 @@
+"""The chain raw -> gold as tests drive it, step by step, without Dagster.
+
+Run as a module, it builds a whole lake on an engine of its own, and prints what that engine makes of odd texts:
+``python -m nh_pipeline_tests.support.chain jvm LAKE DROP``.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
+from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS
+from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.engines.spark import spark_session
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
+from nh_pipeline.model.table import REJECTS
+from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.pipeline.bronze import ParseDelivery
+from nh_pipeline.pipeline.catch_up import catch_up
+from nh_pipeline.pipeline.context import BuildContext, RunInfo, TableResult
+from nh_pipeline.pipeline.scd2 import BuildHistory
+from nh_pipeline.sources import FolderSource
+from nh_pipeline.tables import tables
+from nh_pipeline_tests.support.declared import BRONZE, DIMENSIONS, measures_build, staffing_build
+from nh_pipeline_tests.support.text_values import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from nh_pipeline.lake.lake import Pin
+    from nh_pipeline.landing.zone import Landed
+    from nh_pipeline.model.table import Table
+    from nh_pipeline.pipeline.guards import DeliveryStatus
+
+STAFFING = "daily_nurse_staffing"
+TABLES = tables()
+DERIVED = (REJECTS, FCT_STAFFING_LEVELS, DIM_PROVIDERS, DIM_CLAIMS, FACILITY_MEASURES)
+
+
+def workspace_at(root: Path, spark: Any) -> BuildContext:
+    return BuildContext(spark, Lake(str(root)), RunInfo(run_id="test", asset="test"))
+
+
+def land(workspace: BuildContext, *paths: Path) -> list[Landed]:
+    """Lands files, or all files of folders, in the order given."""
+    landed = []
+    for path in paths:
+        source = FolderSource(path)
+        landed += [workspace.zone.land(source, file) for file in source.changes().files]
+    return landed
+
+
+def published(results: Iterable[TableResult]) -> list[TableResult]:
+    """The results, all of which must have passed their gate."""
+    results = list(results)
+    told = [(r.table, c.name, c.description, c.sample) for r in results for c in r.refused]
+    assert not told, told
+    return results
+
+
+def parse(workspace: BuildContext, dataset: str | None = None) -> list[TableResult]:
+    results = []
+    for name in [dataset] if dataset else BRONZE:
+        for delivery in workspace.zone.deliveries(name):
+            results += published(ParseDelivery(dataset=name, delivery=delivery.delivery_id).run(workspace).results)
+    return results
+
+
+def quarters_of(workspace: BuildContext) -> list[str]:
+    return sorted({d.manifest.coverage.key for d in workspace.zone.deliveries(STAFFING)})
+
+
+def staffing(workspace: BuildContext, *quarters: str) -> list[TableResult]:
+    results = []
+    for quarter in quarters or quarters_of(workspace):
+        start, end = quarter_bounds(quarter)
+        results += published(staffing_build(coverage=quarter, start=start, end=end).run(workspace).results)
+    return results
+
+
+def staffing_days(workspace: BuildContext, start: date, end: date, quarter: str) -> list[TableResult]:
+    return published(staffing_build(coverage=quarter, start=start, end=end).run(workspace).results)
+
+
+def dimension(workspace: BuildContext, dataset: str) -> tuple[list[TableResult], tuple[DeliveryStatus, ...]]:
+    outcome = BuildHistory(table=DIMENSIONS[dataset].name).run(workspace)
+    return published(outcome.results), outcome.deliveries
+
+
+def measures(workspace: BuildContext, *quarters: str) -> list[TableResult]:
+    results = []
+    for quarter in quarters or quarters_of(workspace):
+        start, end = quarter_bounds(quarter)
+        results += published(measures_build(start=start, end=end).run(workspace).results)
+    return results
+
+
+def whole(workspace: BuildContext) -> list[TableResult]:
+    """Everything that has landed, from bronze to gold, as the plan says."""
+    return [result for built in catch_up(workspace) for result in published(built.results)]
+
+
+def table(lake: Lake, contract: Table, pin: Pin | None = None) -> pa.Table:
+    """The current rows of a table, or those of an older snapshot, in the order of its grain."""
+    pin, schema = pin or lake.pin(contract), contract.arrow
+    parts = []
+    for file in pin.files:
+        with lake.open(file.path) as source:
+            parts.append(pq.ParquetFile(source).read().select(schema.names).cast(schema))
+    rows = pa.concat_tables([schema.empty_table(), *parts])
+    return rows.sort_by([(c, "ascending") for c in contract.grain])
+
+
+def rows(lake: Lake, contract: Table) -> list[dict[str, Any]]:
+    return table(lake, contract).to_pylist()
+
+
+def without_ids(lake: Lake) -> list[str]:
+    """Data files that do not have the field ids of their table, or also say something else."""
+    wrong = []
+    for contract in tables():
+        table = lake.load(contract)
+        ids = {f.name: f.field_id for f in table.schema().fields} if table else {}
+        for file in lake.pin(contract).files:
+            with lake.open(file.path) as source:
+                metadata = pq.read_metadata(source)
+            noted = (metadata.metadata or {}).get(b"ARROW:schema")
+            schemas = [metadata.schema.to_arrow_schema()]
+            if noted:  # libraries in Rust take it for the whole truth
+                schemas.append(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(noted))))
+            found = [{f.name: int((f.metadata or {}).get(b"PARQUET:field_id", -1)) for f in s} for s in schemas]
+            wrong += [file.path] if any(f != {c: ids[c] for c in contract.names} for f in found) else []
+    return wrong
+
+
+def snapshots(lake: Lake) -> dict[str, int]:
+    """Snapshots per table."""
+    found = {}
+    for contract in TABLES:
+        if lake.catalog.table_exists(contract.name):
+            found[contract.name] = len(lake.catalog.load_table(contract.name).snapshots())
+    return found
+
+
+def main(engine: str, root: str, *drops: str) -> None:
+    workspace = workspace_at(Path(root), spark_session(engine))
+    land(workspace, *map(Path, drops))
+    whole(workspace)
+    for row in read_all(workspace.spark):
+        print(ascii(row))  # noqa: T201 (what the other process compares)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,179 @@
+"""Which member of an archive is the CSV: the first bytes and landing say the same."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused
+from nh_pipeline.landing.archive import head, open_csv
+from nh_pipeline.landing.recognise import judge, recognise
+from nh_pipeline_tests.unit.test_landing_archive import JUNK, zipped, zipped_as_stream
+from nh_pipeline_tests.unit.test_landing_recognise import citations, staffing
+from nh_pipeline_tests.unit.test_landing_zone import Memory
+
+CSV = staffing(*["2024Q2"] * 20).encode()
+LONG = staffing(*["2024Q2"] * 60_000).encode()
+NOISE = random.Random(1).randbytes(100_000)  # noqa: S311 - what does not compress
+PDF = b"%PDF-1.7\n" + NOISE
+WORKBOOK = zipped(("[Content_Types].xml", b"<x/>"), ("xl/sheet.csv", CSV), ("xl/data.bin", NOISE))
+BEFORE = [
+    [("dictionary.pdf", PDF)],
+    [("readme.txt", b"PBJ daily nurse staffing\n")],
+    [("dictionary.xlsx", WORKBOOK)],
+    [("docs/", b""), ("docs/dictionary.pdf", PDF[:3000]), ("docs/notes.docx", WORKBOOK)],
+    [*JUNK, ("LICENSE", b"free")],
+]
+
+
+def landed(content):
+    with open_csv(io.BytesIO(content), "x").stream as stream:
+        return judge(stream, "x")
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("pack", [zipped, zipped_as_stream, lambda *m: zipped(*m, method=zipfile.ZIP_STORED)])
+@pytest.mark.parametrize("csv", [CSV, LONG], ids=["short", "long"])
+def test_what_comes_before_the_csv_does_not_matter(before, pack, csv):
+    content = pack(*before, ("PBJ.CSV", csv), ("after.pdf", PDF))
+    assert recognise(content, "x", complete=True) == landed(content)
+    assert landed(content).coverage.key == "2024Q2"
+    first = content[: content.index(b"PBJ.CSV") + 40_000]
+    for beginning in (content, first):
+        found = recognise(beginning, "x")
+        assert (found.dataset, found.coverage.key) == ("daily_nurse_staffing", "2024Q2")
+        assert head(beginning, "x").member == "PBJ.CSV"
+    with pytest.raises(CutOff):
+        recognise(content[: content.index(b"PBJ.CSV")], "x")
+    for cut in range(0, content.index(b"PBJ.CSV"), 997):
+        with pytest.raises((CutOff, Refused)) as caught:
+            recognise(content[:cut], "x")
+        assert isinstance(caught.value, CutOff) == (cut > 0)
+
+
+@pytest.mark.parametrize("pack", [zipped, zipped_as_stream])
+def test_several_csvs_are_refused_alike(pack):
+    content = pack(("readme.txt", b"x"), ("a.csv", CSV), ("b.csv", CSV))
+    told = []
+    for look in (landed, lambda c: recognise(c, "x", complete=True), lambda c: recognise(c, "x")):
+        with pytest.raises(Refused) as caught:
+            look(content)
+        told.append((type(caught.value), str(caught.value)))
+    assert told[0] == told[1] == told[2]
+    assert "several files in the archive: expected exactly one CSV, found 2: 'a.csv', 'b.csv'" in told[0][1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped(("a.pdf", PDF)),
+        zipped(("a.pdf", PDF), ("b.txt", b"x")),
+        zipped(),
+        zipped(*JUNK),
+        zipped(("a.csv", zipped(("b.csv", CSV)))),
+        zipped(("a.zip", zipped(("b.csv", CSV)))),
+        zipped(("a.csv", b"")),
+        zipped(("a.csv", b"a,b\n1,2\n")),
+        zipped(("a.csv", CSV))[:-30],
+        zipped(("a.csv", CSV), method=zipfile.ZIP_LZMA),
+        zipped(("a.csv", citations("Health", "Fire Safety"))),
+        zipped(("a.pdf", PDF), ("a.csv", CSV[:-1] + b"\0\n")),
+    ],
+)
+def test_the_whole_file_is_refused_alike(content):
+    told = []
+    for look in (landed, lambda c: recognise(c, "x", complete=True)):
+        with pytest.raises(Refused) as caught:
+            look(content)
+        told.append((type(caught.value), str(caught.value)))
+    assert told[0] == told[1]
+
+
+def test_a_damage_behind_the_first_rows_is_seen_if_all_is_there():
+    content = bytearray(zipped(("a.csv", LONG[:200_000]), method=zipfile.ZIP_STORED))
+    content[150_000] ^= 1
+    with pytest.raises(Refused, match="damaged archive"):
+        recognise(bytes(content), "x", complete=True)
+
+
+def test_the_only_member_needs_no_name_of_a_csv():
+    for content in (zipped(("data", LONG)), zipped(*JUNK, ("data", LONG)), zipped_as_stream(("data", LONG))):
+        assert recognise(content[:65536], "x").dataset == landed(content).dataset
+    # Not the only one: what follows may be the CSV.
+    for first in (("data", NOISE), ("data", zipped(("x", NOISE))), ("data", b"a,b\n1,2\n" * 100_000)):
+        content = zipped(first, ("a.csv", CSV))
+        cut = content.index(b"a.csv") - 1000
+        with pytest.raises(CutOff):
+            recognise(content[:cut], "x")
+        assert recognise(content, "x", complete=True).dataset == landed(content).dataset
+
+
+def test_sizes_of_eight_bytes():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in (("a.pdf", PDF), ("a.csv", CSV)):
+            with archive.open(name, "w", force_zip64=True) as stream:
+                stream.write(member)
+    content = out.getvalue()
+    assert struct.pack("<I", 0xFFFFFFFF) in content[:100]
+    assert recognise(content, "x") == landed(content)
+
+
+MEMBERS = st.lists(
+    st.tuples(st.sampled_from(["a.csv", "b.CSV", "c.pdf", "d", "e/", ".f", "__MACOSX/a.csv"]),
+              st.sampled_from([CSV, b"", PDF[:500], WORKBOOK[:5000], b"a,b\n1,2\n"])),
+    max_size=4, unique_by=lambda member: member[0],
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(MEMBERS, st.booleans(), st.data())
+def test_no_archive_is_judged_in_two_ways(members, as_stream, data):
+    members = [(name, b"" if name.endswith("/") else content) for name, content in members]
+    content = (zipped_as_stream if as_stream else zipped)(*members)
+
+    def outcome(look, *arguments, **options):
+        try:
+            return look(*arguments, **options)
+        except CutOff:
+            return CutOff
+        except Refused as refused:
+            return type(refused), str(refused)
+
+    found = outcome(landed, content)
+    assert outcome(recognise, content, "x", complete=True) == found
+    assert outcome(recognise, content, "x") in (found, CutOff)
+    first = outcome(recognise, content[: data.draw(st.integers(1, len(content)))], "x")
+    if not isinstance(first, tuple) and first is not CutOff and not isinstance(found, tuple):
+        assert first.coverage == found.coverage
+
+
+def test_specimen_of_a_pdf_before_the_csv(field, tmp_path):
+    (path,) = (field / "13-pdf-before-the-csv").glob("*.zip")
+    content = path.read_bytes()
+    for size, complete in ((65536, True), (65536, False), (len(content) - 3000, False)):
+        assert recognise(content[:size], path.name, complete=complete).coverage.key == "2024Q1"
+    with pytest.raises(CutOff):
+        recognise(content[:1000], path.name)
+    zone, source = RawZone(Storage(str(tmp_path / "lake"))), Memory()
+    document = zone.land(source, source.file("f1", content)).document
+    assert isinstance(document, Manifest)
+    assert document.member == "PBJ_Daily_Nurse_Staffing_Q1_2024.csv"
+
+
+def test_specimen_of_several_deliveries(field, tmp_path):
+    (path,) = (field / "11-monthly-zip").glob("*.zip")
+    content = path.read_bytes()
+    zone, source = RawZone(Storage(str(tmp_path / "lake"))), Memory()
+    document = zone.land(source, source.file("f1", content, name=path.name)).document
+    if isinstance(document, Quarantined):
+        with pytest.raises(Refused) as caught:
+            recognise(content, path.name, complete=True)
+        assert caught.value.reason == document.reason
