@@ -144,7 +144,7 @@ def test_every_bad_end_is_an_end(calendar, state):
 def test_a_job_whose_words_get_lost_has_not_succeeded(calendar):
     calendar.service.fates.append("SUCCEEDED")
     told, _ = calendar.failure(CALENDAR)
-    assert told.startswith("Not all of its outcomes came back. What it published is there: run this again\n")
+    assert told.startswith("Not all of its results came back. What it published is there: run this again\n")
 
 
 def test_a_job_that_a_person_starts_says_what_starts_it(monkeypatch):
