@@ -7,7 +7,6 @@ was landed; 2 wrong usage; 3 done, but files went into quarantine or do not coun
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
@@ -20,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline.cli import aws, decisions, drive, quarantine, relocate
+from nh_pipeline.cli import asking, aws, decisions, drive, quarantine, relocate
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -85,11 +84,16 @@ def sample(
 @app.command()
 def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
     """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
-    _landed(paths)
+    _, quarantined = _landed(paths)
+    if quarantined:
+        raise typer.Exit(QUARANTINED)
 
 
-def _landed(paths: list[Path]) -> set[str]:
-    """Lands all files, one after the other, and gives their ids. What cannot be read does not stop the others."""
+def _landed(paths: list[Path]) -> tuple[set[str], bool]:
+    """Lands all files, one after the other: their ids, and whether some went into quarantine.
+
+    What cannot be read does not stop the others, but ends the command when all have been looked at.
+    """
     from nh_pipeline.cli.show import safe
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import LandingError, Manifest, RawZone
@@ -129,17 +133,7 @@ def _landed(paths: list[Path]) -> set[str]:
     )
     if counts["not landed"]:
         raise typer.Exit(FAILED)
-    if counts["quarantined"]:
-        raise _Quarantined(ids)
-    return ids
-
-
-class _Quarantined(typer.Exit):
-    """Ends the command with its exit code, unless there is more to do with what has landed."""
-
-    def __init__(self, ids: set[str]) -> None:
-        super().__init__(QUARANTINED)
-        self.ids = ids
+    return ids, counts["quarantined"] > 0
 
 
 @app.command()
@@ -224,16 +218,12 @@ def execute_runs(settings: Any, runs: Any) -> None:
 @app.command()
 def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
     """Ingest, then materialize what changed; name every delivery that does not count."""
-    from nh_pipeline.cli.show import print_not_counting, safe
+    from nh_pipeline.cli.show import print_drift, print_not_counting, print_refused
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
     from nh_pipeline.pipeline.plan import plan
 
-    left = False
-    try:
-        ids = _landed(paths)
-    except _Quarantined as stop:
-        ids, left = stop.ids, True
+    ids, quarantined = _landed(paths)
     settings = _settings()
     materialize(select="", from_=None, to=None, dry_run=False)
     lake = Lake(settings.home, settings.catalog_properties)
@@ -241,11 +231,9 @@ def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with 
     # What its source withdrew is no news, unless it was handed over just now.
     told = [s for s in found.not_counting if s.state != "withdrawn" or s.delivery_id in ids]
     print_not_counting(console, told)
-    for text in (text for texts in found.drift.values() for text in texts):
-        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
-    for r in found.refused:
-        console.print(f"[red]refused[/] by the gate: {r.table}, {r.rule}: {safe(r.reason)}", highlight=False)
-    if left or found.refused or any(s.state != "withdrawn" for s in told):
+    print_drift(console, (text for texts in found.drift.values() for text in texts))
+    print_refused(console, found.refused)
+    if quarantined or found.refused or any(s.state != "withdrawn" for s in told):
         raise typer.Exit(QUARANTINED)
 
 
@@ -304,52 +292,8 @@ app.command()(decisions.confirm)
 app.command()(decisions.withdraw)
 app.command()(decisions.rebuild)
 app.command()(relocate.relocate)
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help='For example "select count(*) from gold.facility_measures".')],
-    output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
-) -> None:
-    """Run SQL over the current tables (DuckDB)."""
-    import duckdb
-
-    from nh_pipeline.errors import explain
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.queries.duck import connect
-
-    if output not in ("table", "csv", "json"):
-        _stop(f"--format {output}: expected table, csv or json", USAGE)
-    settings = _settings()
-    with connect(Lake(settings.home, settings.catalog_properties)) as db:
-        try:
-            found = db.sql(sql)
-            if found is not None:  # a statement without rows
-                _print_rows(found, output)
-        except duckdb.Error as error:
-            fault = explain(error)
-            _stop(fault or str(error), FAILED if fault else USAGE)
-
-
-@app.command()
-def ddl(
-    engine: Annotated[str, typer.Option(help="athena or duckdb.")] = "athena",
-    view: Annotated[str, typer.Option(help="One view, as facility_day (default: all).")] = "",
-) -> None:
-    """Print the statements that make the views for reports, in an engine's dialect."""
-    from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError
-    from nh_pipeline.queries.views import ddl as statements
-
-    if engine not in ("athena", "duckdb"):
-        _stop(f"--engine {engine}: expected athena or duckdb", USAGE)
-    chosen = [v for v in VIEWS if view in ("", v.name, v.name.removeprefix(f"{SCHEMA}."))]
-    if not chosen:
-        _stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
-    prefix = _settings().database_prefix if engine == "athena" else ""
-    try:
-        sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
-    except MissingExtraError as error:
-        _stop(str(error), USAGE)
+app.command()(asking.query)
+app.command()(asking.ddl)
 
 
 @app.command()
@@ -375,20 +319,6 @@ def _check_keys(settings: Any) -> Any:
     from nh_pipeline.orchestration.definitions import build_defs
 
     return sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
-
-
-def _print_rows(found: Any, output: str) -> None:
-    if output == "json":
-        rows = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
-        sys.stdout.write(json.dumps(list(rows), default=str, indent=1) + "\n")
-    elif output == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(found.columns)
-        writer.writerows(found.fetchall())
-    else:  # as wide as the terminal, with the columns in the middle left out where there are too many
-        found.show(max_width=console.width, max_rows=40)
 
 
 def _bar() -> Progress:

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from nh_pipeline.model.table import WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import Console
     from rich.status import Status as Spinner
 
+    from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.pipeline.guards import DeliveryStatus
-    from nh_pipeline.pipeline.status import Status
+    from nh_pipeline.pipeline.status import RefusalStatus, Status
 
 _MOST_STALE = 12
 """Lines on what is stale; --json has all."""
@@ -110,8 +113,21 @@ def print_not_counting(console: Console, standings: Iterable[DeliveryStatus]) ->
 
 
 def _stale(table: str, name: str, reason: str) -> str:
-    part = "" if name == "all" or table.startswith("bronze.") else f" {name}"
+    part = "" if name == WHOLE or table.startswith("bronze.") else f" {name}"
     return f"{table}{part}: {reason}"
+
+
+def print_drift(console: Console, drift: Iterable[str]) -> None:
+    """Header cells that nobody knows, where a known column is away."""
+    for text in drift:
+        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
+
+
+def print_refused(console: Console, refused: Iterable[Refusal | RefusalStatus]) -> None:
+    """What the gate refused, and would refuse again."""
+    for r in refused:
+        where = f"{r.table} {'' if r.slice == WHOLE else r.slice[:12]}".strip()
+        console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
 
 
 def print_stale(console: Console, stale: Iterable[tuple[str, str, str]], *, most: int | None) -> None:
@@ -128,8 +144,7 @@ def print_status(console: Console, found: Status) -> None:
         deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.has_tables else "kept, no table")
     console.print(deliveries)
     print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
-    for text in (text for d in found.datasets for text in d.header_drift):
-        console.print(f"[yellow]header[/] {safe(text)}", highlight=False)
+    print_drift(console, (text for d in found.datasets for text in d.header_drift))
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")
@@ -143,9 +158,7 @@ def print_status(console: Console, found: Status) -> None:
             color = "red" if c.severity == "ERROR" else "yellow"
             told = safe(f"{c.found} found; {c.what_to_do or c.description}")
             console.print(f"  [{color}]{c.severity}[/] {c.asset} {c.check}: {told}", highlight=False)
-    for r in found.refused:
-        where = f"{r.table} {'' if r.slice == 'all' else r.slice[:12]}".strip()
-        console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
+    print_refused(console, found.refused)
     if found.stale:
         console.print(f"Stale: {len(found.stale)}; nh materialize builds what is", highlight=False)
     print_stale(console, ((b.table, b.slice, b.reason) for b in found.stale), most=_MOST_STALE)

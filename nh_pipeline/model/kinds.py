@@ -85,17 +85,18 @@ DELIVERY = text("delivery_id", "Delivery that the row comes from (md5 of the del
 class Daily(Kind):
     """Days: built from the effective delivery of each quarter, replaced month by month.
 
-    Attributes:
-        day: the column that holds the day.
+    Raises:
+        ValueError: the dataset names no column of days.
     """
 
-    _: KW_ONLY
-    day: str = "work_date"
-
     def table(self, dataset: Dataset) -> Table:
-        """The table, by month of its day."""
+        """The table, by month of the dataset's day."""
+        if dataset.day is None or dataset.quarter_by is None:
+            raise ValueError(f"{dataset.name}: {self.name} is of days: give the dataset quarter_by and day")
         columns = (*self.typed(dataset), *self.adds, DELIVERY)
-        return self._made(dataset, columns, grain=self.grain or dataset.key, slices=Slices((self.day,), monthly=True))
+        return self._made(
+            dataset, columns, grain=self.grain or dataset.key, slices=Slices((dataset.day,), monthly=True)
+        )
 
 
 RELEASE = date("release", "CMS release (Processing Date) that the row is of", nullable=False)

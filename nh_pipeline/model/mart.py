@@ -60,6 +60,9 @@ class Mart:
         by_day: whether its rows of a day depend on that day's alone, so that a range within a month can be built.
         conserves: pairs of SQL sums, over the mart and over the first table that it reads, which have to be equal.
         rules, foreign_keys, caution: as :class:`~nh_pipeline.model.table.Table`.
+
+    Raises:
+        ValueError: it is cut by months or days that what it reads first does not have.
     """
 
     name: str
@@ -76,6 +79,12 @@ class Mart:
     rules: tuple[Rule, ...] = ()
     foreign_keys: tuple[tuple[str, str], ...] = ()
     caution: str = ""
+
+    def __post_init__(self) -> None:
+        if self.by_day and not self.month:
+            raise ValueError(f"{self.name} is built by day: say by which column it is cut (month)")
+        if self.month and not self.inputs[0].slices.monthly:
+            raise ValueError(f"{self.name} is cut by months, but {self.inputs[0].name}, which it reads first, is not")
 
     @property
     def inputs(self) -> tuple[Table, ...]:

@@ -36,9 +36,8 @@ def asset_key(table: Table) -> dg.AssetKey:
 
 def day_of(table: Table) -> str | None:
     """The column that holds the day of a row, of tables with a row for each day."""
-    if isinstance(table.kind, Daily):
-        return table.kind.day
-    return table.kind.month if isinstance(table.kind, Mart) and table.kind.by_day else None
+    by_day = isinstance(table.kind, Daily) or (isinstance(table.kind, Mart) and table.kind.by_day)
+    return table.slices.columns[0] if by_day else None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The sensor that asks the lake what is stale, and the condition of the dimensions.
 
-The drive sensor, which watches the deliveries, is in :mod:`.drive`.
+The drive sensor, which watches the deliveries, is in :mod:`.delivery_sensor`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -94,25 +94,30 @@ def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Sens
     """Asks the lake, not the events; acts on what it sees for the second time, so that a delivery's own run goes first.
 
     The first part of the plan that has anything to try is requested; the parts after it wait for it. What has been
-    tried too often is told once, as a check of its table that fails until a run of it succeeds.
+    tried too often is told once, as a check of its table that fails until a run of it succeeds, or until it is stale no
+    longer (a person withdrew the delivery). The cursor holds the state that was seen, and the tables that were told of.
     """
     # A run of `nh` whose process was killed would keep the queue, which takes one run at a time, for hours.
     fail_dead_runs(context.instance, Path(context.instance.root_directory))
     if _busy(context.instance):
         return dg.SensorResult(skip_reason="other runs are in progress")
     found = plan(lake.lake, lake.zone)
+    seen, *told = (context.cursor or "").split() or [""]
+    stale = {build.table.name for build in found.builds}
+    over = [_passed(name) for name in told if name not in stale]
+    told = [name for name in told if name in stale]
     if not found.builds:
-        return dg.SensorResult(skip_reason=f"nothing is stale{_waiting(found)}", cursor="")
-    state, (seen, _, told) = fingerprint(lake.lake), (context.cursor or "").partition(" ")
+        return dg.SensorResult(skip_reason=f"nothing is stale{_waiting(found)}", cursor="", asset_events=over)
+    state = fingerprint(lake.lake)
     if seen != state:
-        return dg.SensorResult(skip_reason=f"stale: {found.builds[0].reason}", cursor=state)
+        reason, cursor = f"stale: {found.builds[0].reason}", " ".join([state, *told])
+        return dg.SensorResult(skip_reason=reason, cursor=cursor, asset_events=over)
     for part in parts():
         wanted = requests(runs_of(found, part), state, lambda trigger: _tried(context.instance, trigger))
         if wanted:
             return dg.SensorResult(run_requests=wanted)
-    return dg.SensorResult(
-        skip_reason=_GAVE_UP, cursor=f"{state} told", asset_events=[] if told else list(_gave_up(found))
-    )
+    failing = [event for event in _gave_up(found) if event.metadata["table"].value not in told]
+    return dg.SensorResult(skip_reason=_GAVE_UP, cursor=" ".join([state, *sorted(stale)]), asset_events=failing)
 
 
 def _gave_up(found: Plan) -> Iterator[dg.AssetCheckEvaluation]:
@@ -126,11 +131,20 @@ def _gave_up(found: Plan) -> Iterator[dg.AssetCheckEvaluation]:
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"{len(builds)} builds are stale and have failed {MOST_ATTEMPTS} times",
             metadata={
+                "table": name,
                 "failed_rows": len(builds),
                 "what_to_do": _GAVE_UP,
                 "stale": "; ".join(build.reason for build in builds[:5]),
             },
         )
+
+
+def _passed(name: str) -> dg.AssetCheckEvaluation:
+    """That what was given up on is no longer to be built."""
+    told = "it is no longer stale"
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(name.split(".")), check_name=GAVE_UP, passed=True, description=told, metadata={}
+    )
 
 
 def _waiting(found: Plan) -> str:

@@ -20,7 +20,7 @@ from nh_pipeline.landing.text import CsvText
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
-from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.deliveries import noted
 from nh_pipeline.pipeline.inspection import inspected
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 from nh_pipeline.pipeline.recipe import judged_by, parse_recipe
@@ -75,7 +75,7 @@ class ParseDelivery(BaseModel):
         refused_slice = f"{self.delivery}.parse"
         base, refused_base = lake.pin(built, [self.delivery]), lake.pin(REJECTS, [refused_slice])
         known = recorded_inputs(lake, built).get(self.delivery)
-        note = look(lake, context.zone, dataset).notes.get(self.delivery)
+        note = noted(lake, dataset)[1].get(self.delivery)
         if note and known == note.parsed == parse_recipe(self.dataset, note.header):
             checks = [
                 *context.gate(built, base),

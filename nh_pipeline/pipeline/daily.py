@@ -115,8 +115,8 @@ class BuildDays(BaseModel):
 
     def _judged(self, bronze: DataFrame, found: Deliveries, dataset: Dataset, ids: list[str]) -> DataFrame:
         """The lines with the reason why they are refused."""
-        notes = [found.notes[i] for i in ids]
-        if all(note.inspected == judged_by(dataset) and not note.refused for note in notes):
+        notes, rules = [found.notes[i] for i in ids], judged_by(dataset)
+        if all(note.inspected == rules and not note.refused for note in notes):
             # No line is refused, as was found by these very rules: to look at each value again would take a third.
             return bronze.select("*", F.lit(None).cast("string").alias("reason"))
         return typed.classified(
@@ -133,7 +133,8 @@ class BuildDays(BaseModel):
     ) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""
         built = table(self.table)
-        inside = f"{built.kind.day} between date '{self.start}' and date '{self.end}'"
+        (day,) = built.slices.columns
+        inside = f"{day} between date '{self.start}' and date '{self.end}'"
         kept = context.read(built, base).where(f"not ({inside})")
         return finish(accepted.where(inside)).select(*built.names).unionByName(kept)
 

@@ -168,15 +168,18 @@ def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = Non
         coverage: of a quarter, to look at that one alone. A release depends on the ones before.
     """
     landed = tuple(d for d in zone.deliveries(dataset.name) if coverage in (None, d.manifest.coverage.key))
-    bronze, by_person, taken = lake.pin(dataset.bronze), withdrawn(lake.storage), confirmed(lake.storage)
-    notes = {
-        i: note
-        for i, note in Notes(lake.storage).of(dataset.name).items()
-        if i in bronze.present or note.records == note.ragged
-    }
+    by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
+    bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
     statuses = judged(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
     return Deliveries(dataset, landed, bronze, notes, tuple(statuses), taken, frozenset(by_person))
+
+
+def noted(lake: Lake, dataset: Dataset) -> tuple[Pin, dict[str, DeliveryNote]]:
+    """The state of bronze, and the notes that it bears out: all lines of these, but for the ragged ones, are there."""
+    bronze, notes = lake.pin(dataset.bronze), Notes(lake.storage).of(dataset.name)
+    present = bronze.present
+    return bronze, {i: note for i, note in notes.items() if i in present or note.records == note.ragged}
 
 
 def is_day_first(delivery: Delivery) -> bool:

@@ -135,7 +135,7 @@ def unparsed(lake: Lake, found: Deliveries) -> list[tuple[Delivery, str]]:
     """Landed deliveries that are not in bronze as they would be read now, and why they are to be read."""
     dataset, stale = found.dataset, []
     state, notes = recorded_inputs(lake, dataset.bronze), Notes(lake.storage).of(dataset.name)
-    refused = _refused(lake, dataset.bronze)
+    refused, rules = _refused(lake, dataset.bronze), judged_by(dataset)
     for delivery in found.landed:
         i = delivery.delivery_id
         header = delivery.manifest.header or (notes[i].header if i in notes else None)
@@ -143,7 +143,7 @@ def unparsed(lake: Lake, found: Deliveries) -> list[tuple[Delivery, str]]:
             wanted = parse_recipe(dataset.name, header) if header else ""
         except HeaderError:  # its header is no known one any more: it stays as it was parsed
             wanted = state.get(i, "")
-        reason = _why_parse(state.get(i), found.notes.get(i), wanted, judged_by(dataset))
+        reason = _why_parse(state.get(i), found.notes.get(i), wanted, rules)
         if reason and not (wanted and refused.get(i) == wanted):
             stale.append((delivery, reason))
     return stale
@@ -181,16 +181,16 @@ def _why_parse(state: str | None, note: DeliveryNote | None, wanted: str, rules:
 
 
 def _silver(lake: Lake, table: Table, found: Deliveries | None, rejected: frozenset[str]) -> Iterator[Stale]:
-    state, refused = recorded_inputs(lake, table), _refused(lake, table)
+    state, refused, made_by = recorded_inputs(lake, table), _refused(lake, table), recipe(table)
     if found is None or isinstance(table.kind, Calendar):
-        there, now = bool(lake.pin(table).files), of_deliveries(recipe(table), {})
+        there, now = bool(lake.pin(table).files), of_deliveries(made_by, {})
         if not there or state.get(WHOLE) != now:
             yield Stale(table, WHOLE, why_stale(state.get(WHOLE), now, {}) if there else NOT_BUILT)
         return
     apart = isinstance(table.kind, (Daily, PerRelease))
     for coverage, part in (found.by_coverage if apart else {WHOLE: found}).items():
         name = slice_of(table, coverage)
-        reason = _why_build(table, part, state.get(name), refused.get(name), rejected)
+        reason = _why_build(table, part, state.get(name), refused.get(name), rejected, made_by=made_by)
         if not reason:
             continue
         if isinstance(table.kind, Daily):
@@ -202,10 +202,16 @@ def _silver(lake: Lake, table: Table, found: Deliveries | None, rejected: frozen
 
 
 def _why_build(
-    table: Table, found: Deliveries, state: str | None, refused: str | None, rejected: frozenset[str]
+    table: Table,
+    found: Deliveries,
+    state: str | None,
+    refused: str | None,
+    rejected: frozenset[str],
+    *,
+    made_by: str,
 ) -> str:
     """Why a slice is stale; empty if it is not, if nothing counts, or if the gate would refuse it again."""
-    now = of_deliveries(recipe(table), {i: found.notes[i].parsed for i in found.effective})
+    now = of_deliveries(made_by, {i: found.notes[i].parsed for i in found.effective})
     before = deliveries_of(state)
     if (not found.effective and not (before and before.keys() <= found.withdrawn)) or refused == now:
         return ""

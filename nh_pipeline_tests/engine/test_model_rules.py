@@ -19,6 +19,7 @@ from pyspark.sql import types as T
 
 from nh_pipeline.cli.dictionary import dictionary
 from nh_pipeline.model.columns import Column
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN, AtLeast, Between, Matches, OneOf, Rule
 from nh_pipeline.model.table import Table
 from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, INTEGER, LONG, TEXT, exact
@@ -236,6 +237,15 @@ def test_two_of_one_name_are_refused():
 def test_a_grain_of_no_column_is_refused():
     with pytest.raises(ValueError, match="grain, sort or slices name y, which it lacks"):
         Table(name="silver.t", description="t", columns=(column(),), grain=("y",))
+
+
+def test_a_mart_of_days_that_nothing_has_is_refused():
+    whole = Table(name="silver.t", description="t", columns=(column("day", DATE),), grain=("day",))
+    facts = {"description": "d", "columns": whole.columns, "grain": ("day",), "transform": id, "conserves": ()}
+    with pytest.raises(ValueError, match="m is built by day: say by which column"):
+        Mart("m", reads=(whole,), by_day=True, **facts)
+    with pytest.raises(ValueError, match=r"m is cut by months, but silver\.t, which it reads first, is not"):
+        Mart("m", reads=(whole,), month="day", **facts)
 
 
 def test_all_tables_load_and_their_sql_is_known():

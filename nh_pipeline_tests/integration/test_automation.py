@@ -409,6 +409,7 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
         assert told == []  # once
         chain.parse(w, "medicare_claims")
         assert tick() == []
+        assert [(e.asset_key.path[-1], e.passed) for e in told] == [("medicare_claims_raw", True)]  # no longer stale
         (request,) = tick()
         assert [k.path[-1] for k in request.asset_selection] == ["dim_providers", "dim_claims"]
         chain.dimension(w, "providers")
