@@ -45,10 +45,13 @@ _EVENTS_FOLDER = re.compile(
     r"""(base_dir:\s*)(?:"/(?:[^"\\\n]|\\.)*/history/runs/?"|'/[^'\n]*/history/runs/?'|/[^"'\n,}#]*/history/runs/?)(?![^\s,}])"""
 )
 """As written here, or rewritten by somebody's editor."""
+_EVENTS_MODULE = re.compile(r"""(module:\s*["']?)nh_pipeline\.event_log\b""")
+"""Where the storage of events was in earlier versions: Dagster opens no instance that names a module that is gone."""
 
 
 def settle(home: Path) -> None:
-    """Makes the file, or mends it: the folder of events is below ``home``, and what an older version wrote is renewed.
+    """Makes the file, or mends it: the storage of events is the one of this version with its folder below ``home``,
+    and what an older version wrote is renewed.
 
     A file that somebody has edited keeps everything else. Two processes may do this at once.
 
@@ -61,7 +64,8 @@ def settle(home: Path) -> None:
     if found is None:
         wanted = _CONFIG.format(home=escaped)
     else:
-        wanted = _EVENTS_FOLDER.sub(lambda line: f'{line[1]}"{escaped}/history/runs"', found)
+        wanted = _EVENTS_MODULE.sub(r"\1nh_pipeline.orchestration.event_log", found)
+        wanted = _EVENTS_FOLDER.sub(lambda line: f'{line[1]}"{escaped}/history/runs"', wanted)
         if wanted in {older.format(home=escaped) for older in _OLDER}:
             wanted = _CONFIG.format(home=escaped)
     if wanted == found:

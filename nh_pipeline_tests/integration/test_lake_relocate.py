@@ -596,6 +596,22 @@ def test_an_older_configuration_is_renewed_and_an_edited_one_is_not(tmp_path):
     assert [p.name for p in home.iterdir() if p.suffix == ".partial"] == []
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+@pytest.mark.parametrize("edit", ["", "retention: {schedule: {purge_after_days: 90}}  # mine\n"])
+def test_an_instance_that_names_the_event_log_where_it_was_opens(tmp_path, quote, edit):
+    home = tmp_path / "dagster"
+    home.mkdir()
+    before = f"module: {quote}nh_pipeline.event_log{quote}\n"
+    after = f"module: {quote}nh_pipeline.orchestration.event_log{quote}\n"
+    now = _CONFIG.format(home=home).replace("module: nh_pipeline.orchestration.event_log\n", after)
+    (home / "dagster.yaml").write_text(now.replace(after, before) + edit)
+    settle(home)
+    assert (home / "dagster.yaml").read_text() == now + edit
+    with Nh(tmp_path).instance as instance:
+        assert type(instance.event_log_storage).__name__ == "BatchingSqliteEventLogStorage"
+
+
 def test_first_starts_at_once(tmp_path):
     for n in range(20):
         home = tmp_path / str(n)
