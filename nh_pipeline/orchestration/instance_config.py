@@ -50,10 +50,10 @@ _EVENTS_MODULE = re.compile(r"""(module:\s*["']?)nh_pipeline\.event_log\b""")
 
 
 def settle(home: Path) -> None:
-    """Makes the file, or mends it: the storage of events is the one of this version with its folder below ``home``,
-    and what an older version wrote is renewed.
+    """Makes the file, or mends it: what an older version wrote is renewed.
 
-    A file that somebody has edited keeps everything else. Two processes may do this at once.
+    The storage of events is the one of this version, its folder is below ``home``. A file that
+    somebody has edited keeps everything else. Two processes may do this at once.
 
     Args:
         home: folder of the instance, absolute.
