@@ -6,9 +6,7 @@ This is the only CSV parser of the product. Values stay text; what they mean is 
 from __future__ import annotations
 
 import json
-import time
-import weakref
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from nh_pipeline.landing.text import END, CsvText, MalformedCsv
+from nh_pipeline.landing.text import MalformedCsv
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from nh_pipeline.landing.text import CsvText
 
 BLOCK_BYTES = 8 << 20
 """CSV bytes parsed at a time; no record may be longer."""
@@ -28,31 +28,9 @@ BLOCK_BYTES = 8 << 20
 LINE_CHARACTERS = 1000
 """How much of a refused line is kept in the rejects; the whole line is in the raw zone."""
 
-
-_PATIENCE = 2.0
-"""Seconds to wait for pyarrow to let go of a file."""
-
-
-class _Source:
-    """A text as pyarrow's reading thread sees it: an error ends it, and is kept for whoever reads the batches."""
-
-    def __init__(self, text: CsvText) -> None:
-        self._text, self.closed = text, False
-        self.error: Exception | None = None
-        self.stopped = self.ended = False
-
-    def read(self, size: int) -> bytes:
-        data = b""
-        if not (self.stopped or self.error):
-            try:
-                data = self._text.read(size)
-            except Exception as error:  # noqa: BLE001 (raised again by _parsed, whatever it is)
-                self.error = error
-        self.ended = not data
-        return data
-
-    def close(self) -> None:
-        self.closed = True
+_PROBE = '\0"'
+"""Begins a line that is added to every block, with a comma for each column, so that the parser always refuses it. What
+is refused before it in the same breath is a record whose quote the block leaves open. No delivery holds a NUL."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +65,9 @@ class RecordReader:
     refusals: int = 0
     broken: bool = False
     refused: list[RefusedLine] = field(default_factory=list)
+    _first: int = 2
     _numbers_refused: list[int] = field(default_factory=list)
-    _closed: bool = False
+    _open: bytes = b""
 
     @property
     def records(self) -> int:
@@ -108,67 +87,65 @@ class RecordReader:
         unknown = iter(range(len(self.columns)))
         names = [name or f"?{next(unknown)}" for name in self.columns]
         known = [name for name in self.columns if name and (self.only is None or name in self.only)]
-        following = 2
-        try:
-            for batch in self._parsed(text, names, [] if self.only is None else known or names[:1]):
-                numbers, following = self._numbers(following, batch.num_rows)
-                self.rows += batch.num_rows
-                extra = [self._extra(batch)] if self.only is None else []
-                yield pa.RecordBatch.from_arrays(
-                    [*(batch.column(name) for name in known), *extra, pa.array(numbers)],
-                    names=[*known, *(["extra_columns"] if extra else []), "source_line"],
-                )
-        except pa.ArrowInvalid as error:
-            raise MalformedCsv(
-                expected=f"records of at most {self.block:,} bytes, and every quote closed",
-                found=f"no end of a record that begins in line {self.records + 2:,} or after it ({error})",
-            ) from error
-        if not self._closed:
-            raise MalformedCsv(
-                expected="every quote closed",
-                found=f"the quote of a cell of line {self.records + 1:,} open at the end of the file",
+        for batch in self._parsed(text, names, [] if self.only is None else known or names[:1]):
+            extra = [self._extra(batch)] if self.only is None else []
+            yield pa.RecordBatch.from_arrays(
+                [*(batch.column(name) for name in known), *extra, pa.array(self._numbers(batch.num_rows))],
+                names=[*known, *(["extra_columns"] if extra else []), "source_line"],
             )
 
     def _parsed(self, text: CsvText, names: list[str], only: list[str]) -> Iterator[pa.RecordBatch]:
-        source, reader = _Source(text), None
-        try:
-            reader = pacsv.open_csv(
-                pa.PythonFile(source, mode="r"),
-                # One thread: only then does pyarrow tell the number of a refused line (and it is no slower here).
-                read_options=pacsv.ReadOptions(
-                    column_names=names, block_size=3 * self.block, use_threads=False, encoding="utf8"
-                ),
-                parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    strings_can_be_null=True,
-                    null_values=[""],
-                    include_columns=only,
-                ),
+        """Parses block by block. A record that a block leaves open is parsed again, together with the next block."""
+        begun, spans = b"", False
+        with ThreadPoolExecutor(max_workers=1) as beside:  # a block is read while the one before it is parsed
+            reading = beside.submit(text.read, self.block)
+            while block := reading.result():
+                reading = beside.submit(text.read, self.block)
+                if spans:
+                    raise MalformedCsv(
+                        expected=f"records of at most {self.block:,} bytes, and every quote closed",
+                        found=f"no end of a record that begins in line {self.records + 2:,} or after it",
+                    )
+                before = len(begun)
+                end = 1 + max(block.rfind(b"\n"), block.rfind(b"\r"))
+                if end:
+                    yield self._parse((begun, memoryview(block)[:end]), names, only)
+                    begun = self._open
+                begun += block[end:]
+                spans = 0 < before == len(begun) - len(block)
+        yield self._parse((begun,), names, only)
+        if self._open:
+            raise MalformedCsv(
+                expected="every quote closed",
+                found=f"the quote of a cell of line {self.records + 2:,} open at the end of the file",
             )
-            yield from reader
-        finally:
-            # pyarrow reads ahead in a thread of its own. A reader that goes while that thread waits for Python
-            # would never end, and a Python that ends while it runs aborts. So it is led to the end first.
-            source.stopped = True
-            end = time.monotonic() + _PATIENCE
-            while reader is not None and not source.ended and time.monotonic() < end:
-                with suppress(StopIteration, pa.ArrowInvalid):
-                    reader.read_next_batch()
-                time.sleep(0.001)
-            time.sleep(0.002)
-            error, held = source.error, weakref.ref(source)
-            del source, reader
-            while held() is not None and time.monotonic() < end:
-                time.sleep(0.001)
-            if error is not None:
-                raise error
+
+    def _parse(self, lines: Sequence[bytes | memoryview], names: list[str], only: list[str]) -> pa.RecordBatch:
+        """Parses whole lines, but for a record at their end whose quote is open: keeps its bytes."""
+        self._first, self._numbers_refused = self.records + 2, []
+        # The line end before them keeps pyarrow from taking a byte order mark away.
+        content = b"".join((b"\n", *lines, b"\n", _PROBE.encode(), b"," * len(names), b"\n"))
+        table = pacsv.read_csv(
+            pa.BufferReader(content),
+            # One thread: only then does pyarrow tell the number of a refused line (and it is no slower here).
+            read_options=pacsv.ReadOptions(column_names=names, block_size=len(content) + 1, use_threads=False),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                include_columns=only,
+            ),
+        )
+        self.rows += table.num_rows
+        return pa.RecordBatch.from_arrays([column.chunk(0) for column in table.columns], schema=table.schema)
 
     def _refuse(self, row: pacsv.InvalidRow) -> str:
-        if row.text == END:
-            self._closed = True
+        before, probe, _ = row.text.rpartition(_PROBE)
+        if probe:
+            self._open = before.removesuffix("\n").encode()
             return "skip"
-        number = row.number + 1
+        number = self._first + row.number - 1
         self.refusals += 1
         self.broken = self.broken or "\n" in row.text or "\r" in row.text
         self._numbers_refused.append(number)
@@ -181,14 +158,11 @@ class RecordReader:
         )
         return "skip"
 
-    def _numbers(self, following: int, rows: int) -> tuple[np.ndarray, int]:
-        """Record numbers of a batch: consecutive, but for the refused lines between."""
+    def _numbers(self, rows: int) -> np.ndarray:
+        """Record numbers of a block's rows: consecutive, but for the refused lines between."""
         taken = np.array(self._numbers_refused, dtype=np.int64)
-        numbers = np.arange(following, following + rows + len(taken), dtype=np.int64)
-        numbers = np.setdiff1d(numbers, taken, assume_unique=True)[:rows]
-        following = int(numbers[-1]) + 1 if rows else following
-        self._numbers_refused = [n for n in self._numbers_refused if n >= following]
-        return numbers, following
+        numbers = np.arange(self._first, self._first + rows + len(taken), dtype=np.int64)
+        return np.setdiff1d(numbers, taken, assume_unique=True)
 
     def _extra(self, batch: pa.RecordBatch) -> pa.Array:
         positions = [i for i, name in enumerate(self.columns) if name is None]

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 HEADER_BYTES = 1 << 20
 """Bytes within which the header must end."""
 
-END = "\0"
-"""A last line that is added to every text. If the parser does not see it as a line, a quote was never closed. No
-delivery holds a NUL."""
-
-_LAST_LINE = f"\n{END}\n".encode()
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
@@ -135,8 +130,7 @@ class CsvText:
         self._all = len(start) < HEADER_BYTES
         start = start.removeprefix(codecs.BOM_UTF8)
         self._header, self._ahead = self._split(start)
-        self._begun = self._ended = False
-        self._last, self._held = b"\n", b""
+        self._last = b"\n"
         self.lines = 0
 
     def header(self, encoding: str = "") -> list[str]:
@@ -144,31 +138,20 @@ class CsvText:
         return _first_row(_lines(self._header.decode((encoding or self._encoding).removesuffix("-sig"), "nh-c1")))
 
     def read(self, size: int) -> bytes:
-        r"""The next bytes after the header, as UTF-8, and :data:`END` after them.
-
-        Takes a third of ``size`` from the source, as a character of a byte may become three. Never ends with ``\r``:
-        pyarrow would drop a ``\n`` at the beginning of what follows, within a quoted cell too.
-        """
-        data = b"" if self._begun else b"\n"  # pyarrow takes a byte order mark at the very beginning away
-        self._begun = True
-        while not self._ended and data in (b"", b"\n"):
-            wanted = max(size // 3 - 1, 1)
-            chunk = self._next(wanted)
-            self._ended = len(chunk) < wanted
-            self._count(chunk)
-            if not chunk.isascii() and not self._encoding.startswith("utf-8"):
-                chunk = chunk.decode(self._encoding, "nh-c1").encode()
-            # In one piece with what comes before it: a record may lie in two pieces, not in three.
-            data += self._held + chunk + (_LAST_LINE if self._ended else b"")
-            self._held = b"\r" if data.endswith(b"\r") else b""
-            data = data.removesuffix(b"\r")
-        return data
-
-    def _next(self, size: int) -> bytes:
+        """The next bytes after the header, as UTF-8: of ``size`` bytes of the source; none once it has ended."""
         chunk, self._ahead = self._ahead[:size], self._ahead[size:]
-        return chunk + self._source.read(size - len(chunk)) if len(chunk) < size else chunk
+        if len(chunk) < size:
+            chunk += self._source.read(size - len(chunk))
+        self._count(chunk)
+        if chunk.isascii() or self._encoding.startswith("utf-8"):
+            return chunk
+        return chunk.decode(self._encoding, "nh-c1").encode()
 
     def _count(self, chunk: bytes) -> None:
+        if not chunk:
+            self.lines += self._last not in (b"\n", b"\r")  # one without a line end
+            self._last = b"\n"
+            return
         if self._last == b"\r" and chunk.startswith(b"\n"):  # the second half of a line end that is counted
             self._last, chunk = b"\n", chunk[1:]
         last = chunk[-1:] or self._last
@@ -177,7 +160,6 @@ class CsvText:
         ends = np.frombuffer(self._last.replace(b"\r", b"\n") + chunk, np.uint8) == ord("\n")
         blank = ends[1:] & ends[:-1]
         self.lines += int(np.count_nonzero(ends[1:])) - int(np.count_nonzero(blank))
-        self.lines += self._ended and last not in (b"\n", b"\r")
         self._last = last
 
     def _split(self, start: bytes) -> tuple[bytes, bytes]:

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import tempfile
+import threading
 from typing import Any
 
 import pytest
@@ -210,3 +211,48 @@ def test_a_record_longer_than_a_block():
     content = b'a,b\n1,2\n3,"' + b"x" * 5000 + b'"\n'
     with pytest.raises(MalformedCsv, match=r"records of at most 1,000 bytes.*begins in line 3"):
         list(RecordReader(["a", "b"], block=1000).batches(CsvText(io.BytesIO(content), "utf-8")))
+
+
+def rows_of(content: bytes, block: int) -> list[dict[str, Any]]:
+    reader = RecordReader(["a", "b"], block=block)
+    return [row for batch in reader.batches(CsvText(io.BytesIO(content), "utf-8")) for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize("last", ['3,"', '3,"\n', '3,"x""', '"3,4\r\n', '3,4\n"', '"'])
+def test_a_quote_left_open_is_found_wherever_a_block_ends(last):
+    content = b"a,b\n" + b'1,"2\r\n"\n' * 5 + last.encode()
+    for block in range(12, 80):
+        with pytest.raises(MalformedCsv, match=f"the quote of a cell of line {7 + last.startswith('3,4')} open"):
+            rows_of(content, block)
+
+
+def test_a_record_may_lie_in_two_blocks_and_in_no_third_one():
+    long = b'"' + b"x\n" * 49 + b'",\n'
+    for before in range(1, 140, 3):
+        content = b"a,b\n" + b"y" * before + b",\n" + long + b"1,2\n"
+        assert [row["source_line"] for row in rows_of(content, 110)] == [2, 3, 4]
+        with pytest.raises(MalformedCsv, match=r"of at most 34 bytes.*begins in line [23] or"):
+            rows_of(content, 34)
+
+
+def test_a_byte_order_mark_at_the_beginning_of_a_block_is_a_cell():
+    content = ("a,b\n" + "\ufeff1,2\n" * 9).encode()
+    for block in range(8, 40):
+        assert [row["a"] for row in rows_of(content, block)] == ["\ufeff1"] * 9
+
+
+def test_errors_of_the_source_come_through_and_whoever_stops_reading_leaves_no_thread():
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 2 << 20:
+                raise OSError("cut off")
+            return super().read(size)
+
+    before = threading.active_count()
+    content = b"a,b\n" + b"1,2\n" * 1_000_000
+    with pytest.raises(OSError, match="cut off"):
+        list(RecordReader(["a", "b"], block=100_000).batches(CsvText(Failing(content), "utf-8")))
+    reading = RecordReader(["a", "b"], block=1000).batches(CsvText(io.BytesIO(content), "utf-8"))
+    assert next(reading).num_rows == 250
+    reading.close()
+    assert threading.active_count() == before
