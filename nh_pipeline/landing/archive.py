@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from nh_pipeline.landing.members import counting, first_members, is_csv, only_csv
-from nh_pipeline.landing.refusals import CutOff
-from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.refused import CutOff, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from nh_pipeline.landing.dates import ORDERS, YEAR_LAST, in_words, parts
-from nh_pipeline.landing.refusals import CutOff, UndecidedDates
+from nh_pipeline.landing.refused import CutOff, UndecidedDates
 
 if TYPE_CHECKING:
     from datetime import date

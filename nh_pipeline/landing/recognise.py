@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header, names
 from nh_pipeline.landing.archive import head, open_csv
-from nh_pipeline.landing.refusals import CutOff, Unrecognised
-from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.refused import CutOff, Refused, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
 from nh_pipeline.landing.text import CsvText, MalformedCsv, Watched
 from nh_pipeline.sources.protocol import PEEK_BYTES

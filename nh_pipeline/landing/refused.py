@@ -1,6 +1,7 @@
 """How the raw zone says no: one error that tells whoever delivered a file what to do.
 
-What belongs here: the error. Not here: what is refused (each module of :mod:`nh_pipeline.landing`).
+What belongs here: the error, and the kinds of it that callers tell apart. Not here: what is refused (each module of
+:mod:`nh_pipeline.landing`).
 """
 
 from __future__ import annotations
@@ -26,3 +27,15 @@ class Refused(DeliveryError, ValueError):  # noqa: N818 - an outcome that is kep
         self.found = found
         self.what_to_do = what_to_do
         self.overrulable = overrulable
+
+
+class Unrecognised(Refused):
+    """A CSV that is no known layout of a known dataset, or whose coverage cannot be told."""
+
+
+class CutOff(Refused):
+    """The bytes that were given end before they tell what the file is; more of them may tell."""
+
+
+class UndecidedDates(Unrecognised):
+    """Dates that can be read month-first or day-first, where nothing in the file decides. A person may say which."""

@@ -15,7 +15,7 @@ from nh_pipeline.landing.coverage import Coverage, programme_year, quarter_cover
 from nh_pipeline.landing.date_order import DateEvidence
 from nh_pipeline.landing.dates import ORDERS, parts
 from nh_pipeline.landing.records import RecordReader
-from nh_pipeline.landing.refusals import CutOff, Unrecognised
+from nh_pipeline.landing.refused import CutOff, Unrecognised
 from nh_pipeline.landing.text import MalformedCsv
 from nh_pipeline.model.dataset import fold
 

@@ -26,8 +26,7 @@ from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.digesting import Digesting
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
 from nh_pipeline.landing.recognise import judge
-from nh_pipeline.landing.refusals import UndecidedDates
-from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.refused import Refused, UndecidedDates
 from nh_pipeline.landing.source_state import withdrawals
 from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
 

@@ -16,7 +16,7 @@ from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused,
 from nh_pipeline.landing.coverage import release_covered
 from nh_pipeline.landing.dates import ORDERS, YEAR_LAST, parts, read
 from nh_pipeline.landing.recognise import judge, recognise
-from nh_pipeline.landing.refusals import UndecidedDates
+from nh_pipeline.landing.refused import UndecidedDates
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
 from nh_pipeline_tests.unit.test_landing_zone import Memory, md5_of
