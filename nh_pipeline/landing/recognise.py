@@ -17,7 +17,7 @@ from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canoni
 from nh_pipeline.landing.archive import head, open_csv
 from nh_pipeline.landing.refused import CutOff, Refused, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
-from nh_pipeline.landing.text import CsvText, MalformedCsv, Watched
+from nh_pipeline.landing.text import CsvStream, EncodingDetector, MalformedCsv
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
@@ -124,12 +124,12 @@ def judge(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrde
             order cannot be told (:class:`UndecidedDates`), for a quote that is never closed, a record longer than
             :data:`LONGEST_RECORD`, and a file without a readable row.
     """
-    watched = Watched(stream, name)
+    detector = EncodingDetector(stream, name)
     try:
-        text = CsvText(watched, "latin-1")
-        cells = text.header(watched.encoding)
+        text = CsvStream(detector, "latin-1")
+        cells = text.header(detector.encoding)
         if not cells:
-            raise _no_header(watched.size, name)
+            raise _no_header(detector.size, name)
         found = candidates(cells)
         if not found:
             raise _unknown(cells, name)
@@ -144,23 +144,23 @@ def judge(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrde
             what_to_do=f"Look at that line for a quote too much or too few. {AS_PUBLISHED}",
         ) from error
     if complete:
-        watched.end()
+        detector.end()
     if not seen.rows:
         raise _no_rows(found[0], seen, name, complete=complete)
     dataset = seen.dataset(complete=complete)
     if dataset is None:
         raise _unknown(cells, name)
-    cells = text.header(watched.encoding)
+    cells = text.header(detector.encoding)
     coverage, order = seen.coverage(cells, order, complete=complete)
     return Recognition(
         dataset=dataset.name,
-        encoding=watched.encoding,
+        encoding=detector.encoding,
         coverage=coverage,
         header=_header(dataset, cells, name),
         cells=tuple(cells),
         date_order=order,
         records=seen.records,
-        size=watched.size,
+        size=detector.size,
     )
 
 

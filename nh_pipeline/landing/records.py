@@ -20,7 +20,7 @@ from nh_pipeline.landing.text import MalformedCsv
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from nh_pipeline.landing.text import CsvText
+    from nh_pipeline.landing.text import CsvStream
 
 BLOCK_BYTES = 8 << 20
 """CSV bytes parsed at a time; no record may be longer."""
@@ -74,7 +74,7 @@ class RecordReader:
         """Records and refused lines so far."""
         return self.rows + self.refusals
 
-    def batches(self, text: CsvText) -> Iterator[pa.RecordBatch]:
+    def batches(self, text: CsvStream) -> Iterator[pa.RecordBatch]:
         """Streams the records after the header.
 
         Yields:
@@ -94,7 +94,7 @@ class RecordReader:
                 names=[*known, *(["extra_columns"] if extra else []), "source_line"],
             )
 
-    def _parsed(self, text: CsvText, names: list[str], only: list[str]) -> Iterator[pa.RecordBatch]:
+    def _parsed(self, text: CsvStream, names: list[str], only: list[str]) -> Iterator[pa.RecordBatch]:
         """Parses block by block. A record that a block leaves open is parsed again, together with the next block."""
         begun, spans = b"", False
         with ThreadPoolExecutor(max_workers=1) as beside:  # a block is read while the one before it is parsed

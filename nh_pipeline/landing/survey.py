@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from nh_pipeline.datasets.headers import Header
     from nh_pipeline.landing.dates import DateOrder
-    from nh_pipeline.landing.text import CsvText
+    from nh_pipeline.landing.text import CsvStream
     from nh_pipeline.model.dataset import Dataset
 
 LONGEST_RECORD = 2 << 20
@@ -68,7 +68,7 @@ class Survey:
         self.rows = self.records = 0
         self.ragged = ""
 
-    def read(self, text: CsvText, *, complete: bool) -> None:
+    def read(self, text: CsvStream, *, complete: bool) -> None:
         """Reads all rows.
 
         Raises:

@@ -48,7 +48,7 @@ class MalformedCsv(ValueError):  # noqa: N818 - what is the case, as Refused
         self.found = found
 
 
-class Watched:
+class EncodingDetector:
     """Passes a stream's bytes on and learns their encoding; refuses what is no text.
 
     Attributes:
@@ -110,7 +110,7 @@ def _no_text(name: str, found: str) -> Refused:
     )
 
 
-class CsvText:
+class CsvStream:
     r"""A CSV in UTF-8: the header apart, and a stream of what follows it.
 
     Args:
@@ -124,7 +124,7 @@ class CsvText:
         MalformedCsv: There is no end of the header.
     """
 
-    def __init__(self, source: BinaryIO | Watched, encoding: str) -> None:
+    def __init__(self, source: BinaryIO | EncodingDetector, encoding: str) -> None:
         self._source, self._encoding = source, encoding
         start = source.read(HEADER_BYTES)
         self._all = len(start) < HEADER_BYTES

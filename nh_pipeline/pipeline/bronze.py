@@ -16,7 +16,7 @@ from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import Published, find_staged
 from nh_pipeline.landing.records import RecordReader
-from nh_pipeline.landing.text import CsvText
+from nh_pipeline.landing.text import CsvStream
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
@@ -123,7 +123,7 @@ class ParseDelivery(BaseModel):
 
     def _parse(
         self, context: BuildContext, delivery: Delivery, refused_slice: str
-    ) -> tuple[CsvText, RecordReader, Staged, Staged]:
+    ) -> tuple[CsvStream, RecordReader, Staged, Staged]:
         built, lake = datasets.dataset(self.dataset).bronze, context.lake
         folder, refused_folder = context.new_folder(built), context.new_folder(REJECTS)
         ids, refused_ids = lake.field_ids(built), lake.field_ids(REJECTS)
@@ -137,7 +137,7 @@ class ParseDelivery(BaseModel):
             pq.ParquetWriter(refused_sink, refused_schema, compression="zstd") as refused_writer,
             ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
         ):
-            text = CsvText(stream, delivery.manifest.encoding)
+            text = CsvStream(stream, delivery.manifest.encoding)
             found = canonical_header(self.dataset, text.header())
             reader = RecordReader(columns=found.columns, extras=found.extras)
             writing: Future[None] | None = None
@@ -155,7 +155,7 @@ class ParseDelivery(BaseModel):
         return text, reader, staged, refused
 
 
-def lines_in(text: CsvText, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
+def lines_in(text: CsvStream, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
     """Records of the file, counted without the parser that read them: by line ends where cells hold none.
 
     Args:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nh_pipeline.landing import Coverage, Refused, Unrecognised
 from nh_pipeline.landing.coverage import programme_year, release_covered
 from nh_pipeline.landing.recognise import CutOff, recognise
-from nh_pipeline.landing.text import Watched
+from nh_pipeline.landing.text import EncodingDetector
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.unit.test_datasets_headers import CLAIMS_2021, STAFFING_2024
 
@@ -84,12 +84,12 @@ def test_encoding_does_not_depend_on_chunks(text, size):
     content = text.encode()
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return
-    watched = Watched(io.BytesIO(content), "x")
-    while watched.read(size):
+    detector = EncodingDetector(io.BytesIO(content), "x")
+    while detector.read(size):
         pass
-    watched.end()
-    assert watched.encoding == ("utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8")
-    assert watched.size == len(content)
+    detector.end()
+    assert detector.encoding == ("utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8")
+    assert detector.size == len(content)
 
 
 def told(found):

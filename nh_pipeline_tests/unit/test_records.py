@@ -20,7 +20,7 @@ from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import Manifest, Quarantined, RawZone, records
 from nh_pipeline.landing.records import RecordReader
-from nh_pipeline.landing.text import CsvText, MalformedCsv
+from nh_pipeline.landing.text import CsvStream, MalformedCsv
 from nh_pipeline.pipeline.bronze import lines_in
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
 from nh_pipeline_tests.unit.test_landing_archive import zipped
@@ -58,7 +58,7 @@ def assert_parsed(zone: RawZone, manifest: Manifest, content: bytes) -> None:
         raw = stream.read()
     lines = [row for row in csv.reader(_LINE.findall(decoded(raw, manifest.encoding))) if row]
     with zone.open(delivery) as stream:
-        text = CsvText(stream, manifest.encoding)
+        text = CsvStream(stream, manifest.encoding)
         header = canonical_header(manifest.dataset, text.header())
         reader = RecordReader(header.columns, header.extras)
         batches = list(reader.batches(text))
@@ -175,7 +175,7 @@ def test_numbers_and_cells_do_not_depend_on_blocks(rows, end, block):
     content = out.getvalue().encode()
     found = []
     for size in (block, records.BLOCK_BYTES):
-        text, reader = CsvText(io.BytesIO(content), "utf-8"), RecordReader(["a", None, "c"], ["b"], block=size)
+        text, reader = CsvStream(io.BytesIO(content), "utf-8"), RecordReader(["a", None, "c"], ["b"], block=size)
         parsed = [row for batch in reader.batches(text) for row in batch.to_pylist()]
         found.append((parsed, reader.refused, text.lines))
     assert found[0] == found[1]
@@ -193,14 +193,14 @@ def test_the_last_line_wherever_a_block_ends(end, closed):
     for more in range(0, 23, 2):
         content = (end.join(lines) + "q" * more + end * closed).encode()
         for block in range(60, 160, 9):
-            text, reader = CsvText(io.BytesIO(content), "utf-8"), RecordReader(["a", "b", "c"], block=block)
+            text, reader = CsvStream(io.BytesIO(content), "utf-8"), RecordReader(["a", "b", "c"], block=block)
             assert sum(batch.num_rows for batch in reader.batches(text)) == text.lines == 40
 
 
 def test_refused_lines_can_be_taken_out_as_they_come():
     content = b"a,b\n" + b"1,2\n3\n" * 20_000
     reader, seen = RecordReader(["a", "b"], block=4096), 0
-    for _ in reader.batches(CsvText(io.BytesIO(content), "utf-8")):
+    for _ in reader.batches(CsvStream(io.BytesIO(content), "utf-8")):
         assert len(reader.refused) < 3000
         seen += len(reader.refused)
         reader.refused.clear()
@@ -210,12 +210,12 @@ def test_refused_lines_can_be_taken_out_as_they_come():
 def test_a_record_longer_than_a_block():
     content = b'a,b\n1,2\n3,"' + b"x" * 5000 + b'"\n'
     with pytest.raises(MalformedCsv, match=r"records of at most 1,000 bytes.*begins in line 3"):
-        list(RecordReader(["a", "b"], block=1000).batches(CsvText(io.BytesIO(content), "utf-8")))
+        list(RecordReader(["a", "b"], block=1000).batches(CsvStream(io.BytesIO(content), "utf-8")))
 
 
 def rows_of(content: bytes, block: int) -> list[dict[str, Any]]:
     reader = RecordReader(["a", "b"], block=block)
-    return [row for batch in reader.batches(CsvText(io.BytesIO(content), "utf-8")) for row in batch.to_pylist()]
+    return [row for batch in reader.batches(CsvStream(io.BytesIO(content), "utf-8")) for row in batch.to_pylist()]
 
 
 @pytest.mark.parametrize("last", ['3,"', '3,"\n', '3,"x""', '"3,4\r\n', '3,4\n"', '"'])
@@ -251,8 +251,8 @@ def test_errors_of_the_source_come_through_and_whoever_stops_reading_leaves_no_t
     before = threading.active_count()
     content = b"a,b\n" + b"1,2\n" * 1_000_000
     with pytest.raises(OSError, match="cut off"):
-        list(RecordReader(["a", "b"], block=100_000).batches(CsvText(Failing(content), "utf-8")))
-    reading = RecordReader(["a", "b"], block=1000).batches(CsvText(io.BytesIO(content), "utf-8"))
+        list(RecordReader(["a", "b"], block=100_000).batches(CsvStream(Failing(content), "utf-8")))
+    reading = RecordReader(["a", "b"], block=1000).batches(CsvStream(io.BytesIO(content), "utf-8"))
     assert next(reading).num_rows == 250
     reading.close()
     assert threading.active_count() == before
