@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nh_pipeline.errors import DeliveryError, translate_infrastructure_errors
 from nh_pipeline.failpoints import Point, reached
+from nh_pipeline.lake.documents import DocumentReader
 from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.digesting import Digesting
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.sources.protocol import Source
 
-_SEEN: dict[str, dict[str, Manifest]] = {}
-"""Manifests by lake and path, where each look costs a request: they never change, and sensors look every minute."""
+_MANIFESTS = DocumentReader(Manifest.model_validate_json)
 
 
 class LandingError(DeliveryError, RuntimeError):
@@ -272,12 +272,8 @@ class RawZone:
         return Quarantined.model_validate_json(self.storage.read(path))
 
     def _manifests(self, folder: str) -> Iterator[tuple[str, Manifest]]:
-        paths = list(self.storage.files(folder, suffix="/manifest.json"))
-        seen = {} if self.storage.local else _SEEN.setdefault(self.storage.root, {})
-        new = [path for path in paths if path not in seen]
-        seen |= {p: Manifest.model_validate_json(c) for p, c in zip(new, self.storage.read_all(new), strict=True)}
-        for path in paths:
-            yield path.rpartition("/")[0], seen[path]
+        for path, manifest in _MANIFESTS.below(self.storage, folder, suffix="/manifest.json").items():
+            yield path.rpartition("/")[0], manifest
 
     def _landed(self, file_id: str, md5: str) -> Landed | None:
         suffix = f"/{file_id}-{md5}/manifest.json"

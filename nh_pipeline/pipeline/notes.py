@@ -8,16 +8,16 @@ It says by which, so that it is stale, not wrong, when the code has changed: ``s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from nh_pipeline.lake.documents import DocumentReader
 
 if TYPE_CHECKING:
     from nh_pipeline.lake.storage import Storage
 
 _FOLDER = "state/parsed"
-_READ: dict[tuple[str, str], tuple[tuple[int, int], DeliveryNote]] = {}
-"""Notes that this process has read, by lake and path, with the file's time and size: sensors look every minute."""
 
 
 class RefusedSample(BaseModel):
@@ -88,18 +88,15 @@ class Notes:
 
     def of(self, dataset: str) -> dict[str, DeliveryNote]:
         """All notes of a dataset, by delivery. A damaged one counts as missing: its delivery is parsed again."""
-        stamps = self._storage.stamps(f"{_FOLDER}/{dataset}", suffix=".json")
-        known = {p: _READ.get((self._storage.root, p)) for p in stamps}
-        new = [p for p, stamp in stamps.items() if (k := known[p]) is None or k[0] != stamp]
-        for path, content in zip(new, self._storage.read_all(new), strict=True):
-            if (note := _read(content)) is not None:
-                _READ[self._storage.root, path] = (stamps[path], note)
-        held = ((stamp, _READ.get((self._storage.root, p))) for p, stamp in stamps.items())
-        return {k[1].delivery_id: k[1] for stamp, k in held if k is not None and k[0] == stamp}
+        notes = _NOTES.below(self._storage, f"{_FOLDER}/{dataset}", suffix=".json")
+        return {note.delivery_id: note for note in notes.values()}
 
 
-def _read(content: Any) -> DeliveryNote | None:
+def _parsed(content: bytes) -> DeliveryNote | None:
     try:
         return DeliveryNote.model_validate_json(content)
     except ValueError:
         return None
+
+
+_NOTES = DocumentReader(_parsed)
