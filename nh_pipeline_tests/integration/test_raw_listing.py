@@ -16,6 +16,7 @@ from nh_pipeline.orchestration.partitions import range_tags
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
 from nh_pipeline.sources.protocol import SourceMissing
+from nh_pipeline_tests.support.denied import deny_listing
 from nh_pipeline_tests.support.drive_server import Fault
 from nh_pipeline_tests.unit.test_landing_recognise import staffing
 
@@ -111,14 +112,7 @@ def test_a_drive_that_cannot_be_listed_fails_the_run(landed, tmp_path, drive_ser
 def test_a_folder_that_may_not_be_listed_fails_the_run(landed, tmp_path, monkeypatch):
     (tmp_path / "drop" / "sub").mkdir(parents=True)
     (tmp_path / "drop" / "q1.csv").write_bytes(Q1)
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("sub"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    deny_listing(monkeypatch, "sub")
     green, told = materialized(Settings(home=str(landed), source=str(tmp_path / "drop")))
     assert not green
     assert "cannot list" in told

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from nh_pipeline.sources import FolderSource, Source, SourceFile, SourceUnavailable
+from nh_pipeline_tests.support.denied import deny_listing
 
 
 def names(changes):
@@ -119,14 +120,7 @@ def test_a_missing_folder_is_not_an_empty_one(tmp_path):
 def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
     (tmp_path / "sub").mkdir()
     (tmp_path / "a.csv").write_bytes(b"x")
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("sub"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    deny_listing(monkeypatch, "sub")
     with pytest.raises(SourceUnavailable, match=r"cannot list .*sub.*Permission denied"):
         FolderSource(tmp_path).changes()
 
