@@ -120,7 +120,7 @@ def main(csv: str, root: str, out: str) -> None:
     """One quarter into a new folder."""
     lake, folder = Lake(root), Path(out)
     folder.mkdir()
-    providers, claims = ([lake.readable(p) for p in lake.pin(c).paths] for c in (DIM_PROVIDERS, DIM_CLAIMS))
+    providers, claims = ([lake.readable(p) for p in lake.snapshot(c).paths] for c in (DIM_PROVIDERS, DIM_CLAIMS))
     sys.stdout.write(json.dumps(build(Path(csv), providers, claims, folder)))
 
 

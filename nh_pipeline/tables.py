@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def bronze() -> tuple[Table, ...]:
     """The lines of every file that becomes tables."""
-    return tuple(d.bronze for d in datasets.modelled())
+    return tuple(d.bronze for d in datasets.with_tables())
 
 
 def silver() -> tuple[Table, ...]:
     """What the files become, and the calendar."""
-    return (*(table for d in datasets.modelled() for table in d.silver), DIM_DATE)
+    return (*(table for d in datasets.with_tables() for table in d.silver), DIM_DATE)
 
 
 def gold() -> tuple[Table, ...]:

@@ -95,7 +95,7 @@ def rebuild(
     start, end = (d.date() if d else None for d in (from_, to))
     if start and end and start > end:
         _stop(f"--from {start} is after --to {end}", USAGE)
-    if not declared.slices.columns and (start or end):
+    if not declared.partitioning.columns and (start or end):
         _stop(f"{declared.name} is always built as a whole: leave --from and --to out", USAGE)
     settings = Settings()
     try:

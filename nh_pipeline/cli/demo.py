@@ -62,7 +62,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
     lake = Lake(settings.home, settings.catalog_properties)
     shown = plain_table("table", "rows", "one row per", right="rows")
     for table in tables():
-        shown.add_row(table.name, f"{lake.pin(table).rows:,}", ", ".join(table.grain))
+        shown.add_row(table.name, f"{lake.snapshot(table).rows:,}", ", ".join(table.grain))
     console.print()
     console.print(shown)
     console.print()

@@ -67,7 +67,7 @@ def _anchor(title: str) -> str:
 def _table(table: Table) -> str:
     facts = [
         f"- Grain: {_names(table.grain)}",
-        f"- One publish replaces: {table.slices.words}",
+        f"- One publish replaces: {table.partitioning.words}",
         f"- Rows of a file are sorted by: {_names(table.sort)}",
     ]
     facts += [f"- `{column}` refers to `{target}` (not enforced: rows with unknown keys are kept)"

@@ -182,7 +182,7 @@ def _print_plan(settings: Any) -> None:
     found = plan(lake, RawZone(lake.storage))
     if not found.builds:
         console.print("nothing to do: every table is up to date", highlight=False)
-    print_stale(console, ((b.table.name, b.slice, b.reason) for b in found.builds), most=None)
+    print_stale(console, ((b.table.name, b.partition, b.reason) for b in found.builds), most=None)
 
 
 def execute_runs(settings: Any, runs: Any) -> None:

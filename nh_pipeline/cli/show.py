@@ -103,9 +103,9 @@ def plain_table(*headers: str, right: str = "") -> Table:
     return table
 
 
-def print_not_counting(console: Console, standings: Iterable[DeliveryStatus]) -> None:
+def print_not_counting(console: Console, statuses: Iterable[DeliveryStatus]) -> None:
     """Deliveries that do not count, why, and what to do."""
-    for s in standings:
+    for s in statuses:
         console.print(f"[yellow]{s.state}[/] {safe(s.name)} ({s.coverage}): {safe(s.reason)}", highlight=False)
         if s.lines_refused:
             told = f"  {s.lines_refused:,} of {s.lines:,} lines refused: nh quarantine show {s.delivery_id[:12]}"
@@ -126,12 +126,12 @@ def print_drift(console: Console, drift: Iterable[str]) -> None:
 def print_refused(console: Console, refused: Iterable[Refusal | RefusalStatus]) -> None:
     """What the gate refused, and would refuse again."""
     for r in refused:
-        where = f"{r.table} {'' if r.slice == WHOLE else r.slice[:12]}".strip()
+        where = f"{r.table} {'' if r.partition == WHOLE else r.partition[:12]}".strip()
         console.print(f"[red]refused[/] by the gate: {where}, {r.rule}: {safe(r.reason)}", highlight=False)
 
 
 def print_stale(console: Console, stale: Iterable[tuple[str, str, str]], *, most: int | None) -> None:
-    """What is stale (table, slice, reason), and why; equal lines as one, and at most so many of them."""
+    """What is stale (table, partition, reason), and why; equal lines as one, and at most so many of them."""
     for told, count in list(Counter(_stale(*found) for found in stale).items())[:most]:
         console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
 
@@ -161,7 +161,7 @@ def print_status(console: Console, found: Status) -> None:
     print_refused(console, found.refused)
     if found.stale:
         console.print(f"Stale: {len(found.stale)}; nh materialize builds what is", highlight=False)
-    print_stale(console, ((b.table, b.slice, b.reason) for b in found.stale), most=_MOST_STALE)
+    print_stale(console, ((b.table, b.partition, b.reason) for b in found.stale), most=_MOST_STALE)
     console.print(f"Quarantine: {len(found.quarantine)}", highlight=False)
     for q in found.quarantine:
         told = safe(f"{q['reason']}; {q['what_to_do']}")

@@ -33,7 +33,7 @@ def declared() -> tuple[Dataset, ...]:
     return DATASETS
 
 
-def modelled() -> tuple[Dataset, ...]:
+def with_tables() -> tuple[Dataset, ...]:
     """Those that become tables."""
     return tuple(dataset for dataset in DATASETS if dataset.has_tables)
 

@@ -10,38 +10,38 @@ import pyarrow.dataset as ds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.model.table import Table as Contract
 
 
-def reading(lake: Lake, views: Mapping[str, tuple[Contract, Pin]]) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with a view for each pin, by name: ``t``, ``layer.table``.
+def reading(lake: Lake, views: Mapping[str, tuple[Contract, TableSnapshot]]) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with a view for each snapshot, by name: ``t``, ``layer.table``.
 
-    Columns are found by their names; only those that a query asks for are read. A pin without files is a view with the
-    contract's columns and no rows.
+    Columns are found by their names; only those that a query asks for are read. A snapshot without files is a view
+    with the contract's columns and no rows.
     """
     db = duckdb.connect()
-    for name, (contract, pin) in views.items():
+    for name, (contract, snapshot) in views.items():
         layer, _, table = name.rpartition(".")
         if layer:
             db.execute(f"create schema if not exists {layer}")
-        db.execute(f"create view {name} as {_select(db, lake, contract, pin, f'{layer}_{table}_files')}")
+        db.execute(f"create view {name} as {_select(db, lake, contract, snapshot, f'{layer}_{table}_files')}")
     return db
 
 
-def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, pin: Pin, files: str) -> str:
-    if not pin.files:
+def _select(db: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, snapshot: TableSnapshot, files: str) -> str:
+    if not snapshot.files:
         columns = ", ".join(f'cast(null as {c.type.sql}) as "{c.name}"' for c in contract.columns)
         return f"select {columns} where false"
     if lake.storage.local:
         # No columns from folder names: files are the truth, their folders are not.
-        listed = ", ".join("'" + lake.readable(path).replace("'", "''") + "'" for path in pin.paths)
+        listed = ", ".join("'" + lake.readable(path).replace("'", "''") + "'" for path in snapshot.paths)
         source = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
         found = {row[0] for row in db.execute(f"describe select * from {source}").fetchall()}
         # A column that the contract gained, and that no file has yet: its rows are stale, and can be read all the same.
         gained = (c for c in contract.columns if c.name not in found)
         nulls = (f', cast(null as {c.type.sql}) as "{c.name}"' for c in gained)
         return f"select *{''.join(nulls)} from {source}"
-    paths = [lake.storage.path(lake.relative(path)) for path in pin.paths]
+    paths = [lake.storage.path(lake.relative(path)) for path in snapshot.paths]
     db.register(files, ds.dataset(paths, schema=contract.arrow, format="parquet", filesystem=lake.storage.fs))
     return f"select * from {files}"

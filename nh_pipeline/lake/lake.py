@@ -1,6 +1,6 @@
-"""The lake: where tables are, what their current snapshot holds, and pins to read exactly that.
+"""The lake: where tables are, and what a snapshot of one holds: exactly that is read.
 
-Reading is by :class:`Pin` (an explicit list of Parquet files of one snapshot), writing by
+Reading is by :class:`TableSnapshot` (an explicit list of Parquet files of one snapshot), writing by
 :mod:`nh_pipeline.lake.publish`. No engine and no Dagster here.
 """
 
@@ -54,46 +54,46 @@ _lost_races_again = Retrying(
 )
 
 
-class PinnedFile(BaseModel):
-    """One Parquet file of a snapshot: address, rows, and the slice (month, delivery, …) that it belongs to."""
+class SnapshotFile(BaseModel):
+    """One Parquet file of a snapshot: address, rows, and the partition (month, delivery, …) that it belongs to."""
 
     model_config = ConfigDict(frozen=True)
 
     path: str
     rows: int
-    slice: str
+    partition: str
 
 
-class Pin(BaseModel):
+class TableSnapshot(BaseModel):
     """An exact state of (part of) a table: its snapshot and the files to read."""
 
     model_config = ConfigDict(frozen=True)
 
     table: str
     snapshot_id: int | None
-    files: tuple[PinnedFile, ...] = ()
-    slices: frozenset[str] | None = None
+    files: tuple[SnapshotFile, ...] = ()
+    partitions: frozenset[str] | None = None
 
     @property
     def rows(self) -> int:
-        """Rows in the pinned files, from table metadata."""
+        """Rows in its files, from table metadata."""
         return sum(f.rows for f in self.files)
 
     @property
     def paths(self) -> list[str]:
-        """Addresses of the pinned files."""
+        """Addresses of its files."""
         return [f.path for f in self.files]
 
     @property
     def present(self) -> frozenset[str]:
-        """Slices that hold rows."""
-        return frozenset(f.slice for f in self.files)
+        """Partitions that hold rows."""
+        return frozenset(f.partition for f in self.files)
 
-    def only(self, slices: Collection[str]) -> Pin:
-        """The same snapshot, fewer slices."""
-        wanted = frozenset(slices)
-        files = tuple(f for f in self.files if f.slice in wanted)
-        return Pin(table=self.table, snapshot_id=self.snapshot_id, files=files, slices=wanted)
+    def only(self, partitions: Collection[str]) -> TableSnapshot:
+        """The same snapshot, fewer partitions."""
+        wanted = frozenset(partitions)
+        files = tuple(f for f in self.files if f.partition in wanted)
+        return TableSnapshot(table=self.table, snapshot_id=self.snapshot_id, files=files, partitions=wanted)
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,13 @@ class Lake:
         catalog_properties: PyIceberg catalog properties. Without ``uri`` the catalog is a SQLite file in ``root``, for
             whose lock others wait ``busy-timeout`` seconds (60); if ``root`` is on S3, it is the AWS Glue Data Catalog.
             ``database-prefix`` comes before the names of its databases.
-        as_of: snapshots that :meth:`pin` takes, by table, instead of the current ones: what another process saw.
+        pinned_snapshots: ids of the snapshots that :meth:`snapshot` takes, by table, instead of the current ones: what
+            another process saw.
     """
 
     root: str
     catalog_properties: Mapping[str, str] = field(default_factory=dict, hash=False)
-    as_of: Mapping[str, int | None] = field(default_factory=dict, hash=False)
+    pinned_snapshots: Mapping[str, int | None] = field(default_factory=dict, hash=False)
 
     @cached_property
     def storage(self) -> Storage:
@@ -242,49 +243,49 @@ class Lake:
 
     @cached_property
     def current(self) -> Lake:
-        """The same lake as it is now, not ``as_of`` anything."""
-        return replace(self, as_of={}) if self.as_of else self
+        """The same lake as it is now, with no snapshot pinned."""
+        return replace(self, pinned_snapshots={}) if self.pinned_snapshots else self
 
-    def snapshots(self, contracts: Iterable[Contract]) -> dict[str, int | None]:
-        """Current snapshot per table, for ``as_of``; None where there is no snapshot yet."""
+    def snapshot_ids(self, contracts: Iterable[Contract]) -> dict[str, int | None]:
+        """Id of the current snapshot per table, for ``pinned_snapshots``; None where there is no snapshot yet."""
         found = ((c.name, self.load(c)) for c in contracts)
         return {name: table.metadata.current_snapshot_id if table else None for name, table in found}
 
-    def pin(self, contract: Contract, slices: Collection[str] | None = None) -> Pin:
-        """The current snapshot of a table, or that of ``as_of``, whole or some of its slices; empty if there is none.
+    def snapshot(self, contract: Contract, partitions: Collection[str] | None = None) -> TableSnapshot:
+        """The current snapshot of a table, or the pinned one, whole or some of its partitions; empty if there is none.
 
         Raises:
-            LakeError: ``as_of`` names a snapshot that the table does not have.
+            LakeError: ``pinned_snapshots`` names a snapshot that the table does not have.
         """
         table = self.load(contract)
-        wanted = self.as_of.get(contract.name, table.metadata.current_snapshot_id if table else None)
+        wanted = self.pinned_snapshots.get(contract.name, table.metadata.current_snapshot_id if table else None)
         if wanted is None:
-            pin = Pin(table=contract.name, snapshot_id=None)
+            snapshot = TableSnapshot(table=contract.name, snapshot_id=None)
         elif table is None or table.snapshot_by_id(wanted) is None:
             raise LakeError(
                 f"{contract.name} has no snapshot {wanted} in {self.root}: who asks for it looks at another lake or "
                 "another catalog. Compare NH_HOME, the account, the region and the prefix of the databases"
             )
         else:
-            pin = self._pinned(table, contract, wanted)
-        return pin if slices is None else pin.only(slices)
+            snapshot = self._snapshot(table, contract, wanted)
+        return snapshot if partitions is None else snapshot.only(partitions)
 
-    def pin_at(self, contract: Contract, snapshot_id: int) -> Pin | None:
+    def snapshot_at(self, contract: Contract, snapshot_id: int) -> TableSnapshot | None:
         """An older snapshot of a table; None if it has expired."""
         table = self.load(contract)
         if table is None or table.snapshot_by_id(snapshot_id) is None:
             return None
-        return self._pinned(table, contract, snapshot_id)
+        return self._snapshot(table, contract, snapshot_id)
 
-    def _pinned(self, table: Table, contract: Contract, snapshot_id: int) -> Pin:
-        pin = pin_table(table, contract, snapshot_id)
-        for path in pin.paths:
+    def _snapshot(self, table: Table, contract: Contract, snapshot_id: int) -> TableSnapshot:
+        snapshot = snapshot_of(table, contract, snapshot_id)
+        for path in snapshot.paths:
             self.relative(path)
-        return pin
+        return snapshot
 
 
 def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, DataFile]]:
-    """(slice, data file) of the current snapshot, or of an older one.
+    """(partition, data file) of the current snapshot, or of an older one.
 
     Raises:
         LakeError: the snapshot has delete files, which this product never writes and its engines do not apply.
@@ -296,28 +297,28 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
                 f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
                 "tool; rewrite the table's data files (copy-on-write) before using it here"
             )
-        found.append((slice_of(table.specs()[task.file.spec_id], task.file), task.file))
+        found.append((partition_of(table.specs()[task.file.spec_id], task.file), task.file))
     return found
 
 
-def slice_of(spec: PartitionSpec, file: DataFile) -> str:
-    """The slice that a data file belongs to, by its partition."""
+def partition_of(spec: PartitionSpec, file: DataFile) -> str:
+    """The partition that a data file belongs to, as a text."""
     values = [file.partition[i] for i in range(len(spec.fields))]
     if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
         return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
-    # A slice is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
+    # A partition is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
     return ".".join(str(_EPOCH + timedelta(days=v) if isinstance(v, int) else v) for v in values) or WHOLE
 
 
-def pin_table(table: Table, contract: Contract, snapshot_id: int | None = None) -> Pin:
-    """Pins the loaded state of a table, or an older snapshot of it."""
+def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None) -> TableSnapshot:
+    """The loaded state of a table, or an older snapshot of it."""
     snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if snapshot is None:
-        return Pin(table=contract.name, snapshot_id=None)
+        return TableSnapshot(table=contract.name, snapshot_id=None)
     found = data_files(table, snapshot.snapshot_id)
-    files = (PinnedFile(path=f.file_path, rows=f.record_count, slice=s) for s, f in found)
-    return Pin(
+    files = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
+    return TableSnapshot(
         table=contract.name,
         snapshot_id=snapshot.snapshot_id,
-        files=tuple(sorted(files, key=lambda f: (f.slice, f.path))),
+        files=tuple(sorted(files, key=lambda f: (f.partition, f.path))),
     )

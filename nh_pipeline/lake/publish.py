@@ -1,14 +1,15 @@
-"""Publishing: staged files replace slices of a table in one commit, or nothing happens at all.
+"""Publishing: staged files replace partitions of a table in one commit, or nothing happens at all.
 
 The protocol, and what it protects against:
 
-1. A step pins what it reads (inputs and the slices that it will replace), computes, and stages Parquet files in a
-   fresh folder below the table. Nobody reads a staged folder that no snapshot names. :func:`find_staged` gives columns
-   that the engine left without Iceberg's field ids theirs.
-2. :func:`publish` drops staged slices that hold the same rows as the table already does.
-3. It then loads the table anew. If a slice to be replaced or an input slice is not as pinned, or a column has another
-   id, somebody published in between: :class:`Conflict`, and the step is computed again (committing would put older data
-   over newer, and rows that equal what was pinned may not equal what is there now). Nothing to replace: no commit.
+1. A build takes the snapshots of what it reads (inputs, and the partitions that it will replace), computes, and stages
+   Parquet files in a fresh folder below the table. Nobody reads a staged folder that no snapshot names.
+   :func:`find_staged` gives columns that the engine left without Iceberg's field ids theirs.
+2. :func:`publish` drops staged partitions that hold the same rows as the table already does.
+3. It then loads the table anew (optimistic concurrency). If a partition to be replaced, or one that was read, is not
+   as it was, or a column has another id, somebody published in between: :class:`Conflict`, and the step is computed
+   again (committing would put older data over newer, and rows that equal what was read may not equal what is there
+   now). Nothing to replace: no commit.
 4. One snapshot removes the old files and adds the new ones, on condition that the table is still the one just
    loaded. Lost that race: step 3 again, which decides between a plain retry and a conflict.
 """
@@ -29,7 +30,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from nh_pipeline.errors import LakeError
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.field_ids import put_ids
-from nh_pipeline.lake.lake import Pin, PinnedFile, data_files, slice_of
+from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot, data_files, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -47,13 +48,13 @@ class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a 
 
 
 class Staged(BaseModel):
-    """Parquet files that wait for publication, the slices that they will replace, the field ids of their columns."""
+    """Parquet files that wait for publication, the partitions that they replace, the field ids of their columns."""
 
     model_config = ConfigDict(frozen=True)
 
     table: str
     folder: str
-    files: tuple[PinnedFile, ...]
+    files: tuple[SnapshotFile, ...]
     replaces: frozenset[str]
     ids: Mapping[str, int] = {}
 
@@ -69,10 +70,10 @@ class Published(BaseModel):
     Attributes:
         table: its name.
         snapshot_id: the table's current one.
-        changed: the slices that were replaced.
+        changed: the partitions that were replaced.
         rows: how many were published.
         content_hash: sha256 of what was staged.
-        slices: those that the step built, changed or not; None for the whole table.
+        partitions: those that the step built, changed or not; None for the whole table.
         paths: the files that they now consist of.
     """
 
@@ -83,20 +84,20 @@ class Published(BaseModel):
     changed: frozenset[str]
     rows: int
     content_hash: str
-    slices: frozenset[str] | None
+    partitions: frozenset[str] | None
     paths: frozenset[str]
 
     @classmethod
-    def unchanged(cls, pin: Pin, content_hash: str = "") -> Published:
-        """Nothing to do: the table is as pinned."""
+    def unchanged(cls, snapshot: TableSnapshot, content_hash: str = "") -> Published:
+        """Nothing to do: the table is as it was read."""
         return cls(
-            table=pin.table,
-            snapshot_id=pin.snapshot_id,
+            table=snapshot.table,
+            snapshot_id=snapshot.snapshot_id,
             changed=frozenset(),
             rows=0,
             content_hash=content_hash,
-            slices=pin.slices,
-            paths=frozenset(pin.paths),
+            partitions=snapshot.partitions,
+            paths=frozenset(snapshot.paths),
         )
 
 
@@ -110,14 +111,14 @@ def find_staged(
 ) -> Staged:
     """Lists what an engine wrote into a staging folder; rows come from the Parquet footers, which get field ids.
 
-    The slice of a file is the name of its sub-folder (``slice=2024-04/…``), or, for files that no engine wrote, the
-    only one replaced.
+    The partition of a file is the name of its sub-folder (``partition=2024-04/…``), or, for files that no engine
+    wrote, the only one replaced.
 
     Args:
         lake: the lake.
         contract: of the table.
         folder: see :func:`staging_folder`.
-        replaces: the slices to be replaced.
+        replaces: the partitions to be replaced.
         ids: of the columns, if the caller has asked :meth:`Lake.field_ids` already.
 
     Raises:
@@ -130,11 +131,11 @@ def find_staged(
         if rows == 0:  # an empty DataFrame: some engines write a file, some none
             continue
         part = relative[len(folder) + 1 :].rpartition("/")[0]
-        name = part.removeprefix("slice=") if part else next(iter(replaces))
+        name = part.removeprefix("partition=") if part else next(iter(replaces))
         address = lake.warehouse.removesuffix("warehouse") + relative
-        files.append(PinnedFile(path=address, rows=rows, slice=name))
+        files.append(SnapshotFile(path=address, rows=rows, partition=name))
     reached(Point.STAGED, contract.name)
-    unexpected = {f.slice for f in files} - set(replaces)
+    unexpected = {f.partition for f in files} - set(replaces)
     if unexpected:
         raise ValueError(f"{contract.name}: staged rows outside of what is replaced: {sorted(unexpected)}")
     return Staged(table=contract.name, folder=folder, files=tuple(files), replaces=frozenset(replaces), ids=ids)
@@ -145,35 +146,35 @@ def publish(
     contract: Contract,
     staged: Staged,
     *,
-    base: Pin,
-    inputs: Sequence[tuple[Contract, Pin]],
+    base: TableSnapshot,
+    inputs: Sequence[tuple[Contract, TableSnapshot]],
     properties: Mapping[str, str],
 ) -> Published:
-    """Makes the staged files the content of the slices that they replace.
+    """Makes the staged files the content of the partitions that they replace.
 
     Args:
         lake: the lake.
         contract: of the table.
         staged: what :func:`find_staged` found, gate passed.
-        base: the table's slices as the step saw them.
-        inputs: contract and pin of everything that the step read.
+        base: the table's partitions as the step saw them.
+        inputs: contract and snapshot of everything that the step read.
         properties: for the snapshot (run id, asset, range).
 
     Raises:
-        Conflict: a slice or an input changed since it was pinned; what was staged is gone.
+        Conflict: a partition or an input changed since it was read; what was staged is gone.
         LakeError: the table stayed contended for all attempts, or its manifests contradict one another.
     """
     lake = lake.current  # conditions are about what is there now, whatever the step was told to look at
     digest = _content_hash(lake, staged)
     changed = {s for s in staged.replaces if not _same_rows(lake, staged, base, s)}
     for file in staged.files:
-        if file.slice not in changed:
+        if file.partition not in changed:
             lake.storage.delete(lake.relative(file.path))
-    new = [f for f in staged.files if f.slice in changed]
+    new = [f for f in staged.files if f.partition in changed]
     summary = {
         **{f"nh.{k}": v for k, v in properties.items()},
-        **{f"nh.input.{pin.table}": str(pin.snapshot_id) for _, pin in inputs},
-        "nh.slices": ",".join(sorted(changed)),
+        **{f"nh.input.{snapshot.table}": str(snapshot.snapshot_id) for _, snapshot in inputs},
+        "nh.partitions": ",".join(sorted(changed)),
         "nh.content-sha256": digest,
     }
     try:
@@ -196,14 +197,14 @@ def publish(
             "A manifest of the table is damaged, or another tool writes to it: roll it back to an older snapshot"
         ) from error
     reached(Point.COMMITTED, contract.name)
-    kept = {f.path for f in base.files if f.slice not in changed}
+    kept = {f.path for f in base.files if f.partition not in changed}
     return Published(
         table=contract.name,
         snapshot_id=snapshot_id,
         changed=frozenset(changed),
         rows=sum(f.rows for f in new),
         content_hash=digest,
-        slices=base.slices,
+        partitions=base.partitions,
         paths=frozenset(kept | {f.path for f in new}),
     )
 
@@ -219,44 +220,44 @@ def publish(
 def _commit(
     lake: Lake,
     contract: Contract,
-    new: Sequence[PinnedFile],
+    new: Sequence[SnapshotFile],
     changed: Collection[str],
     *,
     ids: Mapping[str, int],
-    base: Pin,
-    inputs: Sequence[tuple[Contract, Pin]],
+    base: TableSnapshot,
+    inputs: Sequence[tuple[Contract, TableSnapshot]],
     summary: Mapping[str, str],
 ) -> int:
     table = lake.table(contract)
     if ids.items() - {(f.name, f.field_id) for f in table.schema().fields}:  # another process made or extended it
         raise Conflict(f"{contract.name}: columns have other field ids than when its files were staged")
     current = data_files(table)
-    _require_unchanged(base, {f.file_path for s, f in current if s in (base.slices or {s})})
+    _require_unchanged(base, {f.file_path for s, f in current if s in (base.partitions or {s})})
     _require_current(lake, inputs)
     reached(Point.COMMITTING, contract.name)
     with (
         table.transaction() as transaction,
         transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite,
     ):
-        for slice_, file in current:
-            if slice_ in changed:
+        for partition, file in current:
+            if partition in changed:
                 overwrite.delete_data_file(file)
-        slices = {f.path: f.slice for f in new}
-        for file in parquet_files_to_data_files(table.io, table.metadata, iter(slices)):
-            found = slice_of(table.spec(), file)  # read from the file's statistics
-            if found != slices[file.file_path]:
+        staged_for = {f.path: f.partition for f in new}
+        for file in parquet_files_to_data_files(table.io, table.metadata, iter(staged_for)):
+            found = partition_of(table.spec(), file)  # read from the file's statistics
+            if found != staged_for[file.file_path]:
                 raise LakeError(
-                    f"{contract.name}: {file.file_path} was staged for {slices[file.file_path]}, but by its statistics "
-                    f"it is of {found}; nothing was published. Whatever wrote it mixes slices or writes "
+                    f"{contract.name}: {file.file_path} was staged for {staged_for[file.file_path]}, but by its "
+                    f"statistics it is of {found}; nothing was published. Whatever wrote it mixes partitions or writes "
                     "row groups without rows"
                 )
             overwrite.append_data_file(file)
     return _current_id(table)
 
 
-def _require_current(lake: Lake, pins: Sequence[tuple[Contract, Pin]]) -> None:
-    for contract, pin in pins:
-        _require_unchanged(pin, set(lake.pin(contract, pin.slices).paths))
+def _require_current(lake: Lake, snapshots: Sequence[tuple[Contract, TableSnapshot]]) -> None:
+    for contract, snapshot in snapshots:
+        _require_unchanged(snapshot, set(lake.snapshot(contract, snapshot.partitions).paths))
 
 
 def _current_id(table: Table) -> int:
@@ -266,24 +267,24 @@ def _current_id(table: Table) -> int:
     return snapshot.snapshot_id
 
 
-def _require_unchanged(pin: Pin, now: set[str]) -> None:
-    if set(pin.paths) != now:
-        raise Conflict(f"{pin.table} changed since snapshot {pin.snapshot_id}")
+def _require_unchanged(snapshot: TableSnapshot, now: set[str]) -> None:
+    if set(snapshot.paths) != now:
+        raise Conflict(f"{snapshot.table} changed since snapshot {snapshot.snapshot_id}")
 
 
 def _content_hash(lake: Lake, staged: Staged) -> str:
     digest = hashlib.sha256()
-    for file in sorted(staged.files, key=lambda f: f.slice):
+    for file in sorted(staged.files, key=lambda f: f.partition):
         with lake.open(file.path) as source:
             while chunk := source.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()
 
 
-def _same_rows(lake: Lake, staged: Staged, base: Pin, slice_: str) -> bool:
-    """Whether a slice's staged rows equal its published ones, in order; stops at the first difference."""
-    new = [f for f in staged.files if f.slice == slice_]
-    old = [f for f in base.files if f.slice == slice_]
+def _same_rows(lake: Lake, staged: Staged, base: TableSnapshot, partition: str) -> bool:
+    """Whether a partition's staged rows equal its published ones, in order; stops at the first difference."""
+    new = [f for f in staged.files if f.partition == partition]
+    old = [f for f in base.files if f.partition == partition]
     if sum(f.rows for f in new) != sum(f.rows for f in old):
         return False
     if len(new) != 1 or len(old) != 1:

@@ -1,7 +1,7 @@
 """Builds that the gate refused: what they were built from, and why; and a person's word that they may be published.
 
-Nothing was published, so no snapshot tells. Small files of the lake, ``state/refused/<table>/<slice>.json``: the plan
-passes over what the gate would refuse again, and people see it until its inputs or its recipe change.
+Nothing was published, so no snapshot tells. Small files of the lake, ``state/refused/<table>/<partition>.json``: the
+plan passes over what the gate would refuse again, and people see it until its inputs or its recipe change.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,11 +20,11 @@ _REFUSED, _ALLOWED = "state/refused", "state/allowed"
 
 
 class Refusal(BaseModel):
-    """One slice that the gate refused.
+    """One partition that the gate refused.
 
     Attributes:
         table: its table.
-        slice: what was to be built, as the table's memory names it.
+        partition: what was to be built, as the table's memory names it.
         built_from: its inputs and its recipe.
         rule: the first rule that failed.
         reason: what was found, and what to do.
@@ -33,7 +33,7 @@ class Refusal(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     table: str
-    slice: str
+    partition: str = Field(validation_alias=AliasChoices("partition", "slice"))  # as older lakes have it
     built_from: str
     rule: str
     reason: str
@@ -46,29 +46,29 @@ class Refusals:
         self._storage = storage
 
     def note(self, table: str, built_from: Mapping[str, str], rule: str, reason: str) -> None:
-        """Keeps why slices were not published."""
+        """Keeps why partitions were not published."""
         for name, inputs in built_from.items():
-            found = Refusal(table=table, slice=name, built_from=inputs, rule=rule, reason=reason)
+            found = Refusal(table=table, partition=name, built_from=inputs, rule=rule, reason=reason)
             self._storage.write(self._path(_REFUSED, table, name), found.model_dump_json(indent=1).encode())
 
-    def forget(self, table: str, slices: Iterable[str]) -> None:
-        """Of slices that have been published, or are to be tried again."""
-        for name in slices:
+    def forget(self, table: str, partitions: Iterable[str]) -> None:
+        """Of partitions that have been published, or are to be tried again."""
+        for name in partitions:
             self._storage.delete(self._path(_REFUSED, table, name))
 
     def all(self, table: str | None = None) -> list[Refusal]:
-        """What is refused, by table and slice."""
+        """What is refused, by table and partition."""
         paths = list(self._storage.files(f"{_REFUSED}/{table}" if table else _REFUSED, suffix=".json"))
         return [Refusal.model_validate_json(content) for content in self._storage.read_all(paths)]
 
     def allow(self, refusal: Refusal, *, reason: str) -> None:
         """A person's word that these inputs may take rows away."""
         content = {"built_from": refusal.built_from, "reason": reason}
-        self._storage.write_json(self._path(_ALLOWED, refusal.table, refusal.slice), content)
-        self.forget(refusal.table, [refusal.slice])
+        self._storage.write_json(self._path(_ALLOWED, refusal.table, refusal.partition), content)
+        self.forget(refusal.table, [refusal.partition])
 
     def allowed(self, table: str, built_from: Mapping[str, str]) -> bool:
-        """Whether a person has said so of all the slices, with just these inputs."""
+        """Whether a person has said so of all the partitions, with just these inputs."""
         return bool(built_from) and all(self._allowed(table, name) == told for name, told in built_from.items())
 
     def _allowed(self, table: str, name: str) -> str | None:

@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 SCHEME = "s3://"
 
 
-class Patient(pafs.AwsStandardS3RetryStrategy):  # type: ignore[misc]  # pyarrow has no types
+class S3RetryStrategy(pafs.AwsStandardS3RetryStrategy):  # type: ignore[misc]  # pyarrow has no types
     """Sends a request again for longer than Arrow would: S3 asks for patience (503) while it makes room for a load."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def filesystem(bucket: str, prefix: str) -> pafs.FileSystem:
     """
     # A small object is one request, not a multipart upload; none of it is there until it is closed.
     fs = pafs.S3FileSystem(
-        region=region(), endpoint_override=endpoint(), allow_delayed_open=True, retry_strategy=Patient()
+        region=region(), endpoint_override=endpoint(), allow_delayed_open=True, retry_strategy=S3RetryStrategy()
     )
     with suppress(FileNotFoundError):  # nothing there yet
         fs.get_file_info(pafs.FileSelector(f"{bucket}/{prefix}".rstrip("/")))
@@ -61,7 +61,7 @@ def filesystem(bucket: str, prefix: str) -> pafs.FileSystem:
 
 def iceberg_properties() -> dict[str, str]:
     """What PyIceberg is told; without a region it would ask S3 for every bucket's."""
-    patient = f"{Patient.__module__}.{Patient.__qualname__}"
+    patient = f"{S3RetryStrategy.__module__}.{S3RetryStrategy.__qualname__}"
     given = {"client.region": region(), "s3.endpoint": endpoint(), "s3.retry-strategy-impl": patient}
     return {name: value for name, value in given.items() if value}
 

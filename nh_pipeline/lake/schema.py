@@ -29,8 +29,8 @@ def _doc(column: Column) -> str:
 
 
 def partition_spec(contract: Contract, schema: Schema) -> PartitionSpec:
-    """The month of a date, or the identity of the columns by which the table is cut; none for one slice."""
-    monthly = contract.slices.monthly
+    """The month of a date, or the identity of the columns by which the table is cut; none for one partition."""
+    monthly = contract.partitioning.monthly
     transform: Transform[Any, Any] = MonthTransform() if monthly else IdentityTransform()
     return PartitionSpec(
         *(
@@ -40,7 +40,7 @@ def partition_spec(contract: Contract, schema: Schema) -> PartitionSpec:
                 transform=transform,
                 name=f"{name}_month" if monthly else name,
             )
-            for i, name in enumerate(contract.slices.columns)
+            for i, name in enumerate(contract.partitioning.columns)
         )
     )
 

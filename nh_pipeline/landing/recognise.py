@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.model.dataset import Dataset
 
-__all__ = ["LONGEST_RECORD", "CutOff", "Recognition", "Unrecognised", "judge", "recognise"]
+__all__ = ["LONGEST_RECORD", "CutOff", "Recognition", "Unrecognised", "inspect_file", "recognise"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
         raise _empty(name)
     if complete:  # as landing does it
         with open_csv(io.BytesIO(content), name).stream as stream:
-            return judge(stream, name)
+            return inspect_file(stream, name)
     start = head(content, name, size=max(len(content), PEEK_BYTES))
     try:
         return _by_beginning(start, name)
@@ -92,7 +92,7 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
 
 def _by_beginning(start: Head, name: str) -> Recognition:
     if start.complete:
-        return judge(io.BytesIO(start.content), name)
+        return inspect_file(io.BytesIO(start.content), name)
     whole_lines = 1 + max(start.content.rfind(b"\n"), start.content.rfind(b"\r"))
     if not whole_lines:
         raise CutOff(
@@ -101,10 +101,10 @@ def _by_beginning(start: Head, name: str) -> Recognition:
             found=f"no line end in the first {len(start.content):,} bytes",
             what_to_do=AS_PUBLISHED,
         )
-    return judge(io.BytesIO(start.content[:whole_lines]), name, complete=False)
+    return inspect_file(io.BytesIO(start.content[:whole_lines]), name, complete=False)
 
 
-def judge(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrder | None = None) -> Recognition:
+def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrder | None = None) -> Recognition:
     """Recognises a CSV by all of it: one pass, in bounded memory.
 
     Whatever passes can be parsed from its first to its last byte. Lines with a wrong number of cells are the business

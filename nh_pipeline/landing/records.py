@@ -34,7 +34,7 @@ is refused before it in the same breath is a record whose quote the block leaves
 
 
 @dataclass(frozen=True)
-class RefusedLine:
+class RejectedLine:
     """A line that is no record of the file: its number and why."""
 
     source_line: int
@@ -52,9 +52,9 @@ class RecordReader:
         only: canonical columns to give; None for all, and ``extra_columns``.
         block: bytes parsed at a time.
         rows: records read.
-        refusals: lines that do not have the header's number of cells.
+        rejections: lines that do not have the header's number of cells.
         broken: whether one of those holds a line break.
-        refused: those lines; whoever reads millions takes them out as they come.
+        rejected: those lines; whoever reads millions takes them out as they come.
     """
 
     columns: Sequence[str | None]
@@ -62,17 +62,17 @@ class RecordReader:
     only: Collection[str] | None = None
     block: int = BLOCK_BYTES
     rows: int = 0
-    refusals: int = 0
+    rejections: int = 0
     broken: bool = False
-    refused: list[RefusedLine] = field(default_factory=list)
+    rejected: list[RejectedLine] = field(default_factory=list)
     _first: int = 2
-    _numbers_refused: list[int] = field(default_factory=list)
+    _numbers_rejected: list[int] = field(default_factory=list)
     _open: bytes = b""
 
     @property
     def records(self) -> int:
         """Records and refused lines so far."""
-        return self.rows + self.refusals
+        return self.rows + self.rejections
 
     def batches(self, text: CsvStream) -> Iterator[pa.RecordBatch]:
         """Streams the records after the header.
@@ -122,14 +122,14 @@ class RecordReader:
 
     def _parse(self, lines: Sequence[bytes | memoryview], names: list[str], only: list[str]) -> pa.RecordBatch:
         """Parses whole lines, but for a record at their end whose quote is open: keeps its bytes."""
-        self._first, self._numbers_refused = self.records + 2, []
+        self._first, self._numbers_rejected = self.records + 2, []
         # The line end before them keeps pyarrow from taking a byte order mark away.
         content = b"".join((b"\n", *lines, b"\n", _PROBE.encode(), b"," * len(names), b"\n"))
         table = pacsv.read_csv(
             pa.BufferReader(content),
             # One thread: only then does pyarrow tell the number of a refused line (and it is no slower here).
             read_options=pacsv.ReadOptions(column_names=names, block_size=len(content) + 1, use_threads=False),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._refuse),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._reject),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
@@ -140,17 +140,17 @@ class RecordReader:
         self.rows += table.num_rows
         return pa.RecordBatch.from_arrays([column.chunk(0) for column in table.columns], schema=table.schema)
 
-    def _refuse(self, row: pacsv.InvalidRow) -> str:
+    def _reject(self, row: pacsv.InvalidRow) -> str:
         before, probe, _ = row.text.rpartition(_PROBE)
         if probe:
             self._open = before.removesuffix("\n").encode()
             return "skip"
         number = self._first + row.number - 1
-        self.refusals += 1
+        self.rejections += 1
         self.broken = self.broken or "\n" in row.text or "\r" in row.text
-        self._numbers_refused.append(number)
-        self.refused.append(
-            RefusedLine(
+        self._numbers_rejected.append(number)
+        self.rejected.append(
+            RejectedLine(
                 source_line=number,
                 reason=f"expected {row.expected_columns} cells as in the header, found {row.actual_columns}",
                 line=row.text[:LINE_CHARACTERS],
@@ -160,7 +160,7 @@ class RecordReader:
 
     def _numbers(self, rows: int) -> np.ndarray:
         """Record numbers of a block's rows: consecutive, but for the refused lines between."""
-        taken = np.array(self._numbers_refused, dtype=np.int64)
+        taken = np.array(self._numbers_rejected, dtype=np.int64)
         numbers = np.arange(self._first, self._first + rows + len(taken), dtype=np.int64)
         return np.setdiff1d(numbers, taken, assume_unique=True)
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nh_pipeline.sources.protocol import Source, SourceFile
 
 
-def covers(coverage: Coverage, extent: tuple[date, date] | None) -> bool:
-    """Whether a delivery has anything for the days of an extent (first and last); whatever is, for None."""
-    if extent is None:
+def covers(coverage: Coverage, date_range: tuple[date, date] | None) -> bool:
+    """Whether a delivery has anything for the days of an date_range (first and last); whatever is, for None."""
+    if date_range is None:
         return True
-    start, end = extent
+    start, end = date_range
     return coverage.start is not None and coverage.end is not None and coverage.start <= end and coverage.end >= start
 
 
@@ -43,8 +43,10 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
     return recognise(source.peek(file, size), file.name, complete=complete)
 
 
-def wanted(source: Source, dataset: str, extent: tuple[date, date] | None, file_ids: Iterable[str]) -> list[SourceFile]:
-    """Files of the source that hold a dataset for an extent, told by their first 64 KB.
+def wanted(
+    source: Source, dataset: str, date_range: tuple[date, date] | None, file_ids: Iterable[str]
+) -> list[SourceFile]:
+    """Files of the source that hold a dataset for an date_range, told by their first 64 KB.
 
     Raises:
         SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
@@ -56,7 +58,7 @@ def wanted(source: Source, dataset: str, extent: tuple[date, date] | None, file_
             what = recognised(source, file)
         except Refused:  # the delivery sensor puts it into quarantine; it is no delivery of this dataset
             continue
-        if what.dataset == dataset and covers(what.coverage, extent):
+        if what.dataset == dataset and covers(what.coverage, date_range):
             found.append(file)
     return found
 

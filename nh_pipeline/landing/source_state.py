@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from nh_pipeline.sources.protocol import SourceFile, Unusable
 
@@ -26,27 +26,28 @@ if TYPE_CHECKING:
 _DOCUMENT = "startPageToken.json"
 
 
-class Held(BaseModel):
+class KnownFile(BaseModel):
     """One file.
 
     Attributes:
         file: The version that the source holds.
-        before: md5 of its content before that one; it counts until that one has landed.
+        previous_md5: md5 of its content before that one; it counts until that one has landed.
     """
 
     model_config = ConfigDict(frozen=True)
 
     file: SourceFile
-    before: str | None = None
+    # The second name is that of older lakes.
+    previous_md5: str | None = Field(default=None, validation_alias=AliasChoices("previous_md5", "before"))
 
 
 class _Document(BaseModel):
     cursor: str | None = None
-    files: dict[str, Held] = Field(default_factory=dict)
+    files: dict[str, KnownFile] = Field(default_factory=dict)
     unusable: dict[str, Unusable] = Field(default_factory=dict)
 
 
-class Holdings:
+class SourceState:
     """What one source holds.
 
     Args:
@@ -94,7 +95,7 @@ class Holdings:
         for file in changes.files:
             last = files.get(file.file_id)
             if last is None or last.file.md5 != file.md5:
-                files[file.file_id] = Held(file=file, before=_counting(last, here) if last else None)
+                files[file.file_id] = KnownFile(file=file, previous_md5=_counting(last, here) if last else None)
             else:  # renamed or touched
                 files[file.file_id] = last.model_copy(update={"file": file})
         self._document = _Document(cursor=self._document.cursor, files=files, unusable=unusable)
@@ -132,9 +133,9 @@ class Holdings:
         return self._storage.read(self.path) if self._storage.exists(self.path) else None
 
 
-def _counting(held: Held, here: frozenset[str]) -> str | None:
+def _counting(held: KnownFile, here: frozenset[str]) -> str | None:
     """md5 of the content of a file that counts: its current one if that has landed, else the one before."""
-    return held.file.md5 if f"{held.file.file_id}-{held.file.md5}" in here else held.before
+    return held.file.md5 if f"{held.file.file_id}-{held.file.md5}" in here else held.previous_md5
 
 
 def arrived(storage: Storage) -> frozenset[str]:
@@ -149,7 +150,7 @@ def withdrawals(storage: Storage) -> Callable[[Manifest], bool]:
     What came from a source that is not authoritative, or by ``nh ingest``, counts for ever.
     """
     sources = [path.split("/")[1] for path in storage.files("state", suffix=f"/{_DOCUMENT}")]
-    holdings = {source: Holdings(storage, source) for source in sources}
+    holdings = {source: SourceState(storage, source) for source in sources}
     here = arrived(storage) if holdings else frozenset()
 
     def withdrawn(manifest: Manifest) -> bool:

@@ -104,9 +104,9 @@ class Survey:
 
     def _keep(self, reader: RecordReader) -> None:
         self.rows, self.records = reader.rows, reader.records
-        for line in reader.refused[: not self.ragged]:
+        for line in reader.rejected[: not self.ragged]:
             self.ragged = f"in line {line.source_line:,}: {line.reason}"
-        reader.refused.clear()
+        reader.rejected.clear()
 
     def _look(self, column: pa.Array, lines: pa.Array) -> None:
         for text in pc.unique(column).drop_null().to_pylist():

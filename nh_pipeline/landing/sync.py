@@ -12,12 +12,12 @@ from nh_pipeline.landing.zone import LandingError
 from nh_pipeline.sources.protocol import SourceUnavailable
 
 if TYPE_CHECKING:
-    from nh_pipeline.landing.source_state import Holdings
+    from nh_pipeline.landing.source_state import SourceState
     from nh_pipeline.landing.zone import Landed, RawZone
     from nh_pipeline.sources.protocol import Source, SourceFile
 
 
-def land_changes(source: Source, zone: RawZone, state: Holdings, *, full: bool = False) -> list[Landed]:
+def land_changes(source: Source, zone: RawZone, state: SourceState, *, full: bool = False) -> list[Landed]:
     """Lands what is new in a source, and moves its cursor.
 
     Args:

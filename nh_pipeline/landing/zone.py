@@ -26,7 +26,7 @@ from nh_pipeline.lake.documents import DocumentReader
 from nh_pipeline.landing.archive import Opened, kind, open_csv
 from nh_pipeline.landing.digesting import Digesting
 from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
-from nh_pipeline.landing.recognise import judge
+from nh_pipeline.landing.recognise import inspect_file
 from nh_pipeline.landing.refused import Refused, UndecidedDates
 from nh_pipeline.landing.source_state import withdrawals
 from nh_pipeline.sources.protocol import CHUNK_BYTES, SourceFile
@@ -249,7 +249,7 @@ class RawZone:
     def _judged(self, path: str, name: str, word: _Word) -> dict[str, object]:
         opened = self._open(path, name, limited=word.overruled is None)
         with opened.stream as stream:
-            found = judge(stream, name, order=word.order)
+            found = inspect_file(stream, name, order=word.order)
         return {
             "dataset": found.dataset,
             "layout": found.header.layout,

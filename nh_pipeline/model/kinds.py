@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nh_pipeline.model.columns import category, date, flag, text
 from nh_pipeline.model.rules import Rule
-from nh_pipeline.model.table import LINEAGE, Slices, Table
+from nh_pipeline.model.table import LINEAGE, Partitioning, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ class Daily(Kind):
             raise ValueError(f"{dataset.name}: {self.name} is of days: give the dataset quarter_by and day")
         columns = (*self.typed(dataset), *self.adds, DELIVERY)
         return self._made(
-            dataset, columns, grain=self.grain or dataset.key, slices=Slices((dataset.day,), monthly=True)
+            dataset, columns, grain=self.grain or dataset.key, partitioning=Partitioning((dataset.day,), monthly=True)
         )
 
 
@@ -124,7 +124,7 @@ class PerRelease(Kind):
             dataset,
             (*of, *self.typed(dataset), *self.adds, DELIVERY),
             grain=(*names, *(self.grain or dataset.key)),
-            slices=Slices(names),
+            partitioning=Partitioning(names),
         )
 
 
@@ -168,7 +168,7 @@ class Scd2(Kind):
         return tuple(dataset.by_name[name] for name in (*dataset.key, *self.columns))
 
     def table(self, dataset: Dataset) -> Table:
-        """The table, one slice."""
+        """The table, one partition."""
         columns = (*self.typed(dataset), *VALIDITY)
         return self._made(dataset, columns, grain=(*dataset.key, "valid_from"), rules=(*_SCD2_RULES, *self.rules))
 
@@ -190,7 +190,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Bronze:
-    """Lines as they were delivered, as text: one slice for each delivery."""
+    """Lines as they were delivered, as text: one partition for each delivery."""
 
     def table(self, dataset: Dataset) -> Table:
         """The table: every column of the dataset as text under its name, plus lineage."""
@@ -200,7 +200,7 @@ class Bronze:
             description=f"{dataset.title}: the lines of every delivery, as text.",
             columns=(*cells, *LINEAGE),
             grain=("delivery_id", "source_line"),
-            slices=Slices(("delivery_id",)),
+            partitioning=Partitioning(("delivery_id",)),
             sort=("source_line",),
             dataset=dataset.name,
             kind=self,

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nh_pipeline.model.table import Slices, Table
+from nh_pipeline.model.table import Partitioning, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class Mart:
         reads: what it is made of; if it is cut by months, the first has days, and is read month by month.
         transform: pure function of these, in their order, which gives the mart's columns. By day, it takes ``start``
             and ``end``, too, and gives the rows of these days alone.
-        month: the date column by whose months it is cut; empty if it is one slice.
+        month: the date column by whose months it is cut; empty if it is one partition.
         by_day: whether its rows of a day depend on that day's alone, so that a range within a month can be built.
         conserves: pairs of SQL sums, over the mart and over the first table that it reads, which have to be equal.
         rules, foreign_keys, caution: as :class:`~nh_pipeline.model.table.Table`.
@@ -83,7 +83,7 @@ class Mart:
     def __post_init__(self) -> None:
         if self.by_day and not self.month:
             raise ValueError(f"{self.name} is built by day: say by which column it is cut (month)")
-        if self.month and not self.inputs[0].slices.monthly:
+        if self.month and not self.inputs[0].partitioning.monthly:
             raise ValueError(f"{self.name} is cut by months, but {self.inputs[0].name}, which it reads first, is not")
 
     @property
@@ -100,7 +100,7 @@ class Mart:
             description=self.description,
             columns=self.columns,
             grain=self.grain,
-            slices=Slices((self.month,), monthly=True) if self.month else Slices(),
+            partitioning=Partitioning((self.month,), monthly=True) if self.month else Partitioning(),
             kind=self,
             **more,
         )

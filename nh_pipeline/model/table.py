@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from nh_pipeline.model.rules import Rule
 
 WHOLE = "all"
-"""The slice of a table that is always replaced as a whole."""
+"""The partition of a table that is always replaced as a whole."""
 
 
 @dataclass(frozen=True)
-class Slices:
-    """What one publish replaces (the partitioning): rows of one month, or with equal values; without columns, all."""
+class Partitioning:
+    """What one publish replaces: rows of one month, or with equal values; without columns, all."""
 
     columns: tuple[str, ...] = ()
     monthly: bool = False
 
     @property
     def sql(self) -> str:
-        """SQL for the slice of a row."""
+        """SQL for the partition of a row."""
         if self.monthly:
             return f"date_format({self.columns[0]}, 'yyyy-MM')"
         return " || '.' || ".join(f"cast({c} as string)" for c in self.columns) if self.columns else f"'{WHOLE}'"
@@ -50,7 +50,7 @@ class Table:
         description: one row per what, and what for.
         columns: in order.
         grain: the columns that together occur once.
-        slices: what one publish replaces.
+        partitioning: what one publish replaces.
         sort: order of rows inside a file; default the grain.
         rules: rules across columns.
         foreign_keys: column to ``table.column``; advisory (unknown keys are counted, never dropped).
@@ -66,7 +66,7 @@ class Table:
     description: str
     columns: tuple[Column, ...]
     grain: tuple[str, ...]
-    slices: Slices = Slices()
+    partitioning: Partitioning = Partitioning()
     sort: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     foreign_keys: tuple[tuple[str, str], ...] = ()
@@ -81,9 +81,11 @@ class Table:
             twice = sorted({name for name in names if list(names).count(name) > 1})
             if twice:
                 raise ValueError(f"{self.name}: two {what} are called {', '.join(twice)}: give each a name of its own")
-        unknown = {*self.grain, *self.sort, *self.slices.columns} - set(self.names)
+        unknown = {*self.grain, *self.sort, *self.partitioning.columns} - set(self.names)
         if unknown:
-            raise ValueError(f"{self.name}: grain, sort or slices name {', '.join(sorted(unknown))}, which it lacks")
+            raise ValueError(
+                f"{self.name}: grain, sort or partitioning name {', '.join(sorted(unknown))}, which it lacks"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -177,7 +179,7 @@ REJECTS = Table(
         text("what_to_do", "How whoever delivered the file can put it right", nullable=False),
     ),
     grain=("delivery_id", "stage", "source_line"),
-    slices=Slices(("delivery_id", "stage")),
+    partitioning=Partitioning(("delivery_id", "stage")),
     sort=("source_line",),
 )
 """The one table of all refused lines. Every build of a file's tables writes its own part of it."""

@@ -82,10 +82,10 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     def _raw(
         context: dg.AssetExecutionContext, config: LandingConfig, lake: LakeResource, source: SourceResource
     ) -> dg.MaterializeResult[None]:
-        extent = range_of(context)
-        landed = _land(lake.zone, source.source, dataset.name, extent, config) if config.from_source else []
-        deliveries = [d for d in lake.zone.deliveries(dataset.name) if covers(d.manifest.coverage, extent)]
-        missing = uncovered(deliveries, *extent, by_day=partitions is WORK_DATES) if extent else []
+        date_range = range_of(context)
+        landed = _land(lake.zone, source.source, dataset.name, date_range, config) if config.from_source else []
+        deliveries = [d for d in lake.zone.deliveries(dataset.name) if covers(d.manifest.coverage, date_range)]
+        missing = uncovered(deliveries, *date_range, by_day=partitions is WORK_DATES) if date_range else []
         refused = [d for d in (x.document for x in landed) if isinstance(d, Quarantined)]
         if missing or not deliveries:
             what = f"covers {', '.join(missing[:12])}" if missing else "has landed"
@@ -105,10 +105,10 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _land(
-    zone: RawZone, source: Source, dataset: str, extent: tuple[date, date] | None, config: LandingConfig
+    zone: RawZone, source: Source, dataset: str, date_range: tuple[date, date] | None, config: LandingConfig
 ) -> list[Landed]:
     try:
-        files = wanted(source, dataset, extent, config.file_ids)
+        files = wanted(source, dataset, date_range, config.file_ids)
     except SourceMissing:
         if config.file_ids:
             raise
@@ -189,7 +189,7 @@ def rejects_spec() -> dg.AssetSpec:
     """The refused lines. Not materializable by itself: every build publishes those of its deliveries."""
     return dg.AssetSpec(
         asset_key(REJECTS),
-        deps=[raw_key(dataset.name) for dataset in datasets.modelled()],
+        deps=[raw_key(dataset.name) for dataset in datasets.with_tables()],
         description=f"{REJECTS.description} Written by the builds of bronze and silver, each for its own deliveries.",
         metadata=table_metadata(REJECTS),
         group_name="bronze",
@@ -202,7 +202,7 @@ def rejects_spec() -> dg.AssetSpec:
 def assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All of them."""
     return [
-        *map(raw_asset, datasets.modelled()),
+        *map(raw_asset, datasets.with_tables()),
         *(table_asset(table) for table in tables() if table is not REJECTS),
         rejects_spec(),
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nh_pipeline import datasets
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import Lake, Pin
+from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Calendar, Daily
 from nh_pipeline.model.mart import Mart
@@ -31,7 +31,7 @@ LARGEST_SWING = 0.05
 """Share by which the number of facilities of a day may differ from that of the day before."""
 
 
-def _extent(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
+def _date_range(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
     """The days of the run; None for everything."""
     tags = context.run.tags
     if RANGE_START not in tags:
@@ -39,18 +39,18 @@ def _extent(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
     return date.fromisoformat(tags[RANGE_START]), date.fromisoformat(tags[RANGE_END])
 
 
-def _only(pin: Pin, extent: tuple[date, date] | None) -> Pin:
-    return pin.only(pin.present & set(months(*extent))) if extent else pin
+def _only(snapshot: TableSnapshot, date_range: tuple[date, date] | None) -> TableSnapshot:
+    return snapshot.only(snapshot.present & set(months(*date_range))) if date_range else snapshot
 
 
 def _rows(
-    lake: Lake, of: Table, sql: str, extent: tuple[date, date] | None = None, *, day: str = ""
+    lake: Lake, of: Table, sql: str, date_range: tuple[date, date] | None = None, *, day: str = ""
 ) -> list[dict[str, str]]:
-    """Runs SQL over a table (``t``), cut to the months and days of an extent."""
-    pin = lake.pin(of)
-    pin = _only(pin, extent) if of.slices.monthly else pin
-    days = f"where {day} between '{extent[0]}' and '{extent[1]}'" if extent and day else ""
-    with reading(lake, {"files": (of, pin)}) as db:
+    """Runs SQL over a table (``t``), cut to the months and days of an date_range."""
+    snapshot = lake.snapshot(of)
+    snapshot = _only(snapshot, date_range) if of.partitioning.monthly else snapshot
+    days = f"where {day} between '{date_range[0]}' and '{date_range[1]}'" if date_range and day else ""
+    with reading(lake, {"files": (of, snapshot)}) as db:
         found = db.execute(f"with t as (select * from files {days}) {sql}")
         names = [c[0] for c in found.description or ()]
         return [dict(zip(names, map(str, row), strict=True)) for row in found.fetchall()]
@@ -78,15 +78,15 @@ def _days(of: Table, dataset: Dataset) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(asset=key, description="Every day of a delivered quarter has rows.")
     def dates_complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
         """Compares the days that have rows with the days that landed deliveries cover, both ways."""
-        extent = _extent(context)
-        found = _rows(lake.lake, of, f"select distinct {day} as day from t", extent, day=day)
+        date_range = _date_range(context)
+        found = _rows(lake.lake, of, f"select distinct {day} as day from t", date_range, day=day)
         present = {date.fromisoformat(r["day"]) for r in found}
         expected: set[date] = set()
         for delivery in lake.zone.deliveries(dataset.name):
             first, last = delivery.manifest.coverage.start, delivery.manifest.coverage.end
             if first and last:
                 days = (first + timedelta(days=i) for i in range((last - first).days + 1))
-                expected |= {d for d in days if extent is None or extent[0] <= d <= extent[1]}
+                expected |= {d for d in days if date_range is None or date_range[0] <= d <= date_range[1]}
         broken = [{day: str(d), "found": "no rows"} for d in sorted(expected - present)]
         broken += [{day: str(d), "found": "rows, but no delivery covers the day"} for d in sorted(present - expected)]
         advice = "materialize the missing days, or look at bronze.rejects for their lines"
@@ -101,7 +101,7 @@ def _days(of: Table, dataset: Dataset) -> list[dg.AssetChecksDefinition]:
             , daily as (select {quarter} as quarter, {day}, count(*) as facilities from t group by all),
             beside as (select *, lag(facilities) over (partition by quarter order by {day}) as day_before from daily)
             select * from beside where abs(facilities - day_before) > {LARGEST_SWING} * day_before order by {day}"""
-        broken = _rows(lake.lake, of, sql, _extent(context), day=day)
+        broken = _rows(lake.lake, of, sql, _date_range(context), day=day)
         advice = "compare with the delivery: lines may have been refused (bronze.rejects) or were never in the file"
         return _warn("facilities_per_day_stable", of, broken, "facilities per day, day over day", advice)
 
@@ -121,11 +121,11 @@ def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinitio
         description=f"Every {column} is in {target}. Others are counted, never dropped.",
     )
     def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-        pins = lake.lake.pin(of), lake.lake.pin(other)
-        mine = _only(pins[0], _extent(context)) if of.slices.monthly else pins[0]
+        snapshots = lake.lake.snapshot(of), lake.lake.snapshot(other)
+        mine = _only(snapshots[0], _date_range(context)) if of.partitioning.monthly else snapshots[0]
         sql = f"""select mine.{column}, count(*) as rows from mine anti join other on mine.{column} = other.{key}
             where mine.{column} is not null group by all order by all"""
-        with reading(lake.lake, {"mine": (of, mine), "other": (other, pins[1])}) as db:
+        with reading(lake.lake, {"mine": (of, mine), "other": (other, snapshots[1])}) as db:
             broken = [{column: str(value), "rows": f"{rows:,}"} for value, rows in db.execute(sql).fetchall()]
         advice = f"usual for a few; for many, deliver what {name} is made of for that time"
         return _warn(f"known_{column}", of, broken, f"values unknown to {target}: {len(broken)}", advice)
@@ -188,8 +188,8 @@ def _complete(of: Table) -> dg.AssetChecksDefinition:
         name="months_complete", asset=asset_key(of), description=f"It has rows of every month that {first.name} has."
     )
     def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-        extent = _extent(context)
-        mine, theirs = (_only(lake.lake.pin(t), extent) for t in (of, first))
+        date_range = _date_range(context)
+        mine, theirs = (_only(lake.lake.snapshot(t), date_range) for t in (of, first))
         broken = [{"month": m, "found": "no rows"} for m in sorted(theirs.present - mine.present)]
         broken += [{"month": m, "found": f"rows, but {first.name} has none"} for m in mine.present - theirs.present]
         if of.kind.conserves == (("count(1)", "count(1)"),):
@@ -211,7 +211,7 @@ def _as_declared(of: Table) -> dg.AssetChecksDefinition:
         """Small tables alone: the rows go through memory."""
         from pandera.errors import SchemaErrors  # noqa: PLC0415 (heavy)
 
-        with reading(lake.lake, {"t": (of, lake.lake.pin(of))}) as db:
+        with reading(lake.lake, {"t": (of, lake.lake.snapshot(of))}) as db:
             rows = db.sql("select * from t").to_arrow_table().cast(of.arrow)
         try:
             of.pandera().validate(rows.to_pandas(types_mapper=pd.ArrowDtype), lazy=True)

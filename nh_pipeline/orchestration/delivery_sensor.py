@@ -17,7 +17,7 @@ from nh_pipeline import datasets
 from nh_pipeline.landing.manifest import Delivery
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.selection import recognised
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.orchestration.jobs import LAND_ONLY, delivery_job
 from nh_pipeline.orchestration.partitions import partitions_of_file, range_tags
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
@@ -31,7 +31,7 @@ TICK_SECONDS = 40.0
 """Time budget of a tick; Dagster ends a tick after 60 s."""
 
 
-class Requested(NamedTuple):
+class LastRequest(NamedTuple):
     """What was last requested for a file; ``seen`` is its version now, if it was touched since."""
 
     version: str
@@ -40,15 +40,15 @@ class Requested(NamedTuple):
 
 
 @dataclass
-class Watch:
+class SensorState:
     """What the drive sensor knows (its cursor): file id to what was requested."""
 
-    requested: dict[str, Requested] = field(default_factory=dict)
+    requested: dict[str, LastRequest] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, cursor: str | None) -> "Watch":
+    def load(cls, cursor: str | None) -> "SensorState":
         """From the cursor."""
-        return cls({k: Requested(*v) for k, v in json.loads(cursor).items()} if cursor else {})
+        return cls({k: LastRequest(*v) for k, v in json.loads(cursor).items()} if cursor else {})
 
     def dump(self) -> str:
         """As the cursor."""
@@ -63,8 +63,8 @@ def run_key(file_id: str, version: str, attempt: int) -> str:
 def request(source: Source, file: SourceFile, attempt: int) -> dg.RunRequest:
     """The run that a file asks for: its dataset's job over its range, or landing alone.
 
-    A file that is not (yet) modelled, or that will end in quarantine, is landed by a job of its own: downloading is
-    no work for a sensor.
+    A file that becomes no table (yet), or that will end in quarantine, is landed by a job of its own: downloading is no
+    work for a sensor.
     """
     config: dict[str, Any] = {"file_ids": [file.file_id]}
     tags = {"nh/file": file.name[:60], "nh/attempt": str(attempt)}
@@ -90,7 +90,7 @@ def _config(op: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def next_attempt(
     source: Source,
     file: SourceFile,
-    last: Requested | None,
+    last: LastRequest | None,
     failed: Callable[[str], bool],
     deliveries: Callable[[], Iterable[Delivery]],
 ) -> int | None:
@@ -107,9 +107,9 @@ def next_attempt(
     return last.attempt + 1 if again and last.attempt < MOST_ATTEMPTS else None
 
 
-def decide(
+def plan_requests(
     source: Source,
-    watch: Watch,
+    watch: SensorState,
     *,
     failed: Callable[[str], bool],
     deliveries: Callable[[], Iterable[Delivery]],
@@ -143,7 +143,7 @@ def decide(
             attempt = next_attempt(source, file, last, failed, deliveries)
             if attempt is not None:
                 requests.append(request(source, file, attempt))
-                watch.requested[file.file_id] = Requested(file.version, attempt, file.version)
+                watch.requested[file.file_id] = LastRequest(file.version, attempt, file.version)
             elif last is not None:
                 watch.requested[file.file_id] = last._replace(seen=file.version)
         except SourceUnavailable as error:
@@ -177,7 +177,7 @@ def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery])
     return sink.digest.hexdigest() in alike
 
 
-def held_now(source: Source, state: Holdings, say: Callable[[str], object]) -> list[SourceFile]:
+def held_now(source: Source, state: SourceState, say: Callable[[str], object]) -> list[SourceFile]:
     """All that an authoritative source holds: what was known of it, and its changes since.
 
     The cursor moves on if everything has landed; else the same changes are told again the next time.
@@ -233,10 +233,10 @@ def drive_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
 def look(context: dg.SensorEvaluationContext, drop: Source, lake: LakeResource) -> dg.SensorResult:
     """Decides, and keeps what it decided in the cursor."""
-    started, watch = time.monotonic(), Watch.load(context.cursor)
+    started, watch = time.monotonic(), SensorState.load(context.cursor)
     files, waiting = None, frozenset[str]()
     if drop.authoritative:
-        state = Holdings(lake.lake.storage, drop.name)
+        state = SourceState(lake.lake.storage, drop.name)
         files = held_now(drop, state, context.log.warning)
         waiting = frozenset(f"{file.file_id}:{file.version}" for file in state.pending())
     settled: list[frozenset[str]] = []
@@ -247,7 +247,7 @@ def look(context: dg.SensorEvaluationContext, drop: Source, lake: LakeResource) 
         settled.extend([settled_files(lake)] if not settled else [])  # looked up once a tick, and only if need be
         return key.partition(":")[0] not in settled[0]
 
-    requests = decide(
+    requests = plan_requests(
         drop,
         watch,
         failed=failed,

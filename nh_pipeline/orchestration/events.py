@@ -236,5 +236,5 @@ def events(
             context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
     yield dg.MaterializeResult(
         asset_key=key,
-        metadata={"dagster/row_count": lake.pin(table).rows, **facts(progress.outcomes), **(metadata or {})},
+        metadata={"dagster/row_count": lake.snapshot(table).rows, **facts(progress.outcomes), **(metadata or {})},
     )

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from nh_pipeline import datasets
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.orchestration.assets import raw_key
@@ -76,7 +76,7 @@ def reconcile(context: dg.OpExecutionContext, lake: LakeResource, source: Source
     if not drop.authoritative:
         context.log.info("nothing to reconcile: the drive sensor lists all of a folder whenever it looks")
         return
-    state = Holdings(lake.lake.storage, drop.name)
+    state = SourceState(lake.lake.storage, drop.name)
     for landed in land_changes(drop, lake.zone, state, full=True):
         context.log.info("%s: %s", landed.document.name, landed.path)
     context.log.info("%s files, and %s more that cannot be delivered", len(state.files), len(state.unusable))
@@ -99,7 +99,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
             f"A delivery of {dataset.title}: all that has its partitions; what is built whole follows.",
             by_the_clock=by_the_clock,
         )
-        for dataset in datasets.modelled()
+        for dataset in datasets.with_tables()
     ]
     made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
     made.append(_job(MARTS, day_marts(), "Marts alone, for days whose versions of dimensions changed."))

@@ -37,7 +37,7 @@ def asset_key(table: Table) -> dg.AssetKey:
 def day_of(table: Table) -> str | None:
     """The column that holds the day of a row, of tables with a row for each day."""
     by_day = isinstance(table.kind, Daily) or (isinstance(table.kind, Mart) and table.kind.by_day)
-    return table.slices.columns[0] if by_day else None
+    return table.partitioning.columns[0] if by_day else None
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _materializations(
             done.pop(key, None)
     if not done:
         return
-    total = lake.pin(table).rows
+    total = lake.snapshot(table).rows
     first, last = date.fromisoformat(min(done)), date.fromisoformat(max(done))
     by_day = rows_by_day(lake, table, first, last) if day_of(table) else {}
     for key, outcomes in sorted(done.items()):
@@ -180,7 +180,7 @@ def rejects_events(
         rejects = outcome.rejects
         if rejects is not None and rejects.published and rejects.published.changed:
             metadata = {
-                "dagster/row_count": lake.pin(REJECTS).rows,
+                "dagster/row_count": lake.snapshot(REJECTS).rows,
                 "rows": rejects.rows,
                 "by": context.asset_key.to_user_string(),
             }
@@ -190,7 +190,7 @@ def rejects_events(
 def rows_by_day(lake: Lake, table: Table, start: date, end: date) -> dict[str, int]:
     """How many rows every day of a range has, if it has any."""
     sql = f"select {day_of(table)}, count(*) from t where {day_of(table)} between ? and ? group by all"
-    with reading(lake, {"t": (table, lake.pin(table, months(start, end)))}) as db:
+    with reading(lake, {"t": (table, lake.snapshot(table, months(start, end)))}) as db:
         found = db.execute(sql, [start, end]).fetchall()
     return {day.isoformat(): rows for day, rows in found}
 

@@ -73,13 +73,13 @@ def forget(settings: Settings, table: Table, start: date | None, end: date | Non
     """
     lake = Lake(settings.home, settings.catalog_properties)
     refusals = Refusals(lake.storage)
-    slices = {r.slice for r in refusals.all(table.name)}
+    partitions = {r.partition for r in refusals.all(table.name)}
     if isinstance(table.kind, Bronze):
-        extent = (start or date.min, end or date.max) if start or end else None
+        date_range = (start or date.min, end or date.max) if start or end else None
         landed = RawZone(lake.storage).deliveries(table.dataset)
-        slices = {d.delivery_id for d in landed if covers(d.manifest.coverage, extent)}
-        build_state.forget(lake, table, slices)
-    refusals.forget(table.name, slices)
+        partitions = {d.delivery_id for d in landed if covers(d.manifest.coverage, date_range)}
+        build_state.forget(lake, table, partitions)
+    refusals.forget(table.name, partitions)
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -130,7 +130,7 @@ def _of(
 
 def _by_file(keys: Sequence[dg.AssetKey]) -> dict[str, list[dg.AssetKey]]:
     """Assets by the file whose coverage they follow."""
-    of = {raw_key(d.name): d.name for d in datasets.modelled()} | {asset_key(t): dataset_of(t) for t in tables()}
+    of = {raw_key(d.name): d.name for d in datasets.with_tables()} | {asset_key(t): dataset_of(t) for t in tables()}
     found: dict[str, list[dg.AssetKey]] = {}
     for key in keys:
         found.setdefault(of[key], []).append(key)

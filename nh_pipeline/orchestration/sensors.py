@@ -150,7 +150,7 @@ def _passed(name: str) -> dg.AssetCheckEvaluation:
 def _waiting(found: Plan) -> str:
     """What a person should know of, in a few words."""
     told = [f"{s.name} is {s.state}" for s in found.not_counting if s.state in ("held", "refused")]
-    told += [f"the gate refused {r.table} {r.slice}" for r in found.refused]
+    told += [f"the gate refused {r.table} {r.partition}" for r in found.refused]
     told += [text for texts in found.drift.values() for text in texts]
     return f"; look at nh status: {'; '.join(told[:3])}" if told else ""
 
@@ -166,7 +166,7 @@ def _tried(instance: dg.DagsterInstance, trigger: str) -> int:
 
 def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     """All sensors; each may request some of the jobs."""
-    of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.modelled()}]
+    of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.with_tables()}]
     of_tables = [job for job in jobs if job.name in (DIMENSIONS, MARTS, WHOLE_MARTS)]
     histories = [asset_key(table) for table in silver() if isinstance(table.kind, Scd2)]
     return [

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.landing.manifest import Delivery, Manifest
-    from nh_pipeline.landing.records import RefusedLine
+    from nh_pipeline.landing.records import RejectedLine
     from nh_pipeline.model.table import Table
 
 _LINE_BREAK = r"[\r\n]|\\[rn]"
@@ -72,8 +72,8 @@ class ParseDelivery(BaseModel):
         delivery = next(landed, None)
         if delivery is None:
             raise LakeError(f"{self.dataset}: no delivery {self.delivery} has landed in {lake.root}")
-        refused_slice = f"{self.delivery}.parse"
-        base, refused_base = lake.pin(built, [self.delivery]), lake.pin(REJECTS, [refused_slice])
+        rejects_partition = f"{self.delivery}.parse"
+        base, refused_base = lake.snapshot(built, [self.delivery]), lake.snapshot(REJECTS, [rejects_partition])
         known = recorded_inputs(lake, built).get(self.delivery)
         note = noted(lake, dataset)[1].get(self.delivery)
         if note and known == note.parsed == parse_recipe(self.dataset, note.header):
@@ -88,7 +88,7 @@ class ParseDelivery(BaseModel):
                 TableResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
                 for t, c, p in ((built, checks, base), (REJECTS, [], refused_base))
             ]
-        text, reader, staged, refused = self._parse(context, delivery, refused_slice)
+        text, reader, staged, refused = self._parse(context, delivery, rejects_partition)
         header = tuple(text.header())
         note = DeliveryNote(
             delivery_id=self.delivery,
@@ -106,14 +106,16 @@ class ParseDelivery(BaseModel):
             built_from={self.delivery: note.parsed},
         )
         if results[0].published:
-            # As they are now: a slice that did not change kept its files.
-            now = lake.current.pin(built, [self.delivery])
-            self._note(context, delivery, note, context.read(built, now), lake.current.pin(REJECTS, [refused_slice]))
+            # As they are now: a partition that did not change kept its files.
+            now = lake.current.snapshot(built, [self.delivery])
+            self._note(
+                context, delivery, note, context.read(built, now), lake.current.snapshot(REJECTS, [rejects_partition])
+            )
             record_inputs(lake, built, {self.delivery: note.parsed}, results[0].published)
         return results
 
     def _note(
-        self, context: BuildContext, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: Pin
+        self, context: BuildContext, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: TableSnapshot
     ) -> None:
         """Notes what the delivery holds; before bronze remembers it, so that who sees that finds the note."""
         dataset, lines = datasets.dataset(self.dataset), context.read(REJECTS, ragged) if note.ragged else None
@@ -122,7 +124,7 @@ class ParseDelivery(BaseModel):
         Notes(context.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
 
     def _parse(
-        self, context: BuildContext, delivery: Delivery, refused_slice: str
+        self, context: BuildContext, delivery: Delivery, rejects_partition: str
     ) -> tuple[CsvStream, RecordReader, Staged, Staged]:
         built, lake = datasets.dataset(self.dataset).bronze, context.lake
         folder, refused_folder = context.new_folder(built), context.new_folder(REJECTS)
@@ -144,14 +146,14 @@ class ParseDelivery(BaseModel):
             for batch in reader.batches(text):
                 if writing is not None:
                     writing.result()
-                if batch.num_rows:  # a row group without rows has no statistics, which tell the file's slice
+                if batch.num_rows:  # a row group without rows has no statistics, which tell the file's partition
                     writing = beside.submit(writer.write_batch, _complete(batch, built, delivery, found.layout))
                 _write_refused(refused_writer, reader, delivery)
             if writing is not None:
                 writing.result()
             _write_refused(refused_writer, reader, delivery)
         staged = find_staged(lake, built, folder, [self.delivery], ids)
-        refused = find_staged(lake, REJECTS, refused_folder, [refused_slice], refused_ids)
+        refused = find_staged(lake, REJECTS, refused_folder, [rejects_partition], refused_ids)
         return text, reader, staged, refused
 
 
@@ -202,13 +204,13 @@ def _complete(batch: pa.RecordBatch, built: Table, delivery: Delivery, layout: s
 
 def _write_refused(writer: pq.ParquetWriter, reader: RecordReader, delivery: Delivery) -> None:
     """Writes the lines refused so far and takes them out, so that a file of nothing else does not fill the memory."""
-    if reader.refused:
-        rows = [_refused(line, delivery) for line in reader.refused]
+    if reader.rejected:
+        rows = [_refused(line, delivery) for line in reader.rejected]
         writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=REJECTS.arrow))
-        reader.refused.clear()
+        reader.rejected.clear()
 
 
-def _refused(line: RefusedLine, delivery: Delivery) -> dict[str, object]:
+def _refused(line: RejectedLine, delivery: Delivery) -> dict[str, object]:
     manifest = delivery.manifest
     return {
         "dataset": manifest.dataset,

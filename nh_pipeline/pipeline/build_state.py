@@ -1,7 +1,7 @@
-"""What each slice of a table was built from, as table properties (``nh.built-from.<slice>``).
+"""What each partition of a table was built from, as table properties (``nh.built-from.<partition>``).
 
 A rebuild that finds nothing to change makes no snapshot, and must not be asked for again: so this is kept beside the
-data, not in snapshots. It is only a memory: without it a slice counts as behind and is computed once more.
+data, not in snapshots. It is only a memory: without it a partition counts as behind and is computed once more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, SetProp
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.lake import pin_table
+from nh_pipeline.lake.lake import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,41 +35,41 @@ NOT_BUILT = "not built yet"
     reraise=True,
 )
 def record_inputs(lake: Lake, contract: Contract, built_from: Mapping[str, str], published: Published) -> None:
-    """Notes per slice what it was built from; touches no data and makes no snapshot.
+    """Notes per partition what it was built from; touches no data and makes no snapshot.
 
     Only while the table still holds what was published: a memory that is ahead of its rows would hide for ever that
     they are behind.
     """
     table = lake.table(contract)
     news = {f"{_PREFIX}{s}": v for s, v in built_from.items() if table.properties.get(f"{_PREFIX}{s}") != v}
-    pin = pin_table(table, contract)
-    held = pin if published.slices is None else pin.only(published.slices)
+    snapshot = snapshot_of(table, contract)
+    held = snapshot if published.partitions is None else snapshot.only(published.partitions)
     if news and set(held.paths) == published.paths:
         requirements = (
             AssertTableUUID(uuid=table.metadata.table_uuid),
-            AssertRefSnapshotId(ref="main", **{"snapshot-id": pin.snapshot_id}),
+            AssertRefSnapshotId(ref="main", **{"snapshot-id": snapshot.snapshot_id}),
         )
         lake.catalog.commit_table(table, requirements, (SetPropertiesUpdate(updates=news),))
     reached(Point.NOTED, contract.name)
 
 
-def forget(lake: Lake, contract: Contract, slices: Iterable[str]) -> None:
-    """Makes slices count as not built; their rows stay until they are built again."""
-    keys = [f"{_PREFIX}{s}" for s in slices]
+def forget(lake: Lake, contract: Contract, partitions: Iterable[str]) -> None:
+    """Makes partitions count as not built; their rows stay until they are built again."""
+    keys = [f"{_PREFIX}{s}" for s in partitions]
     if lake.load(contract) is not None:
         with lake.table(contract).transaction() as transaction:
             transaction.remove_properties(*keys)
 
 
 def recorded_inputs(lake: Lake, contract: Contract) -> dict[str, str]:
-    """What each slice of a table was built from."""
+    """What each partition of a table was built from."""
     table = lake.load(contract)
     properties = table.properties if table else {}
     return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
 
 
 def of_deliveries(recipe: str, deliveries: Mapping[str, str]) -> str:
-    """What a slice is built from: the recipe, and its deliveries with the recipes by which they were parsed."""
+    """What a partition is built from: the recipe, and its deliveries with the recipes by which they were parsed."""
     return json.dumps({"recipe": recipe, "deliveries": dict(sorted(deliveries.items()))}, separators=(",", ":"))
 
 
@@ -83,7 +83,7 @@ def why_stale(then: str | None, now: str, names: Mapping[str, str]) -> str:
     """How two memories of :func:`of_deliveries` differ, for people.
 
     Args:
-        then: what a slice was built from; None if it was not.
+        then: what a partition was built from; None if it was not.
         now: what it would be built from.
         names: of deliveries.
     """

@@ -42,29 +42,29 @@ class Part:
     end: date | None = None
 
 
-def builds(table: Table, found: Deliveries | None, extent: tuple[date, date] | None) -> list[tuple[Part, Build]]:
+def builds(table: Table, found: Deliveries | None, date_range: tuple[date, date] | None) -> list[tuple[Part, Build]]:
     """The builds of a table, in order; last those of parts that no delivery counts for, as they fail.
 
     Args:
         table: which.
         found: the deliveries that it is made of; None for calendars and marts.
-        extent: first and last day; None for all of it.
+        date_range: first and last day; None for all of it.
 
     Raises:
-        NothingDelivered: no delivery has anything for the extent.
+        NothingDelivered: no delivery has anything for the date_range.
     """
     kind = table.kind
     if isinstance(kind, Bronze) and found is not None:
-        landed = [d for d in found.landed if covers(d.manifest.coverage, extent)]
+        landed = [d for d in found.landed if covers(d.manifest.coverage, date_range)]
         return [(_delivery(d), ParseDelivery(dataset=table.dataset, delivery=d.delivery_id)) for d in landed]
     if isinstance(kind, PerRelease) and found is not None:
-        return _releases(table, found, extent)
+        return _releases(table, found, date_range)
     if isinstance(kind, Daily) and found is not None:
         counting = {s.coverage for s in found.statuses if s.state == "effective"}
-        spans = sorted(_quarters(table, extent), key=lambda span: span[0] not in counting)
+        spans = sorted(_quarters(table, date_range), key=lambda span: span[0] not in counting)
         return [(Part(*s), BuildDays(table=table.name, coverage=s[0], start=s[1], end=s[2])) for s in spans]
     if isinstance(kind, Mart) and kind.month:
-        spans = _quarters(table, extent)
+        spans = _quarters(table, date_range)
         return [(Part(*s), BuildMart(table=table.name, start=s[1], end=s[2])) for s in spans]
     whole: dict[type, type[BuildHistory | BuildCalendar | BuildMart]] = {
         Scd2: BuildHistory,
@@ -74,10 +74,10 @@ def builds(table: Table, found: Deliveries | None, extent: tuple[date, date] | N
     return [(Part(table.name), whole[type(kind)](table=table.name))]
 
 
-def _quarters(table: Table, extent: tuple[date, date] | None) -> list[tuple[str, date, date]]:
-    if extent is None:
+def _quarters(table: Table, date_range: tuple[date, date] | None) -> list[tuple[str, date, date]]:
+    if date_range is None:
         raise ValueError(f"{table.name} is built for days: expected a range, found none")
-    return quarters(*extent)
+    return quarters(*date_range)
 
 
 def _delivery(delivery: Delivery) -> Part:
@@ -87,16 +87,16 @@ def _delivery(delivery: Delivery) -> Part:
     return Part(delivery.manifest.name, start, coverage.end)
 
 
-def _releases(table: Table, found: Deliveries, extent: tuple[date, date] | None) -> list[tuple[Part, Build]]:
+def _releases(table: Table, found: Deliveries, date_range: tuple[date, date] | None) -> list[tuple[Part, Build]]:
     days = {d.manifest.coverage.key: d.manifest.coverage for d in found.landed}
-    inside: Sequence[str] = [key for key in found.by_coverage if covers(days[key], extent)]
+    inside: Sequence[str] = [key for key in found.by_coverage if covers(days[key], date_range)]
     if not inside:
-        told = f" covers anything from {extent[0]} to {extent[1]}" if extent else " has landed"
+        told = f" covers anything from {date_range[0]} to {date_range[1]}" if date_range else " has landed"
         raise NothingDelivered(f"no delivery of {found.dataset.title}{told}")
     counts = {key: bool(part.effective) for key, part in found.by_coverage.items()}
     made: list[tuple[Part, Build]] = []
     for key in sorted(inside, key=lambda key: not counts[key]):
         start = days[key].start
-        part = Part(key, start.replace(day=1) if start else None, days[key].end) if extent else Part(key)
+        part = Part(key, start.replace(day=1) if start else None, days[key].end) if date_range else Part(key)
         made.append((part, BuildRelease(table=table.name, coverage=key)))
     return made

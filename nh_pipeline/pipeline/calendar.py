@@ -30,7 +30,7 @@ class BuildCalendar(BaseModel):
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         built = table(self.table)
-        base = context.lake.pin(built)
+        base = context.lake.snapshot(built)
         span = f"sequence(date '{built.kind.first}', date '{built.kind.last}', interval 1 day)"
         days = context.spark.range(1).selectExpr(f"explode({span}) as date")
         staged = context.stage(built, built.kind.transform(days), [WHOLE])

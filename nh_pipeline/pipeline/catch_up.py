@@ -27,11 +27,11 @@ def builds_of(stale: Stale) -> list[Build]:
     """What builds one thing of a plan."""
     table, (start, end) = stale.table, (stale.start, stale.end)
     if isinstance(table.kind, Bronze):
-        return [ParseDelivery(dataset=table.dataset, delivery=stale.slice)]
+        return [ParseDelivery(dataset=table.dataset, delivery=stale.partition)]
     if isinstance(table.kind, PerRelease):
-        return [BuildRelease(table=table.name, coverage=stale.slice)]
+        return [BuildRelease(table=table.name, coverage=stale.partition)]
     if isinstance(table.kind, Daily) and start and end:
-        return [BuildDays(table=table.name, coverage=stale.slice, start=start, end=end)]
+        return [BuildDays(table=table.name, coverage=stale.partition, start=start, end=end)]
     return [build for _, build in builds(table, None, (start, end) if start and end else None)]
 
 

@@ -1,4 +1,4 @@
-"""The one way through which every table is written: read pins, transform, stage, gate, publish.
+"""The one way through which every table is written: read snapshots, transform, stage, gate, publish.
 
 A build is a description (serializable, so that it can be sent to a job elsewhere) with a method that does the work
 in a :class:`BuildContext`, which is an engine's session and the lake. Where the session comes from does not matter.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.model.table import Table
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> Chec
     """The rule that no build takes all rows, or a large share of them, away, unless a person knows of it.
 
     Args:
-        base: rows that the replaced slices have.
+        base: rows that the replaced partitions have.
         staged: rows that they are to have.
         known: why they may have fewer; empty if nobody has said so.
         what: is counted. Of a history it is the keys: a corrected release may rightly take half of its versions away.
@@ -135,7 +135,7 @@ class BuildContext:
         return RawZone(self.lake.storage)
 
     def recomputed(self, attempt: Callable[[BuildContext], T]) -> T:
-        """Runs a build's attempt on the lake as it was pinned for this workspace; again, on the lake as it is then.
+        """Runs a build's attempt on the lake with the snapshots pinned for it; again, on the lake as it is then.
 
         Raises:
             LakeError: see :func:`with_recompute`.
@@ -143,20 +143,20 @@ class BuildContext:
         lakes = chain([self.lake], repeat(self.lake.current))
         return with_recompute(lambda: attempt(replace(self, lake=next(lakes))))
 
-    def read(self, table: Table, pin: Pin) -> DataFrame:
-        """Exactly the pinned files.
+    def read(self, table: Table, snapshot: TableSnapshot) -> DataFrame:
+        """Exactly the files of a snapshot.
 
         Raises:
             LakeError: the engine sees another number of rows than the table's metadata says.
         """
-        if not pin.files:
+        if not snapshot.files:
             return self.spark.createDataFrame([], table.spark)
-        rows = self._files(table, pin.paths)
+        rows = self._files(table, snapshot.paths)
         seen = int(rows.count())
-        if seen != pin.rows:  # some engines pass over a missing file without a word
+        if seen != snapshot.rows:  # some engines pass over a missing file without a word
             raise LakeError(
-                f"{table.name}, snapshot {pin.snapshot_id}: {pin.rows} rows by its metadata, {seen} by its files; "
-                "a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
+                f"{table.name}, snapshot {snapshot.snapshot_id}: {snapshot.rows} rows by its metadata, {seen} by its "
+                "files; a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
             )
         return rows
 
@@ -175,26 +175,26 @@ class BuildContext:
         *,
         finish: Callable[[DataFrame], DataFrame] | None = None,
     ) -> Staged:
-        """Writes rows into a folder that nobody reads yet: sorted, one file per slice.
+        """Writes rows into a folder that nobody reads yet: sorted, one file per partition.
 
         Args:
             table: the table.
             rows: with the table's columns, or, with ``finish``, what it makes them of.
-            replaces: the slices that the rows are to replace.
+            replaces: the partitions that the rows are to replace.
             finish: makes the table's columns, row by row, once the rows are sorted. To sort costs by the byte, so
                 columns that only follow from others are better made afterwards.
         """
         folder, ids = self.new_folder(table), self.lake.field_ids(table)
-        cut = rows.select(F.expr(table.slices.sql).alias("slice"), "*")
-        # All rows of a slice in one task, so that it becomes one sorted file; coalesce() would not keep the order.
+        cut = rows.select(F.expr(table.partitioning.sql).alias("partition"), "*")
+        # All rows of a partition in one task, so that it becomes one sorted file; coalesce() would not keep the order.
         # The order of days is that of their months: the text need not be compared again and again.
-        order = table.sort if table.slices.monthly else ("slice", *table.sort)
-        gathered = cut.repartition(max(len(replaces), 1), "slice").sortWithinPartitions(*order)
+        order = table.sort if table.partitioning.monthly else ("partition", *table.sort)
+        gathered = cut.repartition(max(len(replaces), 1), "partition").sortWithinPartitions(*order)
         done = gathered if finish is None else finish(gathered)
         # Spark writes the ids that it finds here; files of others get theirs afterwards. What Sail notes of its own
         # schema in a file has none, and readers on the same libraries would take that for the whole truth.
-        columns = done.select("slice", *(F.col(c).alias(c, metadata={_FIELD_ID: ids[c]}) for c in table.names))
-        writer = columns.write.partitionBy("slice").option(_NO_ARROW_SCHEMA, "true")
+        columns = done.select("partition", *(F.col(c).alias(c, metadata={_FIELD_ID: ids[c]}) for c in table.names))
+        writer = columns.write.partitionBy("partition").option(_NO_ARROW_SCHEMA, "true")
         writer.parquet(self.lake.storage.uri(folder))
         return find_staged(self.lake, table, folder, replaces, ids)
 
@@ -216,9 +216,9 @@ class BuildContext:
             return gate(table, self.spark.createDataFrame([], table.spark), rows=0)
         return gate(table, self.staged_rows(table, staged), rows=staged.rows)
 
-    def gate(self, table: Table, pin: Pin) -> list[CheckResult]:
+    def gate(self, table: Table, snapshot: TableSnapshot) -> list[CheckResult]:
         """The gate's rules on rows that are published already."""
-        return gate(table, self.read(table, pin), rows=pin.rows)
+        return gate(table, self.read(table, snapshot), rows=snapshot.rows)
 
     def staged_rows(self, table: Table, staged: Staged) -> DataFrame:
         """Staged files as a DataFrame, with the schema that is in them."""
@@ -232,8 +232,8 @@ class BuildContext:
         staged: Staged,
         checks: Iterable[CheckResult],
         *,
-        base: Pin,
-        inputs: Sequence[tuple[Table, Pin]] = (),
+        base: TableSnapshot,
+        inputs: Sequence[tuple[Table, TableSnapshot]] = (),
         extent: str,
         built_from: Mapping[str, str],
         loss_known: str = "",
@@ -244,11 +244,11 @@ class BuildContext:
             table: the table.
             staged: the staged files.
             checks: all results; a failed blocking one forbids publication.
-            base: the replaced slices as the build saw them.
+            base: the replaced partitions as the build saw them.
             inputs: everything else that the build read.
             extent: what the build covered (a range of days, a delivery, ``all``).
-            built_from: what each slice is built from, as the table will remember it.
-            loss_known: why the slices may lose a large share of their rows; empty if nothing says that they may.
+            built_from: what each partition is built from, as the table will remember it.
+            loss_known: why the partitions may lose a large share of their rows; empty if nothing says that they may.
 
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
@@ -258,10 +258,10 @@ class BuildContext:
 
     def publish_with_rejects(
         self,
-        of_table: tuple[Table, Staged, Sequence[CheckResult], Pin],
-        rejects: tuple[Staged, Pin],
+        of_table: tuple[Table, Staged, Sequence[CheckResult], TableSnapshot],
+        rejects: tuple[Staged, TableSnapshot],
         *,
-        inputs: Sequence[tuple[Table, Pin]] = (),
+        inputs: Sequence[tuple[Table, TableSnapshot]] = (),
         extent: str,
         built_from: Mapping[str, str],
         loss_known: str = "",
@@ -272,8 +272,8 @@ class BuildContext:
         The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
 
         Args:
-            of_table: table, staged files, gate results, and the slices as the build saw them.
-            rejects: staged files of the refused lines, and their slices as the build saw them.
+            of_table: table, staged files, gate results, and the partitions as the build saw them.
+            rejects: staged files of the refused lines, and their partitions as the build saw them.
             inputs: everything else that the build read.
             extent: what the build covered.
             built_from: see :meth:`publish_if_valid`.
@@ -320,8 +320,8 @@ class BuildContext:
         staged: Staged,
         results: tuple[CheckResult, ...],
         *,
-        base: Pin,
-        inputs: Sequence[tuple[Table, Pin]],
+        base: TableSnapshot,
+        inputs: Sequence[tuple[Table, TableSnapshot]],
         extent: str,
         withheld: bool = False,
     ) -> TableResult:

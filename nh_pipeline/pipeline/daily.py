@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from typing_extensions import Self
 
-    from nh_pipeline.lake.lake import Pin
+    from nh_pipeline.lake.lake import TableSnapshot
     from nh_pipeline.model.dataset import Dataset
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.deliveries import Deliveries
@@ -69,24 +69,24 @@ class BuildDays(BaseModel):
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake, table(self.table)
         dataset = datasets.dataset(built.dataset)
-        slices = months(self.start, self.end)
-        # The order matters: whoever publishes this quarter after this pin is a conflict, and whoever did before has
-        # its delivery in bronze by now, so that it is known below.
-        base = lake.pin(built, slices)
+        partitions = months(self.start, self.end)
+        # The order matters: whoever publishes this quarter after this snapshot is a conflict, and whoever did before
+        # has its delivery in bronze by now, so that it is known below.
+        base = lake.snapshot(built, partitions)
         before = deliveries_of(recorded_inputs(lake, built).get(self.coverage))
         found = look(lake, context.zone, dataset, self.coverage)
         ids = found.chosen(f"{dataset.title} for {self.coverage}", before)
-        source, lines_base = lake.pin(dataset.bronze, ids), rejected.pinned(lake, built, found)
+        source, lines_base = lake.snapshot(dataset.bronze, ids), rejected.current(lake, built, found)
         bronze = context.read(dataset.bronze, source)
         columns = built.kind.typed(dataset)
         judged = self._judged(bronze, found, dataset, ids)
-        accepted = typed.readings(judged, dataset, columns, day_first=found.day_first)
+        accepted = typed.accepted(judged, dataset, columns, day_first=found.day_first)
         finish = _finishing(built, dataset)
         whole = (self.start, self.end) == quarter_bounds(self.coverage)
         if whole:
-            staged = context.stage(built, accepted, slices, finish=finish)
+            staged = context.stage(built, accepted, partitions, finish=finish)
         else:
-            staged = context.stage(built, self._with_kept(context, finish, accepted, base), slices)
+            staged = context.stage(built, self._with_kept(context, finish, accepted, base), partitions)
         rows_out = staged.rows if whole else int(accepted.count())
         lines = rejected.staged(context, built, found, bronze, judged, any_refused=rows_out != source.rows)
         checks = [
@@ -129,11 +129,11 @@ class BuildDays(BaseModel):
         )
 
     def _with_kept(
-        self, context: BuildContext, finish: Callable[[DataFrame], DataFrame], accepted: DataFrame, base: Pin
+        self, context: BuildContext, finish: Callable[[DataFrame], DataFrame], accepted: DataFrame, base: TableSnapshot
     ) -> DataFrame:
         """The range's new rows beside the months' other days as they are."""
         built = table(self.table)
-        (day,) = built.slices.columns
+        (day,) = built.partitioning.columns
         inside = f"{day} between date '{self.start}' and date '{self.end}'"
         kept = context.read(built, base).where(f"not ({inside})")
         return finish(accepted.where(inside)).select(*built.names).unionByName(kept)

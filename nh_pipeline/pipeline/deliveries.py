@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.headers import HeaderError, canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
-from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, effective, judged
+from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, effective, statuses
 from nh_pipeline.pipeline.notes import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from nh_pipeline.datasets.headers import Header
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.dataset import Dataset
@@ -51,7 +51,7 @@ class Deliveries:
 
     dataset: Dataset
     landed: tuple[Delivery, ...]
-    bronze: Pin
+    bronze: TableSnapshot
     notes: dict[str, DeliveryNote]
     statuses: tuple[DeliveryStatus, ...]
     confirmed: frozenset[str]
@@ -171,13 +171,13 @@ def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = Non
     by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
     bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
-    statuses = judged(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
-    return Deliveries(dataset, landed, bronze, notes, tuple(statuses), taken, frozenset(by_person))
+    found = statuses(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
+    return Deliveries(dataset, landed, bronze, notes, tuple(found), taken, frozenset(by_person))
 
 
-def noted(lake: Lake, dataset: Dataset) -> tuple[Pin, dict[str, DeliveryNote]]:
+def noted(lake: Lake, dataset: Dataset) -> tuple[TableSnapshot, dict[str, DeliveryNote]]:
     """The state of bronze, and the notes that it bears out: all lines of these, but for the ragged ones, are there."""
-    bronze, notes = lake.pin(dataset.bronze), Notes(lake.storage).of(dataset.name)
+    bronze, notes = lake.snapshot(dataset.bronze), Notes(lake.storage).of(dataset.name)
     present = bronze.present
     return bronze, {i: note for i, note in notes.items() if i in present or note.records == note.ragged}
 

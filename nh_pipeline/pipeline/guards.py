@@ -80,8 +80,8 @@ class Candidate:
     note: DeliveryNote | None = None
     withdrawn: str = ""
 
-    def standing(self, state: str, reason: str = "") -> DeliveryStatus:
-        """Its standing."""
+    def status(self, state: str, reason: str = "") -> DeliveryStatus:
+        """Its status."""
         return DeliveryStatus.model_validate(
             {
                 "delivery_id": self.delivery_id,
@@ -104,15 +104,15 @@ class _Accepted:
     providers: frozenset[str]
 
 
-def effective(standings: Iterable[DeliveryStatus]) -> list[str]:
+def effective(of: Iterable[DeliveryStatus]) -> list[str]:
     """Ids of the deliveries that count."""
-    return [s.delivery_id for s in standings if s.state == "effective"]
+    return [s.delivery_id for s in of if s.state == "effective"]
 
 
-def judged(
+def statuses(
     kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str], *, every_facility: bool = True
 ) -> list[DeliveryStatus]:
-    """DeliveryStatus of every delivery of a dataset.
+    """The status of every delivery of a dataset.
 
     Args:
         kind: what one delivery covers. Quarters stand by themselves; a release is compared with the one before.
@@ -126,19 +126,19 @@ def judged(
     by_coverage: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         by_coverage.setdefault(candidate.coverage, []).append(candidate)
-    standings: list[DeliveryStatus] = []
+    found_all: list[DeliveryStatus] = []
     previous: _Accepted | None = None
     for _, deliveries in sorted(by_coverage.items()):
-        found, winner = _judged(
+        found, winner = _statuses(
             deliveries, previous, confirmed, unique=kind != "quarter", every_facility=every_facility
         )
-        standings += found
+        found_all += found
         if kind == "release":
             previous = winner or previous
-    return standings
+    return found_all
 
 
-def _judged(
+def _statuses(
     deliveries: Sequence[Candidate],
     previous: _Accepted | None,
     confirmed: frozenset[str],
@@ -148,10 +148,10 @@ def _judged(
 ) -> tuple[list[DeliveryStatus], _Accepted | None]:
     """Deliveries of one coverage: the last one that no guard stops wins."""
     winner: _Accepted | None = None
-    standings: dict[str, DeliveryStatus] = {}
+    found_all: dict[str, DeliveryStatus] = {}
     for candidate in deliveries:
-        standing = _unusable(candidate, unique=unique)
-        if standing is None and candidate.note is not None:
+        status = _unusable(candidate, unique=unique)
+        if status is None and candidate.note is not None:
             challenger = _Accepted(candidate, candidate.note, candidate.note.providers)
             reason = ""
             if candidate.delivery_id not in confirmed:
@@ -159,31 +159,31 @@ def _judged(
             if not reason:
                 if winner is not None:
                     by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
-                    superseded = winner.candidate.standing("superseded", by)
-                    standings[superseded.delivery_id] = superseded
+                    superseded = winner.candidate.status("superseded", by)
+                    found_all[superseded.delivery_id] = superseded
                 winner = challenger
-            standing = candidate.standing("held" if reason else "effective", reason)
-        if standing is not None:
-            standings[candidate.delivery_id] = standing
-    return list(standings.values()), winner
+            status = candidate.status("held" if reason else "effective", reason)
+        if status is not None:
+            found_all[candidate.delivery_id] = status
+    return list(found_all.values()), winner
 
 
 def _unusable(candidate: Candidate, *, unique: bool) -> DeliveryStatus | None:
-    """The standing of a delivery that cannot count, whatever the others are."""
+    """The status of a delivery that cannot count, whatever the others are."""
     note = candidate.note
     if candidate.withdrawn:
-        return candidate.standing("withdrawn", candidate.withdrawn)
+        return candidate.status("withdrawn", candidate.withdrawn)
     if note is None:
-        return candidate.standing("unparsed", "landed, not in bronze yet; nh materialize parses it")
+        return candidate.status("unparsed", "landed, not in bronze yet; nh materialize parses it")
     if not note.keys:
         told = _told(note)
-        return candidate.standing("refused", f"every line of it was refused{told}. Deliver the corrected file")
+        return candidate.status("refused", f"every line of it was refused{told}. Deliver the corrected file")
     if unique and note.doubled:
         reason = (
             f"{note.doubled:,} keys occur more than once in {candidate.name}: expected one line each. "
             "Deliver the file anew, each key once"
         )
-        return candidate.standing("refused", reason)
+        return candidate.status("refused", reason)
     return None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.model.mart import Mart
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.context import BuildContext
@@ -53,30 +53,30 @@ class BuildMart(BaseModel):
         lake, built = context.lake, table(self.table)
         mart: Mart = built.kind
         days = self._days(mart)
-        slices = months(*days) if days else [WHOLE]
-        base = lake.pin(built, slices)
+        partitions = months(*days) if days else [WHOLE]
+        base = lake.snapshot(built, partitions)
         inputs = Inputs.current(lake, mart)
-        inputs = inputs.only(slices) if days else inputs
-        frames = [_read(context, mart, i, pin) for i, pin in enumerate(inputs.pins)]
-        whole = not days or days == (month_bounds(slices[0])[0], month_bounds(slices[-1])[1])
+        inputs = inputs.only(partitions) if days else inputs
+        frames = [_read(context, mart, i, snapshot) for i, snapshot in enumerate(inputs.snapshots)]
+        whole = not days or days == (month_bounds(partitions[0])[0], month_bounds(partitions[-1])[1])
         rows, source, kept = self._rows(context, mart, frames, base=base, days=None if whole else days)
-        staged = context.stage(built, rows, slices)
-        counts = (staged.rows, inputs.pins[0].rows) if whole else None
+        staged = context.stage(built, rows, partitions)
+        counts = (staged.rows, inputs.snapshots[0].rows) if whole else None
         checks = [
             *context.check(built, staged),
             _conserved(mart, context.staged_rows(built, staged), source, kept, rows=counts),
         ]
-        built_from = {name: inputs.of(name) for name in slices}
+        built_from = {name: inputs.of(name) for name in partitions}
         if days:  # before publishing, as it compares with what the mart was built from
-            stale = stale_days(lake, inputs, slices)
-            left = {slices[0] for a, _ in stale if a < days[0]} | {slices[-1] for _, b in stale if b > days[1]}
+            stale = stale_days(lake, inputs, partitions)
+            left = {partitions[0] for a, _ in stale if a < days[0]} | {partitions[-1] for _, b in stale if b > days[1]}
             built_from = {name: told for name, told in built_from.items() if name not in left}
         result = context.publish_if_valid(
             built,
             staged,
             checks,
             base=base,
-            inputs=list(zip(mart.inputs, inputs.pins, strict=True)),
+            inputs=list(zip(mart.inputs, inputs.snapshots, strict=True)),
             extent=f"{days[0]}..{days[1]}" if days else WHOLE,
             built_from=built_from,
             # Rows that the inputs lost by builds that passed their own gates are lost here, too; not by a table that
@@ -95,8 +95,8 @@ class BuildMart(BaseModel):
             raise ValueError(f"{self.table} is built for days: expected a start and an end, found none")
         if mart.by_day:
             return self.start, self.end
-        slices = months(self.start, self.end)
-        return month_bounds(slices[0])[0], month_bounds(slices[-1])[1]
+        partitions = months(self.start, self.end)
+        return month_bounds(partitions[0])[0], month_bounds(partitions[-1])[1]
 
     def _rows(
         self,
@@ -104,7 +104,7 @@ class BuildMart(BaseModel):
         mart: Mart,
         frames: Sequence[DataFrame],
         *,
-        base: Pin,
+        base: TableSnapshot,
         days: tuple[date, date] | None,
     ) -> tuple[DataFrame, DataFrame, list[DataFrame]]:
         """The rows to stage, what the new ones of them are made of, and the ones that are kept as they are."""
@@ -121,9 +121,9 @@ class BuildMart(BaseModel):
         return made.unionByName(kept), source, [kept]
 
 
-def _read(context: BuildContext, mart: Mart, index: int, pin: Pin) -> DataFrame:
+def _read(context: BuildContext, mart: Mart, index: int, snapshot: TableSnapshot) -> DataFrame:
     read = mart.reads[index]
-    rows = context.read(mart.inputs[index], pin)
+    rows = context.read(mart.inputs[index], snapshot)
     return rows.select(*read.columns) if isinstance(read, AsOf) else rows
 
 
@@ -134,7 +134,7 @@ def _conserved(
 
     Args:
         mart: says which.
-        built: all rows of the slices.
+        built: all rows of the partitions.
         source: what the new ones of them are made of.
         kept: the ones that stay as they were.
         rows: how many are built, and of how many, where that is known without counting.
@@ -171,7 +171,7 @@ def _sums(rows: DataFrame, sums: Sequence[str]) -> list[int]:
 def _is_built(lake: Lake, source: Table, days: tuple[date, date] | None) -> bool:
     """Whether a table has been built for all of the days."""
     state = recorded_inputs(lake, source).keys()
-    if days is None or not source.slices.monthly:
+    if days is None or not source.partitioning.monthly:
         return bool(state)
     if isinstance(source.kind, Daily):
         return {quarter for quarter, _, _ in quarters(*days)} <= state

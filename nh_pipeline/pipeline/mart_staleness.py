@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import Pin
+from nh_pipeline.lake.lake import TableSnapshot
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.model.mart import AsOf
 from nh_pipeline.model.table import WHOLE
@@ -34,35 +34,38 @@ class Inputs:
     """Snapshots that a mart is, or would be, built from, in the order of its declaration."""
 
     mart: Mart
-    pins: tuple[Pin, ...]
+    snapshots: tuple[TableSnapshot, ...]
 
     @classmethod
     def current(cls, lake: Lake, mart: Mart) -> Inputs:
         """As the tables are now."""
-        return cls(mart, tuple(lake.pin(table) for table in mart.inputs))
+        return cls(mart, tuple(lake.snapshot(table) for table in mart.inputs))
 
     def only(self, months: Collection[str]) -> Inputs:
         """These months, of tables that are cut by months."""
-        cut = (p.only(months) if t.slices.monthly else p for t, p in zip(self.mart.inputs, self.pins, strict=True))
+        cut = (
+            p.only(months) if t.partitioning.monthly else p
+            for t, p in zip(self.mart.inputs, self.snapshots, strict=True)
+        )
         return Inputs(self.mart, tuple(cut))
 
     @property
     def loaded(self) -> frozenset[str]:
         """Months that the first table has."""
-        return self.pins[0].present
+        return self.snapshots[0].present
 
-    def of(self, slice_: str) -> str:
-        """What a slice of the mart built now would be built from."""
+    def of(self, partition: str) -> str:
+        """What a partition of the mart built now would be built from."""
         found: dict[str, Any] = {}
-        for table, pin in zip(self.mart.inputs, self.pins, strict=True):
-            by_month = table.slices.monthly and slice_ != WHOLE
-            files = [path.rpartition("/data/")[2] for path in pin.only([slice_]).paths] if by_month else None
-            found[table.name] = pin.snapshot_id if files is None else files
+        for table, snapshot in zip(self.mart.inputs, self.snapshots, strict=True):
+            by_month = table.partitioning.monthly and partition != WHOLE
+            files = [path.rpartition("/data/")[2] for path in snapshot.only([partition]).paths] if by_month else None
+            found[table.name] = snapshot.snapshot_id if files is None else files
         return json.dumps({"recipe": recipe(self.mart.table), "inputs": found}, sort_keys=True)
 
 
 def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
-    """Whether a mart of one slice would come out differently now.
+    """Whether a mart of one partition would come out differently now.
 
     Args:
         lake: the lake.
@@ -71,7 +74,7 @@ def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
     """
     table = inputs.mart.table
     known = {recorded_inputs(lake, table).get(WHOLE, ""), _refused(lake, table).get(WHOLE) if passing else None}
-    return any(pin.snapshot_id is not None for pin in inputs.pins) and inputs.of(WHOLE) not in known
+    return any(snapshot.snapshot_id is not None for snapshot in inputs.snapshots) and inputs.of(WHOLE) not in known
 
 
 def stale_days(
@@ -91,7 +94,7 @@ def stale_days(
     """
     mart = inputs.mart
     state, refused = recorded_inputs(lake, mart.table), _refused(lake, mart.table) if passing else {}
-    loaded = inputs.loaded | (lake.pin(mart.table).present if months is None else frozenset())
+    loaded = inputs.loaded | (lake.snapshot(mart.table).present if months is None else frozenset())
     anew: list[str] = []
     by_state: dict[str, list[str]] = {}
     for month in sorted(loaded if months is None else loaded & set(months)):
@@ -106,15 +109,15 @@ def stale_days(
         return joined(month_bounds(month) for month in anew)
     stale: set[date] = set()
     if anew:
-        stale |= _days(lake, mart.inputs[0], inputs.pins[0].only(anew), mart.month)
-        stale |= _days(lake, mart.table, lake.pin(mart.table, anew), mart.month)
+        stale |= _days(lake, mart.inputs[0], inputs.snapshots[0].only(anew), mart.month)
+        stale |= _days(lake, mart.table, lake.snapshot(mart.table, anew), mart.month)
     for then, behind in by_state.items():
         stale |= _touched(lake, inputs, json.loads(then)["inputs"], behind)
     return joined((day, day) for day in stale)
 
 
 def _refused(lake: Lake, table: Table) -> dict[str, str]:
-    return {r.slice: r.built_from for r in Refusals(lake.storage).all(table.name)}
+    return {r.partition: r.built_from for r in Refusals(lake.storage).all(table.name)}
 
 
 def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:
@@ -127,27 +130,29 @@ def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:
     )
 
 
-def _days(lake: Lake, table: Table, pin: Pin, day: str) -> set[date]:
-    with reading(lake, {"t": (table, pin)}) as db:
+def _days(lake: Lake, table: Table, snapshot: TableSnapshot, day: str) -> set[date]:
+    with reading(lake, {"t": (table, snapshot)}) as db:
         return {row[0] for row in db.execute(f"select distinct {day} from t").fetchall()}
 
 
 def _touched(lake: Lake, inputs: Inputs, then: Mapping[str, int | None], months: list[str]) -> set[date]:
     """Days with rows of keys whose versions differ between then and now, while those versions hold."""
-    mart, facts = inputs.mart, inputs.pins[0].only(months)
+    mart, facts = inputs.mart, inputs.snapshots[0].only(months)
     days: set[date] = set()
-    for read, now in zip(mart.reads, inputs.pins, strict=True):
+    for read, now in zip(mart.reads, inputs.snapshots, strict=True):
         if not isinstance(read, AsOf) or then.get(read.table.name) == now.snapshot_id:
             continue
         before = then.get(read.table.name)
-        old = lake.pin_at(read.table, before) if before is not None else None
+        old = lake.snapshot_at(read.table, before) if before is not None else None
         if old is None and before is not None:  # that snapshot has expired: nothing to compare with
             return _days(lake, mart.inputs[0], facts, mart.month)
         days |= _differing(lake, mart, read, (old, now), facts)
     return {d for d in days if any(a <= d <= b for a, b in map(month_bounds, months))}
 
 
-def _differing(lake: Lake, mart: Mart, read: AsOf, versions: tuple[Pin | None, Pin], facts: Pin) -> set[date]:
+def _differing(
+    lake: Lake, mart: Mart, read: AsOf, versions: tuple[TableSnapshot | None, TableSnapshot], facts: TableSnapshot
+) -> set[date]:
     first, after = holding_sql(read.key)
     used = ", ".join(dict.fromkeys((*read.key, *read.uses, "valid_from")))
     shared = [name for name in read.key if name in mart.inputs[0].names]
@@ -165,7 +170,7 @@ def _differing(lake: Lake, mart: Mart, read: AsOf, versions: tuple[Pin | None, P
         are as (select _day, {used} from days join b on {mine} and _day >= _from and _day < _to)
         select distinct _day from ((from was except all from are) union all (from are except all from was))"""
     old, now = versions
-    nothing = Pin(table=read.table.name, snapshot_id=None)
+    nothing = TableSnapshot(table=read.table.name, snapshot_id=None)
     views = {"old": (read.table, old or nothing), "now": (read.table, now), "facts": (mart.inputs[0], facts)}
     with reading(lake, views) as db:
         return {row[0] for row in db.execute(query).fetchall()}

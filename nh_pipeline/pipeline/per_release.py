@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
 
 
-def slice_of(built: Table, coverage: str) -> str:
-    """The slice of a release; that of an undated file is the whole table."""
-    return coverage if built.slices.columns else WHOLE
+def partition_of(built: Table, coverage: str) -> str:
+    """The partition of a release; that of an undated file is the whole table."""
+    return coverage if built.partitioning.columns else WHOLE
 
 
 class BuildRelease(BaseModel):
@@ -48,12 +48,14 @@ class BuildRelease(BaseModel):
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake, table(self.table)
-        dataset, name = datasets.dataset(built.dataset), slice_of(built, self.coverage)
-        base = lake.pin(built, [name])  # before the deliveries are looked at, for the reason given in pipeline.daily
+        dataset, name = datasets.dataset(built.dataset), partition_of(built, self.coverage)
+        base = lake.snapshot(
+            built, [name]
+        )  # before the deliveries are looked at, for the reason given in pipeline.daily
         before = deliveries_of(recorded_inputs(lake, built).get(name))
         found = look(lake, context.zone, dataset).covering(self.coverage)
         ids = found.chosen(f"{dataset.title} for {self.coverage}", before)
-        source, lines_base = lake.pin(dataset.bronze, ids), rejected.pinned(lake, built, found)
+        source, lines_base = lake.snapshot(dataset.bronze, ids), rejected.current(lake, built, found)
         bronze, columns = context.read(dataset.bronze, source), built.kind.typed(dataset)
         judged = typed.classified(bronze, dataset, columns, day_first=found.day_first)
         with context.scratch(built, typed.typed(judged, dataset, columns, day_first=found.day_first)) as rows:

@@ -25,7 +25,7 @@ from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_delive
 from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.mart_staleness import Inputs, is_stale, stale_days
 from nh_pipeline.pipeline.notes import Notes
-from nh_pipeline.pipeline.per_release import slice_of
+from nh_pipeline.pipeline.per_release import partition_of
 from nh_pipeline.pipeline.recipe import code_version, judged_by, parse_recipe, recipe
 from nh_pipeline.tables import gold, level, silver, tables
 
@@ -54,14 +54,14 @@ class Stale:
 
     Attributes:
         table: of which.
-        slice: a delivery (bronze), a quarter or a release (silver), a range of days (marts), or the whole table.
+        partition: a delivery (bronze), a quarter or a release (silver), a range of days (marts), or the whole table.
         reason: why it is stale, for people.
         start: first day concerned, if it has days.
         end: the last one.
     """
 
     table: Table
-    slice: str
+    partition: str
     reason: str
     start: date | None = None
     end: date | None = None
@@ -150,8 +150,8 @@ def unparsed(lake: Lake, found: Deliveries) -> list[tuple[Delivery, str]]:
 
 
 def _planned(lake: Lake, zone: RawZone) -> Plan:
-    found = {dataset.name: look(lake, zone, dataset) for dataset in datasets.modelled()}
-    rejected = lake.pin(REJECTS).present
+    found = {dataset.name: look(lake, zone, dataset) for dataset in datasets.with_tables()}
+    rejected = lake.snapshot(REJECTS).present
     builds = [build for deliveries in found.values() for build in _bronze(lake, deliveries)]
     for table in silver():
         builds += _silver(lake, table, found.get(table.dataset), rejected)
@@ -183,13 +183,13 @@ def _why_parse(state: str | None, note: DeliveryNote | None, wanted: str, rules:
 def _silver(lake: Lake, table: Table, found: Deliveries | None, rejected: frozenset[str]) -> Iterator[Stale]:
     state, refused, made_by = recorded_inputs(lake, table), _refused(lake, table), recipe(table)
     if found is None or isinstance(table.kind, Calendar):
-        there, now = bool(lake.pin(table).files), of_deliveries(made_by, {})
+        there, now = bool(lake.snapshot(table).files), of_deliveries(made_by, {})
         if not there or state.get(WHOLE) != now:
             yield Stale(table, WHOLE, why_stale(state.get(WHOLE), now, {}) if there else NOT_BUILT)
         return
     apart = isinstance(table.kind, (Daily, PerRelease))
     for coverage, part in (found.by_coverage if apart else {WHOLE: found}).items():
-        name = slice_of(table, coverage)
+        name = partition_of(table, coverage)
         reason = _why_build(table, part, state.get(name), refused.get(name), rejected, made_by=made_by)
         if not reason:
             continue
@@ -210,7 +210,7 @@ def _why_build(
     *,
     made_by: str,
 ) -> str:
-    """Why a slice is stale; empty if it is not, if nothing counts, or if the gate would refuse it again."""
+    """Why a partition is stale; empty if it is not, if nothing counts, or if the gate would refuse it again."""
     now = of_deliveries(made_by, {i: found.notes[i].parsed for i in found.effective})
     before = deliveries_of(state)
     if (not found.effective and not (before and before.keys() <= found.withdrawn)) or refused == now:
@@ -232,4 +232,4 @@ def _mart(lake: Lake, mart: Mart) -> Iterator[Stale]:
 
 
 def _refused(lake: Lake, table: Table) -> dict[str, str]:
-    return {r.slice: r.built_from for r in Refusals(lake.storage).all(table.name)}
+    return {r.partition: r.built_from for r in Refusals(lake.storage).all(table.name)}

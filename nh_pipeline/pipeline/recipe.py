@@ -1,4 +1,4 @@
-"""Recipes: short names for how a slice of a table is made, apart from what it is made of.
+"""Recipes: short names for how a partition of a table is made, apart from what it is made of.
 
 A recipe is a hash of everything that decides a result beside the inputs: columns, types and rules of the table, its
 kind, and the transforms' code. It is noted with what was built (:mod:`.build_state`): a new spelling of a column, a
@@ -84,7 +84,7 @@ def _declared(table: Table) -> list[str]:
     columns = [f"{c.name} {c.type.sql} {c.nullable} {c.allowed!r}" for c in table.columns]
     rules = [f"{rule.name} {rule.sql} {rule.blocking}" for rule in table.rules]
     kind = table.kind
-    facts: list[Any] = [table.grain, table.slices, table.sort]
+    facts: list[Any] = [table.grain, table.partitioning, table.sort]
     if isinstance(kind, Scd2):
         facts += [kind.tracked, sorted(kind.caseless)]
     if isinstance(kind, Mart):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.lake.lake import Lake, Pin
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.context import BuildContext
@@ -22,17 +22,17 @@ _FORMERLY = "type"
 """The stage of the lines that a first silver table refused, before a file could become several."""
 
 
-def slices_of(table: Table, ids: Iterable[str]) -> list[str]:
-    """The slices of ``bronze.rejects`` that a build of the table replaces for these deliveries."""
+def partitions_of(table: Table, ids: Iterable[str]) -> list[str]:
+    """The partitions of ``bronze.rejects`` that a build of the table replaces for these deliveries."""
     return [f"{i}.{stage}" for i in ids for stage in (table.short, _FORMERLY)]
 
 
-def pinned(lake: Lake, table: Table, found: Deliveries) -> Pin:
+def current(lake: Lake, table: Table, found: Deliveries) -> TableSnapshot:
     """Their state.
 
     Those of all deliveries: one that was superseded loses its rejects, whatever the order in which they came.
     """
-    return lake.pin(REJECTS, slices_of(table, found.names))
+    return lake.snapshot(REJECTS, partitions_of(table, found.names))
 
 
 def staged(
@@ -59,4 +59,4 @@ def staged(
         if any_refused
         else context.spark.createDataFrame([], REJECTS.spark)
     )
-    return context.stage(REJECTS, refused, slices_of(table, found.names))
+    return context.stage(REJECTS, refused, partitions_of(table, found.names))

@@ -48,8 +48,8 @@ class BuildRequest(BaseModel):
 
         Tables are looked at from gold back to bronze: whatever a table was built from is in the snapshots after it.
         """
-        seen = lake.snapshots(reversed(tables()))
-        return cls(builds=tuple(builds), run=run, lake={**asdict(lake), "as_of": seen})
+        seen = lake.snapshot_ids(reversed(tables()))
+        return cls(builds=tuple(builds), run=run, lake={**asdict(lake), "pinned_snapshots": seen})
 
     def context(self, spark: SparkSession) -> BuildContext:
         """Where the builds run."""

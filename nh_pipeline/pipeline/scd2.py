@@ -44,12 +44,12 @@ class BuildHistory(BaseModel):
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake, table(self.table)
         dataset = datasets.dataset(built.dataset)
-        base = lake.pin(built)  # before the deliveries are looked at, for the reason given in pipeline.daily
+        base = lake.snapshot(built)  # before the deliveries are looked at, for the reason given in pipeline.daily
         before = deliveries_of(recorded_inputs(lake, built).get(WHOLE))
         found = look(lake, context.zone, dataset)
         ids = found.chosen(dataset.title, before)
         found.require_noted()
-        source, lines_base = lake.pin(dataset.bronze, ids), rejected.pinned(lake, built, found)
+        source, lines_base = lake.snapshot(dataset.bronze, ids), rejected.current(lake, built, found)
         bronze, columns = context.read(dataset.bronze, source), built.kind.typed(dataset)
         judged = typed.classified(bronze, dataset, columns, day_first=found.day_first)
         with context.scratch(built, typed.typed(judged, dataset, columns, day_first=found.day_first)) as read:

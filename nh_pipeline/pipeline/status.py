@@ -1,4 +1,4 @@
-"""What the lake holds, for ``nh status``: deliveries and their standing, tables, last checks, quarantine."""
+"""What the lake holds, for ``nh status``: deliveries and their status, tables, last checks, quarantine."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class DatasetStatus(BaseModel):
 
 
 class TableStatus(BaseModel):
-    """One table: rows, slices (months, deliveries) and the snapshot that readers see."""
+    """One table: rows, partitions (months, deliveries) and the snapshot that readers see."""
 
     table: str
     rows: int
-    slices: int
+    partitions: int
     first: str
     last: str
     snapshot_id: int | None
@@ -66,7 +66,7 @@ class StaleStatus(BaseModel):
     """Something that is to be built: which part of a table, and why. ``nh materialize`` builds it."""
 
     table: str
-    slice: str
+    partition: str
     reason: str
 
 
@@ -74,7 +74,7 @@ class RefusalStatus(BaseModel):
     """Something that the gate refused, and would refuse again: nothing of it was published."""
 
     table: str
-    slice: str
+    partition: str
     rule: str
     reason: str
 
@@ -106,7 +106,7 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     return Status(
         datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
         tables=[_table(lake, table) for table in tables()],
-        stale=[StaleStatus(table=b.table.name, slice=b.slice, reason=b.reason) for b in found.builds],
+        stale=[StaleStatus(table=b.table.name, partition=b.partition, reason=b.reason) for b in found.builds],
         refused=[RefusalStatus(**r.model_dump(exclude={"built_from"})) for r in found.refused],
         checks=last_checks(instance, keys),
         quarantine=[_quarantined(q) for q in zone.quarantined()],
@@ -128,15 +128,15 @@ def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatu
 
 
 def _table(lake: Lake, table: Table) -> TableStatus:
-    pin = lake.pin(table)
-    slices = sorted(pin.present)
+    snapshot = lake.snapshot(table)
+    partitions = sorted(snapshot.present)
     return TableStatus(
         table=table.name,
-        rows=pin.rows,
-        slices=len(slices),
-        first=slices[0] if slices and table.slices.monthly else "",
-        last=slices[-1] if slices and table.slices.monthly else "",
-        snapshot_id=pin.snapshot_id,
+        rows=snapshot.rows,
+        partitions=len(partitions),
+        first=partitions[0] if partitions and table.partitioning.monthly else "",
+        last=partitions[-1] if partitions and table.partitioning.monthly else "",
+        snapshot_id=snapshot.snapshot_id,
     )
 
 

@@ -19,7 +19,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
     A table that does not exist yet, or is empty, is a view with its columns and no rows.
     """
-    db = reading(lake, {table.name: (table, lake.pin(table)) for table in tables()})
+    db = reading(lake, {table.name: (table, lake.snapshot(table)) for table in tables()})
     db.execute(f"create schema {SCHEMA}")
     for view in VIEWS:
         db.execute(view.statement)

@@ -208,7 +208,7 @@ def _value(column: Column, dataset: Dataset, day_first: Collection[str]) -> str:
     return "coverage" if column is dataset.quarter_by else parse_sql(column, day_first)
 
 
-def readings(
+def accepted(
     lines: DataFrame, dataset: Dataset, columns: Sequence[Column], *, day_first: Collection[str] = ()
 ) -> DataFrame:
     """Accepted lines of a file of days, half as wide as the rows that they become: numbers are in double precision.
@@ -229,7 +229,7 @@ def readings(
 
 
 def exact(rows: DataFrame, columns: Sequence[Column]) -> DataFrame:
-    """Rows of :func:`readings` with exact numbers; columns that are none of these pass as they are."""
+    """Rows of :func:`accepted` with exact numbers; columns that are none of these pass as they are."""
     doubles = {c.name: c.type.sql for c in columns if _as_double(c)}
     return rows.select(
         *(F.expr(f"cast({name} as {doubles[name]})").alias(name) if name in doubles else name for name in rows.columns)

@@ -166,8 +166,8 @@ def test_all_refused_the_same_lines(lakes):
         ("providers", "dim_providers", "provider_id:"),
         ("providers", "parse", "expected 103 cells as in the header, found 104"),
     ]
-    assert sail.pin(FACILITY_MEASURES).rows == 30 * 3 - 4
-    assert sail.pin(BRONZE["daily_nurse_staffing"]).rows == 90 + 27 * 3
+    assert sail.snapshot(FACILITY_MEASURES).rows == 30 * 3 - 4
+    assert sail.snapshot(BRONZE["daily_nurse_staffing"]).rows == 90 + 27 * 3
 
 
 def test_every_text_is_read_the_same(lakes, engine):

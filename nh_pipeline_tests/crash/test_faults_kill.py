@@ -87,7 +87,7 @@ def orphans(root) -> set[str]:
     for contract in tables():
         if lake.catalog.table_exists(contract.name):
             for snapshot in lake.catalog.load_table(contract.name).snapshots():
-                named |= {lake.relative(p) for p in lake.pin_at(contract, snapshot.snapshot_id).paths}
+                named |= {lake.relative(p) for p in lake.snapshot_at(contract, snapshot.snapshot_id).paths}
     return set(lake.storage.files("warehouse", suffix=".parquet")) - named
 
 
@@ -158,7 +158,7 @@ def test_killed_at_every_point_of_a_first_load(mother, tmp_path):
 
 def _history(lake, contract):
     snapshots = lake.catalog.load_table(contract.name).snapshots() if lake.catalog.table_exists(contract.name) else []
-    return [chain.table(lake, contract, lake.pin_at(contract, s.snapshot_id)) for s in snapshots]
+    return [chain.table(lake, contract, lake.snapshot_at(contract, s.snapshot_id)) for s in snapshots]
 
 
 def _same(rows, state):

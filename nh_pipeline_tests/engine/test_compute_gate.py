@@ -165,7 +165,12 @@ def test_accounting():
 def publish(w, rows):
     staged = w.stage(CONTRACT, rows, ["all"])
     return w.publish_if_valid(
-        CONTRACT, staged, w.check(CONTRACT, staged), base=w.lake.pin(CONTRACT), extent="all", built_from={"all": "x"}
+        CONTRACT,
+        staged,
+        w.check(CONTRACT, staged),
+        base=w.lake.snapshot(CONTRACT),
+        extent="all",
+        built_from={"all": "x"},
     )
 
 
@@ -173,7 +178,7 @@ def test_a_refused_step_leaves_the_table_as_it_was(workspace):
     w = workspace()
 
     def build(frame):
-        base = w.lake.pin(CONTRACT)
+        base = w.lake.snapshot(CONTRACT)
         staged = w.stage(CONTRACT, frame, ["all"])
         return w.publish_if_valid(
             CONTRACT, staged, w.check(CONTRACT, staged), base=base, extent="all", built_from={"all": "x"}
@@ -181,8 +186,8 @@ def test_a_refused_step_leaves_the_table_as_it_was(workspace):
 
     rows = w.spark.createDataFrame([tuple(good(1).values())], CONTRACT.spark)
     assert build(rows).published is not None
-    before = w.lake.pin(CONTRACT)
+    before = w.lake.snapshot(CONTRACT)
     second = build(rows.withColumn("census", F.lit(-1)))
     assert (second.published, [c.name for c in second.refused]) == (None, ["values", "stars_need_residents"])
-    assert w.lake.pin(CONTRACT) == before
+    assert w.lake.snapshot(CONTRACT) == before
     assert len(list(w.lake.storage.files("warehouse", suffix=".parquet"))) == 1

@@ -104,7 +104,7 @@ def test_refused_lines_hold_even_the_first_delivery(nh, tmp_path, request, speci
     assert "hrs_rn " in told
     assert 'found "1,234.50"' in told
     assert "nh quarantine show" in told
-    assert nh.lake.pin(FCT_STAFFING_LEVELS).rows == 0
+    assert nh.lake.snapshot(FCT_STAFFING_LEVELS).rows == 0
     assert all(run.is_success for run in nh.runs())
     held = attention(nh)[path.name]
     assert held["lines_refused"] > 1
@@ -112,7 +112,7 @@ def test_refused_lines_hold_even_the_first_delivery(nh, tmp_path, request, speci
     # A person may take the other lines.
     nh("confirm", held["delivery_id"][:12], "--reason", "the rest will do")
     nh("materialize")
-    assert nh.lake.pin(FCT_STAFFING_LEVELS).rows == held["lines"] - held["lines_refused"]
+    assert nh.lake.snapshot(FCT_STAFFING_LEVELS).rows == held["lines"] - held["lines_refused"]
     assert nh.rows("select count(*) as n from bronze.rejects where stage <> 'parse'") == [{"n": held["lines_refused"]}]
 
 
@@ -134,7 +134,7 @@ def test_a_damaged_first_release_is_held_and_the_good_one_is_not_blamed(nh, tmp_
     told = words(nh("run", damaged, exits=3).stdout)
     assert f"held {damaged.name}" in told
     assert ("provider_id " if specimen else "overall_rating ") in told
-    assert nh.lake.pin(DIM_PROVIDERS).rows == 0
+    assert nh.lake.snapshot(DIM_PROVIDERS).rows == 0
     nh("run", good, exits=3)  # what is held is named until somebody decides
     assert attention(nh).keys() == {damaged.name}
     providers = {r["provider_id"] for r in chain.rows(nh.lake, DIM_PROVIDERS)}
@@ -287,7 +287,7 @@ def test_a_withdrawn_delivery_gives_back_what_was_there_before(nh, tmp_path):
     nh("withdraw", only, "--reason", "of another chain")
     nh("materialize")
     assert nh.rows("select count(*) as n from gold.facility_measures") == [{"n": 0}]
-    assert nh.lake.pin(DIM_PROVIDERS).rows > 0
+    assert nh.lake.snapshot(DIM_PROVIDERS).rows > 0
     assert nh("materialize").stdout.startswith("nothing to do")
     nh("withdraw", only, "--undo")
     nh("materialize")
@@ -304,11 +304,11 @@ def test_a_dimension_is_not_emptied_when_no_delivery_counts(workspace, tmp_path)
     w.zone.land(source, file)
     chain.parse(w, "providers")
     chain.dimension(w, "providers")
-    before = w.lake.pin(DIM_PROVIDERS)
+    before = w.lake.snapshot(DIM_PROVIDERS)
     w.lake.storage.write("state/google-drive/startPageToken.json", b'{"cursor": "c", "files": {}, "unusable": {}}')
     with pytest.raises(NothingDelivered, match="is withdrawn: google-drive no longer holds it"):
         BuildHistory(table="silver.dim_providers").run(w)
-    assert w.lake.pin(DIM_PROVIDERS) == before
+    assert w.lake.snapshot(DIM_PROVIDERS) == before
     found = plan(w.lake, w.zone)
     assert [b for b in found.builds if b.table is DIM_PROVIDERS] == []
     assert [s.state for s in found.not_counting] == ["withdrawn"]
@@ -351,12 +351,12 @@ def test_a_dropped_line_fails_the_gate(workspace, tmp_path, monkeypatch):
     w = workspace()
     chain.land(w, PLAN.staffing(tmp_path, "2024Q2"))
     chain.parse(w)
-    right = typed.readings
+    right = typed.accepted
     monkeypatch.setattr(typed, "readings", lambda lines, *a, **k: right(lines.where("source_line <> 7"), *a, **k))
     outcome = staffing_build(coverage="2024Q2", **_days("2024Q2")).run(w)
     assert {c.name for c in outcome.table.refused} == {"row_accounting"}
     assert outcome.table.published is None
-    assert w.lake.pin(FCT_STAFFING_LEVELS).rows == 0
+    assert w.lake.snapshot(FCT_STAFFING_LEVELS).rows == 0
 
 
 def _days(quarter: str) -> dict[str, Any]:

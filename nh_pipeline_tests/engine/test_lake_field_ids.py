@@ -230,7 +230,7 @@ def with_columns(*gained):
 
 
 def published_ids(lake, contract=DAILY):
-    return [ids_of(lake.open(path)) for path in lake.pin(contract).paths]
+    return [ids_of(lake.open(path)) for path in lake.snapshot(contract).paths]
 
 
 def test_ids_are_those_that_the_table_gets(tmp_path):
@@ -262,7 +262,7 @@ def test_a_file_without_ids_equals_one_that_has_them(tmp_path, monkeypatch):
 def test_ids_that_another_process_gave_otherwise_are_a_conflict(tmp_path):
     """Both saw no table; the other one makes it, with columns that come before."""
     lake = Lake(str(tmp_path / "lake"))
-    base, staged = lake.pin(DAILY, ["2024-04"]), stage(lake, APRIL, ["2024-04"])
+    base, staged = lake.snapshot(DAILY, ["2024-04"]), stage(lake, APRIL, ["2024-04"])
     lake.table(with_columns("first"))
     with pytest.raises(Conflict, match=r"silver\.daily: columns have other field ids than when its files were staged"):
         module.publish(lake, DAILY, staged, base=base, inputs=[], properties={})

@@ -153,11 +153,11 @@ def test_they_go_from_raw_to_gold(declared, drop, tmp_path):
         assert f"## {table.name}" in written
     assert "**Caution**: A release is a month" in written
     # Nothing is dropped when assets are chosen: days, months, whole tables and files without dates.
-    before = {t.name: nh.lake.pin(t).snapshot_id for t in tables()}
+    before = {t.name: nh.lake.snapshot(t).snapshot_id for t in tables()}
     told = nh("materialize", "--select", "*made_up*, */fct_falls, */ref_codes, */fct_programme").stdout
     for name in ("raw/made_up_codes", "bronze/made_up_programme_raw", "silver/ref_codes", "gold/made_up_totals"):
         assert name in told, name
-    assert {t.name: nh.lake.pin(t).snapshot_id for t in tables()} == before
+    assert {t.name: nh.lake.snapshot(t).snapshot_id for t in tables()} == before
     assert nh("materialize").stdout.startswith("nothing to do")
 
 

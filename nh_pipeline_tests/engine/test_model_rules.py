@@ -235,7 +235,7 @@ def test_two_of_one_name_are_refused():
 
 
 def test_a_grain_of_no_column_is_refused():
-    with pytest.raises(ValueError, match="grain, sort or slices name y, which it lacks"):
+    with pytest.raises(ValueError, match="grain, sort or partitioning name y, which it lacks"):
         Table(name="silver.t", description="t", columns=(column(),), grain=("y",))
 
 

@@ -123,7 +123,7 @@ def test_a_quarter_that_the_gate_refuses(nh, refusing, monkeypatch):
     assert recorded(nh, FACTS) == days_of(1, 2, 3)
     nh("materialize")
     assert recorded(nh, GOLD) >= {"2024-01-01", "2024-04-02", "2024-07-01"}
-    assert nh.lake.pin(FACILITY_MEASURES).rows == nh.lake.pin(FCT_STAFFING_LEVELS).rows == 36
+    assert nh.lake.snapshot(FACILITY_MEASURES).rows == nh.lake.snapshot(FCT_STAFFING_LEVELS).rows == 36
 
 
 def _log(nh):
@@ -223,4 +223,4 @@ def test_a_dimension_is_one_part(nh, monkeypatch, refusing):
     refusing(DIM_PROVIDERS, "")
     told = asked(nh, "silver/dim_providers", exits=1)
     assert "The gate refused what was staged, the table is as it was. silver.dim_providers values, 7 found" in told
-    assert nh.lake.pin(DIM_PROVIDERS).rows == 0
+    assert nh.lake.snapshot(DIM_PROVIDERS).rows == 0

@@ -96,10 +96,10 @@ def mended(read: Any) -> Any:
     return made.withColumn("is_implausible_hours", flag).select(*made.columns)
 
 
-def slices(lake: Lake) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The files of every slice of every table."""
+def partitions(lake: Lake) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The files of every partition of every table."""
     return {
-        c.name: {s: tuple(f.path for f in lake.pin(c).files if f.slice == s) for s in lake.pin(c).present}
+        c.name: {s: tuple(f.path for f in lake.snapshot(c).files if f.partition == s) for s in lake.snapshot(c).present}
         for c in tables()
     }
 
@@ -127,7 +127,7 @@ def test_a_rebuild_that_a_person_asks_for(built):
 @pytest.mark.integration
 def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeypatch, new_spelling):
     nh = built
-    before = slices(nh.lake)
+    before = partitions(nh.lake)
     unknown = nh.rows("select distinct coverage as c from bronze.providers_raw where extra_columns is not null")
     assert unknown == [{"c": "2024-12-01"}]
     new_spelling()
@@ -150,7 +150,7 @@ def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeyp
     assert "has columns that are read otherwise now" in told
 
     nh("materialize")
-    after = slices(nh.lake)
+    after = partitions(nh.lake)
     dec = next(d for d in RawZone(nh.lake.storage).deliveries("providers") if d.manifest.coverage.key == "2024-12-01")
     changed = {
         table: {s for s in now if now[s] != before[table].get(s)}
@@ -264,7 +264,7 @@ def _parsed_at_once(w: Any, dataset: str) -> None:
         )
         files += staged.files
     staged = Staged(table=contract.name, folder="nowhere", files=tuple(files), replaces=frozenset(notes))
-    base = w.lake.pin(contract, list(notes))
+    base = w.lake.snapshot(contract, list(notes))
     done = publish(w.lake, contract, staged, base=base, inputs=[], properties={})
     for note in notes.values():
         Notes(w.lake.storage).write(dataset, note)
@@ -335,7 +335,7 @@ def test_what_has_landed_is_planned_however_it_came(workspace, tmp_path):
     PLAN.write(drop)
     chain.land(w, drop)
     shutil.copytree(Path(w.lake.storage.base) / "raw", Path(other.lake.storage.base) / "raw")
-    planned = {b.slice for b in plan(other.lake, other.zone).part(0)}
+    planned = {b.partition for b in plan(other.lake, other.zone).part(0)}
     assert planned == {d.delivery_id for dataset in BRONZE for d in w.zone.deliveries(dataset)}
 
 
@@ -344,5 +344,5 @@ def test_a_column_that_no_file_has_yet_reads_as_null(workspace):
     w = workspace()
     chain.published(BuildCalendar(table="silver.dim_date").run(w).results)
     grown = replace(DIM_DATE, columns=(*DIM_DATE.columns, text("season", "Season of the year")))
-    with reading(w.lake, {"t": (grown, w.lake.pin(grown))}) as db:
+    with reading(w.lake, {"t": (grown, w.lake.snapshot(grown))}) as db:
         assert db.execute("select count(*), count(season), max(date_id) from t").fetchone() == (6939, 0, 20351231)

@@ -97,7 +97,7 @@ def test_dimensions_are_what_was_generated(finished):
     assert len(chain.rows(finished.lake, DIM_CLAIMS)) == truth.claim_versions_period
     present = list(truth.releases.values())
     assert sum(r["is_current"] for r in chain.rows(finished.lake, DIM_PROVIDERS)) == present[-1]
-    assert finished.lake.pin(BRONZE["providers"]).rows == sum(present)
+    assert finished.lake.snapshot(BRONZE["providers"]).rows == sum(present)
 
 
 def test_calendar(finished):
@@ -205,8 +205,8 @@ def test_an_extract_is_held_until_it_is_confirmed(copied, tmp_path):
     chain.land(copied, path)
     chain.parse(copied)
     start, end = chain.quarter_bounds("2024Q3")
-    standings = staffing_build(coverage="2024Q3", start=start, end=end).run(copied).deliveries
-    held = next(s for s in standings if s.state == "held")
+    statuses = staffing_build(coverage="2024Q3", start=start, end=end).run(copied).deliveries
+    held = next(s for s in statuses if s.state == "held")
     assert held.name == path.name
     assert "28 facilities" in held.reason
     assert "6.7% fewer" in held.reason
@@ -367,9 +367,9 @@ def test_a_late_release_touches_only_its_own_window(workspace, tmp_path):
     chain.dimension(w, "medicare_claims")
     stale = stale_gold(w.lake)
     assert joined(zip(stale, stale, strict=True)) == [(date(2024, 8, 1), date(2024, 8, 9))]
-    untouched = w.lake.pin(FACILITY_MEASURES, ["2024-07"])
+    untouched = w.lake.snapshot(FACILITY_MEASURES, ["2024-07"])
     chain.published(measures_build(start=date(2024, 8, 1), end=date(2024, 8, 9)).run(w).results)
-    assert w.lake.pin(FACILITY_MEASURES, ["2024-07"]).paths == untouched.paths
+    assert w.lake.snapshot(FACILITY_MEASURES, ["2024-07"]).paths == untouched.paths
     assert chain.table(w.lake, FACILITY_MEASURES).equals(chain.table(fresh.lake, FACILITY_MEASURES))
     assert stale_gold(w.lake) == []
 

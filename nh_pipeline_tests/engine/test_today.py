@@ -131,7 +131,7 @@ def test_nh_run_on_files_of_today(drop, tmp_path):
             ["gold", "facility_month"],
         ):
             assert materialized(instance, key) == DAYS, key
-    assert nh.lake.pin(DIM_PROVIDERS).rows
+    assert nh.lake.snapshot(DIM_PROVIDERS).rows
     assert nh.rows("select min(work_date) as d, count(*) as n from gold.facility_measures") == [
         {"d": FIRST.isoformat(), "n": 8}
     ]

@@ -331,8 +331,8 @@ def test_a_corrected_release_replaces_the_first_one(workspace, tmp_path):
     corrected = provider_file(tmp_path / "2c.csv", DAYS[1], named("A", "X"), hour=9)
     found = dim(w, corrected)
     assert [(v["provider_name"], v["valid_to"]) for v in found] == [("A", None), ("X", None)]
-    _, standings = chain.dimension(w, "providers")
-    assert [(s.name, s.state) for s in standings] == [
+    _, statuses = chain.dimension(w, "providers")
+    assert [(s.name, s.state) for s in statuses] == [
         ("1.csv", "effective"),
         ("2.csv", "superseded"),
         ("2c.csv", "effective"),
@@ -353,8 +353,8 @@ def test_a_doubled_key_refuses_the_release_but_blank_ones_only_their_lines(works
     confirm(w.lake.storage, third, reason="two blank lines of four are half of it")
     found = dim(w, good, doubled)
     assert [(v["provider_name"], v["valid_from"].month) for v in found] == [("A", 1), ("D", 3), ("X", 1)]
-    _, standings = chain.dimension(w, "providers")
-    assert {s.name: s.state for s in standings} == {"1.csv": "effective", "2.csv": "refused", "3.csv": "effective"}
+    _, statuses = chain.dimension(w, "providers")
+    assert {s.name: s.state for s in statuses} == {"1.csv": "effective", "2.csv": "refused", "3.csv": "effective"}
     assert [(r["file_name"], r["source_line"], r["reason"]) for r in chain.rows(w.lake, REJECTS)] == [
         (
             "3.csv",
@@ -397,10 +397,10 @@ def test_refused_values_and_truncated_releases(workspace, tmp_path):
     assert [v["provider_name"] for v in found if v["provider_id"] == "000001"] == ["A"]
     (reject,) = chain.rows(w.lake, REJECTS)
     assert reject["reason"] == 'overall_rating: expected stars from 1 to 5, found "6"'
-    _, standings = chain.dimension(w, "providers")
-    assert [s.state for s in standings] == ["effective", "effective", "held", "effective"]
+    _, statuses = chain.dimension(w, "providers")
+    assert [s.state for s in statuses] == ["effective", "effective", "held", "effective"]
     held = next(d for d in w.zone.deliveries("providers") if d.manifest.name == "3.csv")
-    assert f"nh confirm {held.delivery_id[:12]}" in standings[2].reason
+    assert f"nh confirm {held.delivery_id[:12]}" in statuses[2].reason
     confirm(w.lake.storage, held, reason="two homes closed")
     chain.dimension(w, "providers")
     found = chain.rows(w.lake, DIM_PROVIDERS)
@@ -456,14 +456,14 @@ def test_any_arrival_gives_the_same_history(workspace, tmp_path_factory, plan):
         chain.parse(w, "providers")
         chain.dimension(w, "providers")
     before = chain.snapshots(here.lake)
-    _, standings = chain.dimension(here, "providers")
+    _, statuses = chain.dimension(here, "providers")
     assert chain.snapshots(here.lake) == before
     assert chain.table(here.lake, DIM_PROVIDERS).equals(chain.table(there.lake, DIM_PROVIDERS))
     if approve:  # nothing is held: the last delivery of each release counts
         ids = {d.manifest.name: d.delivery_id for d in there.zone.deliveries("providers")}
         last = {r.day: replace(r, delivery_id=ids.get(f"{n}.csv", "")) for n, r in enumerate(wanted)}
         if all(r.delivery_id for r in last.values()):  # else two deliveries of a release have the same bytes
-            assert sorted(effective(standings)) == sorted(r.delivery_id for r in last.values())
+            assert sorted(effective(statuses)) == sorted(r.delivery_id for r in last.values())
             found = [{c: v[c] for c in SMALL.names} for v in chain.rows(here.lake, DIM_PROVIDERS)]
             assert found == modelled(list(last.values()))
 
@@ -548,7 +548,7 @@ def test_all_real_series(workspace, real_data):
     w = workspace()
     chain.land(w, *(real_data / "drop" / name for name in REAL))
     chain.parse(w, "providers")
-    bronze = w.read(BRONZE["providers"], w.lake.pin(BRONZE["providers"]))
+    bronze = w.read(BRONZE["providers"], w.lake.snapshot(BRONZE["providers"]))
     contract = contract_of(*GOLDEN.values())
     dataset, columns = datasets.dataset("providers"), contract.columns[: 1 + len(contract.kind.tracked)]
     lines = typed.classified(bronze, dataset, columns)

@@ -49,7 +49,7 @@ def judged(frame, *, doubled: bool):
 
 
 def made_of(lines):
-    rows = roll_up(typed.exact(typed.readings(lines, STAFFING, COLUMNS), COLUMNS))
+    rows = roll_up(typed.exact(typed.accepted(lines, STAFFING, COLUMNS), COLUMNS))
     return rows.select(*FCT_STAFFING_LEVELS.names)
 
 

@@ -47,8 +47,8 @@ def lake(engine, real_data, tmp_path_factory):
     chain.parse(workspace)
     chain.staffing(workspace)
     for dataset in ("providers", "medicare_claims"):
-        _, standings = chain.dimension(workspace, dataset)
-        assert {s.state for s in standings} == {"effective"}
+        _, statuses = chain.dimension(workspace, dataset)
+        assert {s.state for s in statuses} == {"effective"}
     chain.measures(workspace, "2024Q2", "2017Q1")
     return workspace.lake
 
@@ -67,7 +67,7 @@ def query(lake):
             "released": BRONZE["providers"],
         }
         for name, contract in views.items():
-            listed = [lake.readable(p) for p in lake.pin(contract).paths]
+            listed = [lake.readable(p) for p in lake.snapshot(contract).paths]
             files = f"read_parquet({listed}, union_by_name=true, hive_partitioning=false)"
             db.execute(f"create view {name} as select * from {files}")
         db.execute("create view q2 as select * from fct where cy_qtr = '2024Q2'")
@@ -75,8 +75,8 @@ def query(lake):
 
 
 def test_nothing_is_refused(lake):
-    assert lake.pin(REJECTS).files == ()
-    bronze, silver = lake.pin(BRONZE["daily_nurse_staffing"]), lake.pin(FCT_STAFFING_LEVELS)
+    assert lake.snapshot(REJECTS).files == ()
+    bronze, silver = lake.snapshot(BRONZE["daily_nurse_staffing"]), lake.snapshot(FCT_STAFFING_LEVELS)
     assert bronze.rows == silver.rows
     assert len(silver.files) == len(silver.present)  # one file per month
 

@@ -15,7 +15,7 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.orchestration.assets import FOLLOW_RELEASES
 from nh_pipeline.orchestration.definitions import build_defs
-from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, Watch, decide, run_key
+from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, SensorState, plan_requests, run_key
 from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, RELEASES
 from nh_pipeline.orchestration.planned_runs import PlannedRun
 from nh_pipeline.orchestration.sensors import requests
@@ -48,9 +48,11 @@ class Drop:
         self.said: list[str] = []
 
     def tick(self, source=None, *, failed=never, **more) -> list[dg.RunRequest]:
-        watch = Watch.load(self.cursor)
+        watch = SensorState.load(self.cursor)
         source = source or FolderSource(self.folder)
-        requests = decide(source, watch, failed=failed, deliveries=self.zone.deliveries, say=self.said.append, **more)
+        requests = plan_requests(
+            source, watch, failed=failed, deliveries=self.zone.deliveries, say=self.said.append, **more
+        )
         self.cursor = watch.dump()
         return requests
 
@@ -191,7 +193,7 @@ def test_a_vanished_file_is_forgotten_and_no_run(drop):
     content, stat = path.read_bytes(), path.stat()
     path.unlink()
     assert drop.tick(failed=lambda _: True) == []
-    assert Watch.load(drop.cursor).requested == {}
+    assert SensorState.load(drop.cursor).requested == {}
     path.write_bytes(content)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     (again,) = drop.tick()

@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from nh_pipeline.cli import demo
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.publish import find_staged, publish, staging_folder
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.model.columns import text
@@ -164,10 +164,10 @@ def test_columns_are_found_wherever_they_are(account, sail):
     contract = replace(DAILY, columns=(text("note", "a note"), *reversed(DAILY.columns)))
     folder = staging_folder(contract, uuid.uuid4().hex)
     row = {"note": "n", "census": 7, "work_date": date(2024, 5, 2), "provider_id": "c"}
-    with lake.storage.create(f"{folder}/slice=2024-05/part-0.parquet") as sink:
+    with lake.storage.create(f"{folder}/partition=2024-05/part-0.parquet") as sink:
         pq.write_table(pa.Table.from_pylist([row], schema=contract.arrow), sink)
     staged = find_staged(lake, contract, folder, {"2024-05"})
-    publish(lake, contract, staged, base=lake.pin(contract, ["2024-05"]), inputs=[], properties={})
+    publish(lake, contract, staged, base=lake.snapshot(contract, ["2024-05"]), inputs=[], properties={})
     table = lake.catalog.load_table(lake.identifier(contract))
     assert table.schema().column_names == ["provider_id", "work_date", "census", "note"]
     expected = [("a", date(2024, 4, 1), 1, None), ("b", date(2024, 4, 30), 2, None), ("c", date(2024, 5, 2), 7, "n")]
@@ -198,10 +198,10 @@ def test_a_drive_folder_is_followed_with_credentials_of_secrets_manager(account,
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
     credentials = settings.drive_credentials.get_secret_value()
     source = open_source(settings.source_folder, credentials=credentials, endpoint=settings.drive_endpoint)
-    (landed,) = land_changes(source, zone, Holdings(zone.storage, source.name))
+    (landed,) = land_changes(source, zone, SourceState(zone.storage, source.name))
     assert landed.created
-    assert land_changes(source, zone, Holdings(zone.storage, source.name)) == []
-    state = Holdings(zone.storage, source.name)
+    assert land_changes(source, zone, SourceState(zone.storage, source.name)) == []
+    state = SourceState(zone.storage, source.name)
     assert (state.cursor is not None, [f.name for f in state.files]) == (True, [file.name])
     assert not zone.deliveries()[0].withdrawn
     drive.remove(state.files[0].file_id)

@@ -105,7 +105,7 @@ def test_a_run_that_is_stopped_half_way_goes_on_later(aws, nh, drop, engine):
     assert not aws.client("glue").get_tables(DatabaseName="bronze")["TableList"]
     assert nh("run", drop)[0] == 0
     lake = Lake(aws.home)
-    assert all(lake.pin(c).rows for c in (chain.BRONZE["providers"], chain.DIM_PROVIDERS, chain.DIM_CLAIMS))
+    assert all(lake.snapshot(c).rows for c in (chain.BRONZE["providers"], chain.DIM_PROVIDERS, chain.DIM_CLAIMS))
 
 
 def test_there_are_no_credentials_or_no_region(aws, nh, monkeypatch):

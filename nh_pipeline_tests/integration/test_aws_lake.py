@@ -102,7 +102,7 @@ def test_publish_and_publish_again(lake, aws):
 
 def test_staged_objects_get_field_ids(lake, aws):
     put(lake, APRIL, "2024-04")
-    path, ids = lake.relative(lake.pin(DAILY).paths[0]), lake.field_ids(DAILY)
+    path, ids = lake.relative(lake.snapshot(DAILY).paths[0]), lake.field_ids(DAILY)
     with lake.storage.open(path) as source:
         found = pq.read_metadata(source).schema.to_arrow_schema()
     assert {f.name: int(f.metadata[b"PARQUET:field_id"]) for f in found} == ids
@@ -118,7 +118,7 @@ def test_environments_share_a_catalog(aws):
     put(prod, MAY, "2024-05")
     assert (read(dev), read(prod)) == (in_order(APRIL), MAY)
     assert sorted(dev.catalog.list_namespaces()) == [("dev_silver",), ("silver",)]
-    assert dev.pin(DAILY).table == "silver.daily"
+    assert dev.snapshot(DAILY).table == "silver.daily"
 
 
 def test_another_catalog(aws, tmp_path):
@@ -142,7 +142,7 @@ def test_a_column_that_a_contract_gained(aws, lake):
     assert table.schema().find_field("note").field_id == 4
     found = aws.client("glue").get_table(DatabaseName="silver", Name="daily")["Table"]["StorageDescriptor"]["Columns"]
     assert [c["Name"] for c in found] == ["provider_id", "work_date", "census", "note"]
-    with reading(lake, {"t": (gained, lake.pin(gained))}) as db:
+    with reading(lake, {"t": (gained, lake.snapshot(gained))}) as db:
         rows = db.execute("select provider_id, work_date, census, note from t order by 2, 1").fetchall()
     assert rows == [(*row, None) for row in in_order(APRIL)]
     rows = table.scan().to_arrow().select(["provider_id", "work_date", "census", "note"]).to_pylist()
@@ -153,10 +153,10 @@ def test_a_column_that_a_contract_gained(aws, lake):
 def test_duckdb_reads_only_the_columns_that_are_asked_for(aws, lake):
     days = [(f"{n:06d}", date(2024, 4, 1 + d), n * d) for n in range(20_000) for d in range(5)]
     put(lake, days, "2024-04")
-    (file,) = lake.pin(DAILY).paths
+    (file,) = lake.snapshot(DAILY).paths
     size = lake.storage.fs.get_file_info(lake.storage.path(lake.relative(file))).size
     aws.calls.clear()
-    with reading(lake, {"t": (DAILY, lake.pin(DAILY))}) as db:
+    with reading(lake, {"t": (DAILY, lake.snapshot(DAILY))}) as db:
         assert db.execute("select count(*), max(work_date) from t").fetchone() == (100_000, date(2024, 4, 5))
     ranges = [c.headers["range"].removeprefix("bytes=").split("-") for c in aws.made("s3:GetObject")
               if c.params["Key"].endswith(".parquet")]  # fmt: skip
@@ -190,7 +190,7 @@ def test_four_processes_publish_at_once(aws):
     assert len(published) + sum(gave_up for _, gave_up in done) == 12
     assert read(lake) == in_order(published)  # none lost, none doubled, and none of those that gave up
     assert len(snapshots(lake)) == len(published)
-    assert [f.slice for f in lake.pin(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
+    assert [f.partition for f in lake.snapshot(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
 
 
 def overtaken(aws, publish):
@@ -219,7 +219,7 @@ def test_a_publish_that_lost_the_race_for_its_months_is_computed_again(aws, lake
     seen = []
 
     def attempt():
-        before = lake.pin(DAILY, ["2024-04"])
+        before = lake.snapshot(DAILY, ["2024-04"])
         seen.append(before.rows)
         return put(lake, [*read(lake, before), ("mine", date(2024, 4, 3), 9)], "2024-04", base=before)
 
@@ -231,15 +231,15 @@ def test_a_publish_that_lost_the_race_for_its_months_is_computed_again(aws, lake
 def test_a_note_that_lost_the_race_goes_again_or_says_nothing(aws, lake):
     april = put(lake, APRIL, "2024-04")
     overtaken(aws, lambda other: put(other, MAY, "2024-05"))
-    record_inputs(lake, DAILY, {"2024-04": "x"}, april.model_copy(update={"slices": frozenset(["2024-04"])}))
+    record_inputs(lake, DAILY, {"2024-04": "x"}, april.model_copy(update={"partitions": frozenset(["2024-04"])}))
     assert recorded_inputs(lake, DAILY) == {"2024-04": "x"}
     overtaken(aws, lambda other: put(other, APRIL[:1], "2024-04"))
-    record_inputs(lake, DAILY, {"2024-04": "y"}, april.model_copy(update={"slices": frozenset(["2024-04"])}))
+    record_inputs(lake, DAILY, {"2024-04": "y"}, april.model_copy(update={"partitions": frozenset(["2024-04"])}))
     assert recorded_inputs(lake, DAILY) == {"2024-04": "x"}
 
 
 def test_a_publish_of_what_another_one_changed_is_a_conflict(lake):
-    before = lake.pin(DAILY, ["2024-04"])
+    before = lake.snapshot(DAILY, ["2024-04"])
     staged = stage(lake, APRIL, ["2024-04"])
     put(lake, APRIL[:1], "2024-04")
     with pytest.raises(Conflict):
@@ -277,7 +277,7 @@ def test_a_commit_whose_answer_got_lost_counts(aws, lake, others):
     with aws.failing("glue:UpdateTable", IN_DOUBT, times=1, lost=True) as fault:
         done = put(lake, MAY, "2024-05")
     assert fault.met == 1
-    assert set(lake.pin(DAILY, ["2024-05"]).paths) == done.paths
+    assert set(lake.snapshot(DAILY, ["2024-05"]).paths) == done.paths
     assert read(lake) == in_order([*APRIL, *MAY, *others])
     assert len(snapshots(lake)) == 2 + len(others)
 

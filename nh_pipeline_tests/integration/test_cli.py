@@ -94,7 +94,7 @@ def test_a_run_builds_everything_in_order(done):
         ("daily_nurse_staffing_delivery", "2024-04-01", "SUCCESS"),
     ]
     assert done.runs()[-1].tags["dagster/asset_partition_range_end"] == "2024-06-30"
-    counts = {c.name: done.lake.pin(c).rows for c in chain.TABLES}
+    counts = {c.name: done.lake.snapshot(c).rows for c in chain.TABLES}
     assert counts["gold.facility_measures"] == counts["silver.fct_staffing_levels"] == 60
     assert all(rows for name, rows in counts.items() if name != "bronze.rejects")
     assert done.told.endswith("7 runs done\n")
@@ -321,7 +321,7 @@ def test_a_refused_gate_fails_the_run_and_publishes_nothing(copied, drop, tmp_pa
     assert copied("materialize", *days, "--select", "gold/*").stdout.endswith("1 run done\n")
     assert copied("materialize").stdout.startswith("nothing to do")
     (refused,) = json.loads(copied("status", "--json").stdout)["refused"]
-    assert (refused["table"], refused["slice"], refused["rule"]) == (
+    assert (refused["table"], refused["partition"], refused["rule"]) == (
         "silver.fct_staffing_levels",
         "2024Q2",
         "rows_kept",

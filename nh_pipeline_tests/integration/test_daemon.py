@@ -45,7 +45,7 @@ def test_dropped_files_reach_gold_by_themselves_and_once(tmp_path):
         server.wait(lambda: set(matches()) != {"unknown"}, "gold follows the dimension")
         unknown = len(PLAN.truth().unknown_providers)
         assert matches() == {"earliest": 2 * (20 - unknown), "unknown": 2 * unknown}
-        server.wait(lambda: nh.lake.pin(DIM_DATE).files, "the calendar, which no file asks for, is caught up")
+        server.wait(lambda: nh.lake.snapshot(DIM_DATE).files, "the calendar, which no file asks for, is caught up")
         server.wait(lambda: all(r.is_finished for r in nh.runs()), "all runs are over")
 
         before = [r.run_id for r in nh.runs()]

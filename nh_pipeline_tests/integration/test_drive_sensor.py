@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS
@@ -87,8 +87,8 @@ class Installation:
         return [*self.runs("catch_up"), *self.runs("catch_up")]
 
     @property
-    def state(self) -> Holdings:
-        return Holdings(self.nh.lake.storage, "google-drive")
+    def state(self) -> SourceState:
+        return SourceState(self.nh.lake.storage, "google-drive")
 
     def events(self) -> str:
         """All that Dagster keeps of all runs."""
@@ -309,7 +309,7 @@ def test_the_daemon_misses_none_and_doubles_none_over_a_restart(drive_server, dr
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
     asked = [tick for tick in _ticks(nh) if tick.run_ids]
     assert len(asked) == 2
-    assert Holdings(nh.lake.storage, "google-drive").pending() == []
+    assert SourceState(nh.lake.storage, "google-drive").pending() == []
     files = [path for path in nh.home.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files)
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []

@@ -172,7 +172,7 @@ def test_a_run_of_dagster_fails_with_the_message(tmp_path, quarter, monkeypatch)
     (run,) = nh.runs()
     assert run.status is dg.DagsterRunStatus.FAILURE
     assert nh("materialize", "--select", "bronze/providers*").stdout.endswith("1 run done\n")
-    assert lake.pin(chain.BRONZE["providers"]).rows
+    assert lake.snapshot(chain.BRONZE["providers"]).rows
 
 
 def test_other_errors_keep_their_own_words():

@@ -10,7 +10,7 @@ import pytest
 from nh_pipeline.errors import InfrastructureError, explain, translate_infrastructure_errors
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, RawZone, Refused
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import Changes, FolderSource, SourceUnavailable
 from nh_pipeline.sources.drive_credentials import drive_credentials
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_read_keeps_its_own_words(folder, zone, unreadable
 
 
 def test_an_unreadable_file_does_not_stop_the_others(folder, zone, unreadable):
-    source, state = Followed(folder), Holdings(zone.storage, "folder")
+    source, state = Followed(folder), SourceState(zone.storage, "folder")
     source.changes()
     known = source.changes()  # listed, and its md5 told, before the permission is taken away
     source.changes = lambda _=None: known
@@ -118,7 +118,7 @@ def test_an_unreadable_file_does_not_stop_the_others(folder, zone, unreadable):
 
 
 def test_a_full_disk_of_the_lake_is_the_lakes(folder, zone, full):
-    source, state = Followed(folder), Holdings(zone.storage, "folder")
+    source, state = Followed(folder), SourceState(zone.storage, "folder")
     full.add(len(FILES["c.csv"]))
     with pytest.raises(InfrastructureError, match=r"The lake: there is no space left \(.*\)\. .* free some space"):
         zone.land(source, file_of(source, "c.csv"))

@@ -229,13 +229,13 @@ def test_a_job_that_dies_before_it_commits(calendar):
     calendar.service.at = ("COMMITTING", DIM_DATE.name, "kill")
     told, _ = calendar.failure(CALENDAR)
     assert "Command failed with exit code 137" in told
-    assert lake.pin(DIM_DATE).files == ()
+    assert lake.snapshot(DIM_DATE).files == ()
     left = set(lake.storage.files("warehouse/silver/dim_date/data", suffix=".parquet"))
     assert left
     calendar.service.at = None
     throttled_in_a_queue(calendar)
-    assert lake.pin(DIM_DATE).rows > 0
-    assert not left & {lake.relative(p) for p in lake.pin(DIM_DATE).paths}
+    assert lake.snapshot(DIM_DATE).rows > 0
+    assert not left & {lake.relative(p) for p in lake.snapshot(DIM_DATE).paths}
 
 
 def test_raw_to_gold(home, tmp_path, capsys):
@@ -309,10 +309,10 @@ def test_what_others_publish_meanwhile_is_not_overwritten(home, tmp_path, capsys
 
 def test_a_job_of_another_lake_is_refused(home):
     request = BuildRequest.of([], home.lake, chain.RunInfo(run_id="r", asset="a"))
-    seen = request.lake["as_of"]
-    assert seen == {c.name: home.lake.pin(c).snapshot_id for c in chain.TABLES}
+    seen = request.lake["pinned_snapshots"]
+    assert seen == {c.name: home.lake.snapshot(c).snapshot_id for c in chain.TABLES}
     with pytest.raises(LakeError, match="looks at another lake or another catalog"):
-        Lake(home.lake.root, {"database-prefix": "other_"}, seen).pin(FCT_STAFFING_LEVELS)
+        Lake(home.lake.root, {"database-prefix": "other_"}, seen).snapshot(FCT_STAFFING_LEVELS)
 
 
 _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
@@ -328,7 +328,7 @@ def test_a_cancelled_run_stops_its_job(calendar, tmp_path):
     home, prefix = f"s3://{calendar.aws.bucket}/lakes/cancelled", "cancelled_"
     other = Installation(calendar.aws, calendar.service, home=home, database_prefix=prefix)
     chain.published(BuildCalendar(table="silver.dim_date").run(other.workspace).results)
-    service, before, known = other.service, other.lake.pin(DIM_DATE), len(calendar.service.runs)
+    service, before, known = other.service, other.lake.snapshot(DIM_DATE), len(calendar.service.runs)
     service.at = ("PASSED", DIM_DATE.name, "hold")
     selector = {
         "repositoryLocationName": "nh_pipeline.orchestration.definitions",
@@ -349,4 +349,4 @@ def test_a_cancelled_run_stops_its_job(calendar, tmp_path):
             lambda: server.graphql(_STATUS, id=run_id)["runOrError"]["status"] == "CANCELED", "the run is cancelled"
         )
     assert job_run.process.wait(5) < 0
-    assert other.lake.pin(DIM_DATE) == before
+    assert other.lake.snapshot(DIM_DATE) == before

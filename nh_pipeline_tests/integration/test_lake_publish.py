@@ -52,8 +52,8 @@ def test_publish_and_publish_again(lake):
     first = put(lake, [*APRIL, *MAY], "2024-04", "2024-05", "2024-06", **{"run-id": "r1", "asset": "silver/daily"})
     assert (first.changed, first.rows) == ({"2024-04", "2024-05"}, 4)
     assert read(lake) == in_order([*APRIL, *MAY])
-    pin = lake.pin(DAILY)
-    assert (pin.rows, pin.present, pin.snapshot_id) == (4, {"2024-04", "2024-05"}, first.snapshot_id)
+    snapshot = lake.snapshot(DAILY)
+    assert (snapshot.rows, snapshot.present, snapshot.snapshot_id) == (4, {"2024-04", "2024-05"}, first.snapshot_id)
     files = list(lake.storage.files("warehouse", suffix=".parquet"))
     again = put(lake, [*APRIL, *MAY], "2024-04", "2024-05", "2024-06", **{"run-id": "r2"})
     assert (again.changed, again.rows, again.snapshot_id) == (frozenset(), 0, first.snapshot_id)
@@ -64,7 +64,7 @@ def test_publish_and_publish_again(lake):
 
 def test_snapshot_says_who_and_from_what(lake):
     put(lake, APRIL, "2024-04", contract=OTHER)
-    source = lake.pin(OTHER)
+    source = lake.snapshot(OTHER)
     done = put(lake, APRIL, "2024-04", inputs=[(OTHER, source)], **{"run-id": "r1", "asset": "x", "range": "all"})
     (only,) = snapshots(lake)
     told = only.summary.additional_properties
@@ -72,7 +72,7 @@ def test_snapshot_says_who_and_from_what(lake):
         "nh.run-id": "r1",
         "nh.asset": "x",
         "nh.range": "all",
-        "nh.slices": "2024-04",
+        "nh.partitions": "2024-04",
         "nh.input.silver.other": str(source.snapshot_id),
         "nh.content-sha256": done.content_hash,
     }
@@ -80,12 +80,12 @@ def test_snapshot_says_who_and_from_what(lake):
 
 def test_replacing_a_month_keeps_the_others(lake):
     put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
-    may = lake.pin(DAILY, ["2024-05"]).paths
+    may = lake.snapshot(DAILY, ["2024-05"]).paths
     changed = [("a", date(2024, 4, 2), 9)]
     done = put(lake, [*changed, *MAY], "2024-04", "2024-05")
     assert done.changed == {"2024-04"}
     assert read(lake) == in_order([*changed, *MAY])
-    assert lake.pin(DAILY, ["2024-05"]).paths == may
+    assert lake.snapshot(DAILY, ["2024-05"]).paths == may
     assert [s.summary["total-records"] for s in snapshots(lake)] == ["4", "2"]
     assert len(snapshots(lake)) == 2
     assert len(list(lake.storage.files("warehouse/silver/daily/data", suffix=".parquet"))) == 3
@@ -98,7 +98,7 @@ def test_a_slice_without_rows_is_removed(lake):
     assert put(lake, [], "2024-04").changed == frozenset()
     assert len(snapshots(lake)) == 2
     assert put(lake, [], "2024-05").changed == {"2024-05"}
-    assert (read(lake), lake.pin(DAILY).present) == ([], frozenset())
+    assert (read(lake), lake.snapshot(DAILY).present) == ([], frozenset())
 
 
 def test_nothing_at_all_makes_no_snapshot(lake):
@@ -110,32 +110,32 @@ def test_nothing_at_all_makes_no_snapshot(lake):
 def test_an_older_snapshot_can_be_pinned(lake):
     first = put(lake, APRIL, "2024-04")
     put(lake, MAY, "2024-05")
-    assert read(lake, lake.pin_at(DAILY, first.snapshot_id)) == in_order(APRIL)
-    assert lake.pin_at(DAILY, 42) is None
+    assert read(lake, lake.snapshot_at(DAILY, first.snapshot_id)) == in_order(APRIL)
+    assert lake.snapshot_at(DAILY, 42) is None
 
 
 def test_a_lake_as_another_process_saw_it(lake):
-    empty, contracts = lake.snapshots([DAILY, OTHER]), (DAILY, OTHER)
+    empty, contracts = lake.snapshot_ids([DAILY, OTHER]), (DAILY, OTHER)
     assert empty == {DAILY.name: None, OTHER.name: None}
     first = put(lake, APRIL, "2024-04")
     seen = lake.snapshots(contracts)
     put(lake, MAY, "2024-05")
-    before, then = (replace(lake, as_of=as_of) for as_of in (empty, seen))
-    assert before.pin(DAILY, ["2024-04"]).files == ()
-    assert (then.pin(DAILY).snapshot_id, then.pin(DAILY).present) == (first.snapshot_id, {"2024-04"})
-    assert then.current.pin(DAILY).present == lake.pin(DAILY).present == {"2024-04", "2024-05"}
+    before, then = (replace(lake, pinned_snapshots=pinned) for pinned in (empty, seen))
+    assert before.snapshot(DAILY, ["2024-04"]).files == ()
+    assert (then.snapshot(DAILY).snapshot_id, then.snapshot(DAILY).present) == (first.snapshot_id, {"2024-04"})
+    assert then.current.snapshot(DAILY).present == lake.snapshot(DAILY).present == {"2024-04", "2024-05"}
     # What is published depends on what is there: another month is no conflict, the same one is.
     put(then, [("c", date(2024, 4, 2), 5)], "2024-04")
     assert len(read(lake)) == 2
     with pytest.raises(Conflict):
         put(then, APRIL, "2024-04")
     with pytest.raises(LakeError, match=f"has no snapshot {first.snapshot_id} in .*another catalog"):
-        replace(lake, as_of={OTHER.name: first.snapshot_id}).pin(OTHER)
+        replace(lake, pinned_snapshots={OTHER.name: first.snapshot_id}).snapshot(OTHER)
 
 
 def test_conflict_when_the_slice_changed(lake):
     put(lake, APRIL, "2024-04")
-    mine = lake.pin(DAILY, ["2024-04"])
+    mine = lake.snapshot(DAILY, ["2024-04"])
     put(lake, APRIL[:1], "2024-04")
     with pytest.raises(Conflict, match=r"silver\.daily changed since snapshot"):
         put(lake, APRIL[1:], "2024-04", base=mine)
@@ -143,7 +143,7 @@ def test_conflict_when_the_slice_changed(lake):
 
 
 def test_conflict_on_the_first_load(lake):
-    mine = lake.pin(DAILY, ["2024-04"])
+    mine = lake.snapshot(DAILY, ["2024-04"])
     put(lake, APRIL, "2024-04")
     with pytest.raises(Conflict):
         put(lake, APRIL[1:], "2024-04", base=mine)
@@ -152,7 +152,7 @@ def test_conflict_on_the_first_load(lake):
 
 def test_rows_that_equal_what_was_pinned_may_not_equal_what_is_there(lake):
     put(lake, APRIL, "2024-04")
-    mine = lake.pin(DAILY, ["2024-04"])
+    mine = lake.snapshot(DAILY, ["2024-04"])
     put(lake, APRIL[:1], "2024-04")
     with pytest.raises(Conflict):
         put(lake, APRIL, "2024-04", base=mine)
@@ -208,7 +208,7 @@ def test_what_a_slice_was_built_from_is_noted_only_while_it_is_there(lake):
 
 def test_no_conflict_when_another_slice_changed(lake):
     put(lake, APRIL, "2024-04")
-    mine = lake.pin(DAILY, ["2024-04"])
+    mine = lake.snapshot(DAILY, ["2024-04"])
     put(lake, MAY, "2024-05")
     put(lake, APRIL[:1], "2024-04", base=mine)
     assert read(lake) == [*APRIL[:1], *MAY]
@@ -216,7 +216,7 @@ def test_no_conflict_when_another_slice_changed(lake):
 
 def test_conflict_when_an_input_changed(lake):
     put(lake, [*APRIL, *MAY], "2024-04", "2024-05", contract=OTHER)
-    april, whole = lake.pin(OTHER, ["2024-04"]), lake.pin(OTHER)
+    april, whole = lake.snapshot(OTHER, ["2024-04"]), lake.snapshot(OTHER)
     put(lake, [], "2024-05", contract=OTHER)
     with pytest.raises(Conflict, match=r"silver\.other"):
         put(lake, APRIL, "2024-04", inputs=[(OTHER, whole)])
@@ -234,7 +234,7 @@ def test_orphans_are_never_read(lake):
     assert read(lake) == in_order(APRIL)
     staged = stage(lake, MAY, ["2024-05"])
     assert staged.rows == 1
-    publish(lake, DAILY, staged, base=lake.pin(DAILY, ["2024-05"]), inputs=[], properties={})
+    publish(lake, DAILY, staged, base=lake.snapshot(DAILY, ["2024-05"]), inputs=[], properties={})
     assert read(lake) == in_order([*APRIL, *MAY])
 
 
@@ -250,7 +250,7 @@ def test_sweeping_takes_only_what_no_snapshot_names(lake, tmp_path):
     gone = sweep(lake, [DAILY, OTHER], older_than=now)
     assert sorted(gone) == sorted(["raw/.incoming/x", *(lake.relative(f.path) for f in left.files)])
     assert not any(lake.storage.exists(path) for path in gone)
-    assert read(lake, lake.pin_at(DAILY, first.snapshot_id)) == in_order(APRIL)
+    assert read(lake, lake.snapshot_at(DAILY, first.snapshot_id)) == in_order(APRIL)
     assert read(lake) == [*APRIL[:1], *MAY]
     # Without its catalog, or with an old copy of it, a lake looks as if all of it were left over.
     shutil.copy(tmp_path / "lake" / "catalog.db", tmp_path / "old.db")
@@ -285,20 +285,20 @@ def test_a_missing_data_file_is_noticed(engine, tmp_path):
     workspace = workspace_at(tmp_path / "lake", engine)
     lake = workspace.lake
     put(lake, [*APRIL, *MAY], "2024-04", "2024-05")
-    pin = lake.pin(DAILY)
-    assert int(workspace.read(DAILY, pin).count()) == 4
-    lake.storage.delete(lake.relative(pin.paths[0]))
+    snapshot = lake.snapshot(DAILY)
+    assert int(workspace.read(DAILY, snapshot).count()) == 4
+    lake.storage.delete(lake.relative(snapshot.paths[0]))
     with pytest.raises(LakeError, match=r"silver\.daily, snapshot .*: 4 rows by its metadata, 1 by its files"):
-        workspace.read(DAILY, pin)
-    lake.storage.delete(lake.relative(pin.paths[1]))
+        workspace.read(DAILY, snapshot)
+    lake.storage.delete(lake.relative(snapshot.paths[1]))
     with pytest.raises(LakeError, match="a data file is missing or damaged"):
-        workspace.read(DAILY, pin)
+        workspace.read(DAILY, snapshot)
 
 
 @pytest.mark.integration
 def test_a_read_has_the_columns_of_the_contract(engine, tmp_path):
     workspace = workspace_at(tmp_path / "lake", engine)
-    empty = workspace.read(DAILY, workspace.lake.pin(DAILY))
+    empty = workspace.read(DAILY, workspace.lake.snapshot(DAILY))
     assert (empty.schema, int(empty.count())) == (DAILY.spark, 0)
 
 
@@ -310,7 +310,7 @@ def test_delete_files_are_refused(lake, monkeypatch):
     scan = type("Scan", (), {"plan_files": lambda _: [task]})
     monkeypatch.setattr(Table, "scan", lambda *_, **__: scan())
     with pytest.raises(LakeError, match="has delete files, written by another tool"):
-        lake.pin(DAILY)
+        lake.snapshot(DAILY)
 
 
 def test_default_catalog_is_a_file_of_the_lake(lake):
@@ -393,7 +393,7 @@ def test_four_publish_at_once(tmp_path, options, processes):
     assert {row[1].month for row in published} == {4, 5, 6, 7}
     assert read(lake) == in_order(published)  # none lost, none doubled, and none of those that gave up
     assert len(snapshots(lake)) == len(published)
-    assert [f.slice for f in lake.pin(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
+    assert [f.partition for f in lake.snapshot(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
 
 
 def _threads():
@@ -409,5 +409,5 @@ def _processes():
 
 def test_the_catalog_is_below_a_folder_that_is_not_there_yet(tmp_path):
     lake = Lake(str(tmp_path / "a" / "b"))
-    assert lake.pin(DAILY).files == ()
+    assert lake.snapshot(DAILY).files == ()
     assert Storage(lake.root).exists("catalog.db")

@@ -163,7 +163,7 @@ def works(lake):
     for contract in BOTH:
         for census in range(3):
             put(lake, [("z", date(2024, 6, 1), census)], "2024-06", contract=contract)
-        assert read(lake, lake.pin(contract, ["2024-06"]), contract) == [("z", date(2024, 6, 1), 2)]
+        assert read(lake, lake.snapshot(contract, ["2024-06"]), contract) == [("z", date(2024, 6, 1), 2)]
     assert relocate(lake) == []
 
 
@@ -172,9 +172,9 @@ def attempts(lake):
     return (
         lambda: lake.load(DAILY),
         lambda: lake.table(DAILY),
-        lambda: lake.pin(DAILY),
-        lambda: lake.pin_at(DAILY, 1),
-        lambda: lake.snapshots([DAILY]),
+        lambda: lake.snapshot(DAILY),
+        lambda: lake.snapshot_at(DAILY, 1),
+        lambda: lake.snapshot_ids([DAILY]),
     )
 
 
@@ -195,7 +195,7 @@ def test_a_lake_elsewhere_than_its_catalog_says_so(a, gone):
 def test_a_place_whose_name_begins_alike_is_another_one(a):
     shutil.copytree(a.root, f"{a.root}b")
     with pytest.raises(LakeMovedError):
-        Lake(f"{a.root}b").pin(DAILY)
+        Lake(f"{a.root}b").snapshot(DAILY)
 
 
 def test_a_missing_metadata_file_is_named(a):
@@ -217,12 +217,12 @@ def test_a_lake_behind_a_link_is_where_it_is(a, tmp_path):
     assert relocate(Lake(str(link))) == []
     assert fingerprint(a.root) == before
     put(Lake(str(link)), MAY, "2024-05")
-    assert read(a, a.pin(DAILY, ["2024-05"])) == MAY
+    assert read(a, a.snapshot(DAILY, ["2024-05"])) == MAY
     copied(a, "c")
     link.unlink()
     link.symlink_to(tmp_path / "c")  # to a copy: its addresses are the original's
     with pytest.raises(LakeMovedError):
-        Lake(str(link)).pin(DAILY)
+        Lake(str(link)).snapshot(DAILY)
 
 
 # Relocating
@@ -295,7 +295,7 @@ def test_back_in_the_old_place_and_forth(a):
     Path(b.root).rename(root)
     a = Lake(str(root))
     with pytest.raises(LakeMovedError):
-        a.pin(DAILY)
+        a.snapshot(DAILY)
     assert len(relocate(a)) == 2
     assert rows(a) == before
     works(a)
@@ -376,7 +376,7 @@ def lacking(lake, kind):
         "metadata": table.metadata_location,
         "list": snapshot.manifest_list,
         "manifest": manifest.manifest_path,
-        "data": lake.pin_at(DAILY, snapshot.snapshot_id).paths[0],
+        "data": lake.snapshot_at(DAILY, snapshot.snapshot_id).paths[0],
     }[kind]
 
 
@@ -504,7 +504,7 @@ def test_data_files_of_another_place_are_not_read(a):
     edited(b, lambda text: text.replace(a.root, b.root))  # all but the manifests, which are no text
     b.load(DAILY)
     with pytest.raises(LakeMovedError):
-        b.pin(DAILY)
+        b.snapshot(DAILY)
     relocate(b)
     works(b)
 
@@ -535,13 +535,13 @@ def test_on_s3_with_glue(aws):
             out.write(a.storage.read(path))
     b = Lake(f"{aws.home}/b")
     with pytest.raises(LakeMovedError):
-        b.pin(DAILY)
+        b.snapshot(DAILY)
     with pytest.raises(LakeError, match=r"the catalog is not in s3://.*/b, and .* is still in s3://.*/a/"):
         relocate(b)
     assert rows(a) == before
     a.storage.delete("")
     with pytest.raises(LakeMovedError):
-        b.pin(DAILY)
+        b.snapshot(DAILY)
     assert [t.table for t in relocate(b)] == ["gold.other", "silver.daily"]
     assert rows(b) == before
     told = aws.client("glue").get_table(DatabaseName="silver", Name="daily")["Table"]

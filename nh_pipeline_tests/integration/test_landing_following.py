@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, Manifest, Quarantined, RawZone
-from nh_pipeline.landing.source_state import Holdings
+from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import FolderSource, SourceUnavailable, open_source
 from nh_pipeline.sources.google_drive import DriveSource
@@ -38,8 +38,8 @@ class Follower:
         self.source = DriveSource(self.drive.root, key, endpoint=server.endpoint, **options)
 
     @property
-    def state(self) -> Holdings:
-        return Holdings(self.storage, self.source.name)
+    def state(self) -> SourceState:
+        return SourceState(self.storage, self.source.name)
 
     def look(self, *, full: bool = False) -> list[str]:
         """Names of what was landed now."""
@@ -441,7 +441,7 @@ class World:
         """Whether it came to its end."""
         Fragile.steps, Fragile.dies_at = 0, dies_at
         fragile = Fragile(self.follower.storage.root)
-        state = Holdings(fragile, self.follower.source.name)
+        state = SourceState(fragile, self.follower.source.name)
         try:
             land_changes(self.follower.source, RawZone(fragile), state, full=full)
         except Crash:

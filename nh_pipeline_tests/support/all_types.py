@@ -16,7 +16,7 @@ from nh_pipeline.lake import publish as module
 from nh_pipeline.lake.publish import find_staged, publish, staging_folder
 from nh_pipeline.model.columns import count, decimal, flag, ratio, text
 from nh_pipeline.model.columns import date as date_column
-from nh_pipeline.model.table import Slices, Table
+from nh_pipeline.model.table import Partitioning, Table
 from nh_pipeline.model.types import LONG
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ BEFORE = Table(
     description="t",
     columns=_COLUMNS,
     grain=("provider_id", "work_date"),
-    slices=Slices(("work_date",), monthly=True),
+    partitioning=Partitioning(("work_date",), monthly=True),
     sort=("work_date", "provider_id"),
 )
 AFTER = replace(BEFORE, columns=(text("note", "a column that the table gained"), *_COLUMNS))
@@ -87,12 +87,12 @@ def _as_once(workspace: BuildContext, month: str) -> Staged:
     folder = staging_folder(BEFORE, uuid.uuid4().hex)
     schema = BEFORE.arrow
     table = pa.Table.from_pylist([{c: r[c] for c in BEFORE.names} for r in _rows(month)], schema=schema)
-    with workspace.lake.storage.create(f"{folder}/slice={month}/part-0.parquet") as sink:
+    with workspace.lake.storage.create(f"{folder}/partition={month}/part-0.parquet") as sink:
         pq.write_table(table, sink)
     with patch.object(module, "put_ids", lambda *_: table.num_rows):
         return find_staged(workspace.lake, BEFORE, folder, {month})
 
 
 def _publish(workspace: BuildContext, contract: Table, staged: Staged) -> None:
-    pin = workspace.lake.pin(contract, list(staged.replaces))
-    publish(workspace.lake, contract, staged, base=pin, inputs=[], properties={})
+    snapshot = workspace.lake.snapshot(contract, list(staged.replaces))
+    publish(workspace.lake, contract, staged, base=snapshot, inputs=[], properties={})

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from nh_pipeline.lake.lake import Pin
+    from nh_pipeline.lake.lake import TableSnapshot
     from nh_pipeline.landing.zone import Landed
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.guards import DeliveryStatus
@@ -108,11 +108,11 @@ def whole(workspace: BuildContext) -> list[TableResult]:
     return [result for built in catch_up(workspace) for result in published(built.results)]
 
 
-def table(lake: Lake, contract: Table, pin: Pin | None = None) -> pa.Table:
+def table(lake: Lake, contract: Table, snapshot: TableSnapshot | None = None) -> pa.Table:
     """The current rows of a table, or those of an older snapshot, in the order of its grain."""
-    pin, schema = pin or lake.pin(contract), contract.arrow
+    snapshot, schema = snapshot or lake.snapshot(contract), contract.arrow
     parts = []
-    for file in pin.files:
+    for file in snapshot.files:
         with lake.open(file.path) as source:
             parts.append(pq.ParquetFile(source).read().select(schema.names).cast(schema))
     rows = pa.concat_tables([schema.empty_table(), *parts])
@@ -129,7 +129,7 @@ def without_ids(lake: Lake) -> list[str]:
     for contract in tables():
         table = lake.load(contract)
         ids = {f.name: f.field_id for f in table.schema().fields} if table else {}
-        for file in lake.pin(contract).files:
+        for file in lake.snapshot(contract).files:
             with lake.open(file.path) as source:
                 metadata = pq.read_metadata(source)
             noted = (metadata.metadata or {}).get(b"ARROW:schema")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
 
 DATASETS = {dataset.name: dataset for dataset in datasets.declared()}
-BRONZE = {dataset.name: dataset.bronze for dataset in datasets.modelled()}
+BRONZE = {dataset.name: dataset.bronze for dataset in datasets.with_tables()}
 HOUR_COLUMNS = tuple(column.name for column in HOURS)
 STAFF_GROUPS = tuple(JOBS)
 STAFFING = "daily_nurse_staffing"
 DIMENSIONS = {"providers": DIM_PROVIDERS, "medicare_claims": DIM_CLAIMS}
-SILVER = {dataset.name: dataset.silver[0] for dataset in datasets.modelled()}
+SILVER = {dataset.name: dataset.silver[0] for dataset in datasets.with_tables()}
 
 
 def staffing_build(coverage: str, start: date, end: date) -> BuildDays:

@@ -37,7 +37,7 @@ EXPORT_LIMIT = 10 << 20
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 SECRET = "known-secret-5f2c"  # noqa: S105 - in every credential and token, so that a leak can be looked for
 _QUERY = re.compile(r"\(('[\w-]+' in parents(?: or '[\w-]+' in parents)*)\) and trashed = false")
-_MESSAGES = {403: "Forbidden", 404: "File not found", 416: "Requested range not satisfiable"}
+_MESSAGES = {403: "Forbidden", 404: "File not found", 416: "LastRequest range not satisfiable"}
 
 
 class Generated:

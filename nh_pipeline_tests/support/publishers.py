@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nh_pipeline.errors import LakeError
-from nh_pipeline.lake.lake import Lake, Pin
+from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.lake.publish import Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.model.columns import count, text
 from nh_pipeline.model.columns import date as date_column
-from nh_pipeline.model.table import Slices, Table
+from nh_pipeline.model.table import Partitioning, Table
 from nh_pipeline.pipeline.context import with_recompute
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DAILY = Table(
     description="A daily table.",
     columns=(text("provider_id", "who"), date_column("work_date", "when"), count("census", "how many")),
     grain=("provider_id", "work_date"),
-    slices=Slices(("work_date",), monthly=True),
+    partitioning=Partitioning(("work_date",), monthly=True),
     sort=("work_date", "provider_id"),
 )
 _SCHEMA = pa.schema([("provider_id", pa.string()), ("work_date", pa.date32()), ("census", pa.int32())])
@@ -41,7 +41,7 @@ def stage(lake: Lake, rows: Iterable[Row], replaces: Iterable[str], contract: Ta
         by_month.setdefault(f"{row[1]:%Y-%m}", []).append(row)
     for month, held in by_month.items():
         table = pa.Table.from_pylist([dict(zip(_SCHEMA.names, r, strict=True)) for r in held], schema=_SCHEMA)
-        with lake.storage.create(f"{folder}/slice={month}/part-0.parquet") as sink:
+        with lake.storage.create(f"{folder}/partition={month}/part-0.parquet") as sink:
             pq.write_table(table, sink)
     return find_staged(lake, contract, folder, set(replaces))
 
@@ -50,20 +50,20 @@ def put(
     lake: Lake,
     rows: Iterable[Row],
     *months: str,
-    base: Pin | None = None,
-    inputs: Iterable[tuple[Table, Pin]] = (),
+    base: TableSnapshot | None = None,
+    inputs: Iterable[tuple[Table, TableSnapshot]] = (),
     contract: Table = DAILY,
     **properties: str,
 ) -> Published:
     """Makes rows the content of months."""
-    pin = base or lake.pin(contract, months)
+    snapshot = base or lake.snapshot(contract, months)
     staged = stage(lake, rows, months, contract)
-    return publish(lake, contract, staged, base=pin, inputs=list(inputs), properties=properties)
+    return publish(lake, contract, staged, base=snapshot, inputs=list(inputs), properties=properties)
 
 
-def read(lake: Lake, pin: Pin | None = None, contract: Table = DAILY) -> list[Row]:
+def read(lake: Lake, snapshot: TableSnapshot | None = None, contract: Table = DAILY) -> list[Row]:
     found: list[Row] = []
-    for file in (pin or lake.pin(contract)).files:
+    for file in (snapshot or lake.snapshot(contract)).files:
         with lake.open(file.path) as source:
             found += [tuple(row.values()) for row in pq.read_table(source).to_pylist()]
     return sorted(found, key=lambda r: (r[1], r[0]))
@@ -92,7 +92,7 @@ def add_days(root: str, options: Mapping[str, str], name: str, months: list[str]
             mine = (name, date.fromisoformat(f"{month}-{day:02d}"), day)
 
             def attempt(month: str = month, mine: Row = mine) -> Published:
-                before = lake.pin(DAILY, [month])
+                before = lake.snapshot(DAILY, [month])
                 return put(lake, [*read(lake, before), mine], month, base=before)
 
             try:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
     """Landed deliveries that are not in bronze as they would be read now."""
-    seen = (look(lake, zone, dataset) for dataset in datasets.modelled())
+    seen = (look(lake, zone, dataset) for dataset in datasets.with_tables())
     return [delivery for found in seen for delivery, _ in planning.unparsed(lake, found)]
 
 
 def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:
     """Quarters whose days were not built from the delivery that counts now."""
-    return [b.slice for b in planning.plan(lake, zone).builds if isinstance(b.table.kind, Daily)]
+    return [b.partition for b in planning.plan(lake, zone).builds if isinstance(b.table.kind, Daily)]
 
 
 def stale_dimensions(lake: Lake, zone: RawZone) -> list[Table]:

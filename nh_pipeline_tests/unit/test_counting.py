@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nh_pipeline.pipeline import guards as module
 from nh_pipeline.pipeline.context import FEW_ROWS, accounting, rows_kept
 from nh_pipeline.pipeline.context import LARGEST_LOSS as LARGEST_BUILD_LOSS
-from nh_pipeline.pipeline.guards import LARGEST_LOSS, MOST_REFUSED, Candidate, DeliveryStatus, judged
+from nh_pipeline.pipeline.guards import LARGEST_LOSS, MOST_REFUSED, Candidate, DeliveryStatus, statuses
 from nh_pipeline.pipeline.notes import DeliveryNote, RefusedSample
 
 KINDS = ("quarter", "release")
@@ -80,17 +80,17 @@ Judge = Callable[[str, list[Candidate], frozenset[str]], list[DeliveryStatus]]
 def check_a(judge: Judge, kind: str, history: list[Candidate], confirmed: frozenset[str]) -> None:
     """Without a delivery that does not count, all others stand as they do with it."""
     whole = judge(kind, history, confirmed)
-    for standing in whole:
-        if standing.state in ("held", "refused", "withdrawn", "unparsed"):
-            others = [c for c in history if c.delivery_id != standing.delivery_id]
+    for status in whole:
+        if status.state in ("held", "refused", "withdrawn", "unparsed"):
+            others = [c for c in history if c.delivery_id != status.delivery_id]
             without = states(judge(kind, others, confirmed))
-            assert without == {i: state for i, state in states(whole).items() if i in without}, standing
+            assert without == {i: state for i, state in states(whole).items() if i in without}, status
 
 
 @settings(max_examples=600, deadline=None)
 @given(history=histories())
 def test_a_delivery_that_does_not_count_changes_no_other(history):
-    check_a(judged, *history)
+    check_a(statuses, *history)
 
 
 def check_c(judge: Judge, kind: str, history: list[Candidate], confirmed: frozenset[str]) -> None:
@@ -101,24 +101,24 @@ def check_c(judge: Judge, kind: str, history: list[Candidate], confirmed: frozen
         if one.note is None or one.delivery_id in confirmed:
             continue
         lines, refused = one.note.records, one.note.records - one.note.keys
-        standing = found[one.delivery_id]
+        status = found[one.delivery_id]
         if refused > max(1, MOST_REFUSED * lines):
-            assert standing.state in ("held", "refused", "withdrawn"), standing
-            if standing.state == "held":  # which column, how many, and the first line
-                assert f"{refused:,} of its {lines:,} lines were refused" in standing.reason
-                assert "census" in standing.reason or "number of cells" in standing.reason
-        assert (standing.lines, standing.lines_refused) == (lines, refused)
+            assert status.state in ("held", "refused", "withdrawn"), status
+            if status.state == "held":  # which column, how many, and the first line
+                assert f"{refused:,} of its {lines:,} lines were refused" in status.reason
+                assert "census" in status.reason or "number of cells" in status.reason
+        assert (status.lines, status.lines_refused) == (lines, refused)
 
 
 @settings(max_examples=600, deadline=None)
 @given(history=histories())
 def test_a_damaged_delivery_is_held_whoever_came_before(history):
-    check_c(judged, *history)
+    check_c(statuses, *history)
 
 
 @dataclass
 class Tables:
-    """What the steps make of standings, as far as rows go: facts per quarter, or a dimension of all releases.
+    """What the steps make of found_statuses, as far as rows go: facts per quarter, or a dimension of all releases.
 
     A history of releases has a row for every provider that any of them shows; a row never leaves while its release
     counts. Facts have a row for each key of the delivery that counts.
@@ -135,9 +135,9 @@ class Tables:
         else:
             shown = {p for c in chosen if c.note for p in c.note.providers}
             now = {"all": len(shown)} if chosen else {}
-        for slice_, rows in now.items():  # what has no delivery is not built
-            if keep(self.rows.get(slice_, 0), rows, "").passed:
-                self.rows[slice_] = rows
+        for partition, rows in now.items():  # what has no delivery is not built
+            if keep(self.rows.get(partition, 0), rows, "").passed:
+                self.rows[partition] = rows
 
 
 def check_b(judge: Judge, kind: str, history: list[Candidate], keep: Callable[..., Any]) -> None:
@@ -149,20 +149,20 @@ def check_b(judge: Judge, kind: str, history: list[Candidate], keep: Callable[..
         for gone in range(n):  # and as if any one of them were withdrawn now
             away = [replace(c, withdrawn="gone") if i == gone else c for i, c in enumerate(history[:n])]
             tables.built(away, judge(kind, away, frozenset()), keep)
-        for slice_, rows in before.items():
-            assert tables.rows[slice_] > 0
+        for partition, rows in before.items():
+            assert tables.rows[partition] > 0
             # Several builds may have followed on one another here; each of them lost no large share.
             least = rows
             for _ in range(n + 1):
                 least = min(least * (1 - LARGEST_BUILD_LOSS), least - FEW_ROWS)
-            assert tables.rows[slice_] >= least - 1, (before, tables.rows)
+            assert tables.rows[partition] >= least - 1, (before, tables.rows)
 
 
 @settings(max_examples=300, deadline=None)
 @given(history=histories())
 def test_no_build_takes_a_large_share_away(history):
     kind, deliveries, _ = history
-    check_b(judged, kind, deliveries, rows_kept)
+    check_b(statuses, kind, deliveries, rows_kept)
 
 
 @settings(max_examples=300, deadline=None)
@@ -184,7 +184,7 @@ def test_the_rule_itself(base, staged):
 
 def old_order(kind: str, history: list[Candidate], confirmed: frozenset[str]) -> list[DeliveryStatus]:
     """As it was: the last delivery of a coverage is chosen by size, and only then compared with the release before."""
-    standings: list[DeliveryStatus] = []
+    found_statuses: list[DeliveryStatus] = []
     previous: frozenset[str] | None = None
     for coverage in sorted({c.coverage for c in history}):
         found: dict[str, DeliveryStatus] = {}
@@ -195,17 +195,17 @@ def old_order(kind: str, history: list[Candidate], confirmed: frozenset[str]) ->
                 found[one.delivery_id] = unusable
                 continue
             if winner is not None:
-                found[winner.delivery_id] = winner.standing("superseded")
+                found[winner.delivery_id] = winner.status("superseded")
             winner = one
-            found[one.delivery_id] = one.standing("effective")
+            found[one.delivery_id] = one.status("effective")
         if winner is not None and winner.note is not None:
             now = winner.note.providers
             if kind == "release" and previous and len(previous - now) > LARGEST_LOSS * len(previous):
-                found[winner.delivery_id] = winner.standing("held")
+                found[winner.delivery_id] = winner.status("held")
             else:
                 previous = now
-        standings += found.values()
-    return standings
+        found_statuses += found.values()
+    return found_statuses
 
 
 def fails(check: Callable[..., None]) -> None:
@@ -223,7 +223,7 @@ def test_the_old_order_of_guards_is_found():
 
 def test_a_guard_without_an_absolute_measure_is_found(monkeypatch):
     monkeypatch.setattr(module, "_damaged", lambda note: "")
-    fails(lambda *history: check_c(judged, *history))
+    fails(lambda *history: check_c(statuses, *history))
 
 
 def test_a_build_from_nothing_is_found():
@@ -249,16 +249,16 @@ def test_a_held_correction_leaves_the_good_release():
     before = candidate("p", "2024-01-01", EVERYBODY)
     good = candidate("a", "2024-02-01", EVERYBODY[:97])
     worse = candidate("b", "2024-02-01", EVERYBODY[:93])
-    assert states(judged("release", [before, good], frozenset())) == {"p": "effective", "a": "effective"}
-    found = judged("release", [before, good, worse], frozenset())
+    assert states(statuses("release", [before, good], frozenset())) == {"p": "effective", "a": "effective"}
+    found = statuses("release", [before, good, worse], frozenset())
     assert states(found) == {"p": "effective", "a": "effective", "b": "held"}
     assert "lacks 7 of the 100 facilities of the release of 2024-01-01 (7.0%, more than 5%)" in found[-1].reason
     assert "nh confirm b" in found[-1].reason
-    confirmed = judged("release", [before, good, worse], frozenset("b"))
+    confirmed = statuses("release", [before, good, worse], frozenset("b"))
     assert states(confirmed) == {"p": "effective", "a": "superseded", "b": "effective"}
     # Whoever was confirmed is the measure from then on.
     third = candidate("c", "2024-02-01", EVERYBODY[:92])
-    assert states(judged("release", [before, good, worse, third], frozenset("b")))["c"] == "effective"
+    assert states(statuses("release", [before, good, worse, third], frozenset("b")))["c"] == "effective"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_held_correction_leaves_the_good_release():
 )
 def test_other_facilities_are_no_correction_however_many(providers, says):
     first = candidate("a", "2024Q1", EVERYBODY[:60])
-    found = judged("quarter", [first, candidate("b", "2024Q1", providers)], frozenset())
+    found = statuses("quarter", [first, candidate("b", "2024Q1", providers)], frozenset())
     assert states(found) == {"a": "effective", "b": "held"}
     lacks = len(set(EVERYBODY[:60]) - set(providers))
     assert f"lacks {lacks} of the 60 facilities of the delivery that it would supersede (a.csv)" in found[-1].reason
@@ -280,10 +280,10 @@ def test_other_facilities_are_no_correction_however_many(providers, says):
 
 def test_fewer_days_or_lines_of_the_same_facilities_are_no_correction_either():
     first = candidate("a", "2024Q1", EVERYBODY, days=20)
-    days = judged("quarter", [first, candidate("b", "2024Q1", EVERYBODY, days=10)], frozenset())
+    days = statuses("quarter", [first, candidate("b", "2024Q1", EVERYBODY, days=10)], frozenset())
     assert "lacks 10 of the 20 days" in days[-1].reason
     assert "2024-04-11 the first" in days[-1].reason
-    lines = judged("quarter", [first, candidate("b", "2024Q1", EVERYBODY, days=20, keys=50)], frozenset())
+    lines = statuses("quarter", [first, candidate("b", "2024Q1", EVERYBODY, days=20, keys=50)], frozenset())
     assert "has 50 readable lines, 50.0% fewer" in lines[-1].reason
     assert states(days) == states(lines) == {"a": "effective", "b": "held"}
 
@@ -291,22 +291,24 @@ def test_fewer_days_or_lines_of_the_same_facilities_are_no_correction_either():
 def test_after_a_damaged_release_the_good_one_is_not_blamed():
     damaged = candidate("a", "2024-07-01", EVERYBODY[:79], refused=21)
     good = candidate("b", "2024-08-01", EVERYBODY)
-    found = judged("release", [damaged, good], frozenset())
+    found = statuses("release", [damaged, good], frozenset())
     assert states(found) == {"a": "held", "b": "effective"}
     assert "21 of its 100 lines were refused (21.0%, more than 1%)" in found[0].reason
     assert 'line 2: census: expected a whole number, found "x"' in found[0].reason
     # Even taken by a person's word, it does not make the next one look truncated.
-    assert states(judged("release", [damaged, good], frozenset("a"))) == {"a": "effective", "b": "effective"}
+    assert states(statuses("release", [damaged, good], frozenset("a"))) == {"a": "effective", "b": "effective"}
 
 
 def test_one_line_may_always_be_refused():
-    assert states(judged("quarter", [candidate("a", "2024Q1", EVERYBODY[:4], refused=1)], frozenset())) == {
+    assert states(statuses("quarter", [candidate("a", "2024Q1", EVERYBODY[:4], refused=1)], frozenset())) == {
         "a": "effective"
     }
-    assert states(judged("quarter", [candidate("a", "2024Q1", EVERYBODY[:4], refused=2)], frozenset())) == {"a": "held"}
+    assert states(statuses("quarter", [candidate("a", "2024Q1", EVERYBODY[:4], refused=2)], frozenset())) == {
+        "a": "held"
+    }
 
 
 def test_no_line_left_is_refused():
-    found = judged("quarter", [candidate("a", "2024Q1", [], refused=9)], frozenset("a"))
+    found = statuses("quarter", [candidate("a", "2024Q1", [], refused=9)], frozenset("a"))
     assert states(found) == {"a": "refused"}
     assert "every line of it was refused" in found[0].reason

@@ -53,7 +53,7 @@ def test_what_reads_a_header_loads_no_engine(module):
 
 
 def test_a_file_and_a_mart_are_one_module_each():
-    for dataset in datasets.modelled():
+    for dataset in datasets.with_tables():
         assert (PACKAGE / "datasets" / dataset.domain / f"{dataset.name}.py").exists()
     for mart in marts.declared():
         path = PACKAGE / "marts" / f"{mart.name}.py"

@@ -15,7 +15,7 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused, Unrecognised
 from nh_pipeline.landing.coverage import release_covered
 from nh_pipeline.landing.dates import ORDERS, YEAR_LAST, parts, read
-from nh_pipeline.landing.recognise import judge, recognise
+from nh_pipeline.landing.recognise import inspect_file, recognise
 from nh_pipeline.landing.refused import UndecidedDates
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
@@ -39,7 +39,7 @@ def staffing(quarter, *days):
 
 
 def landed(content):
-    found = judge(io.BytesIO(content), "x")
+    found = inspect_file(io.BytesIO(content), "x")
     return found.coverage.key, found.date_order
 
 
@@ -250,7 +250,7 @@ def releases(draw, days):
 def test_no_release_of_cms_lands_as_another(drawn):
     release, _, content = drawn
     try:
-        found = judge(io.BytesIO(content), "x")
+        found = inspect_file(io.BytesIO(content), "x")
     except UndecidedDates:
         return
     assert found.coverage.start == release
@@ -264,7 +264,7 @@ def test_no_date_of_one_order_lands_as_another(drawn):
     release, orders, content = drawn
     if len(set(orders)) == 1:
         try:
-            found = judge(io.BytesIO(content), "x")
+            found = inspect_file(io.BytesIO(content), "x")
         except UndecidedDates:
             return
         assert found.coverage.start == release
@@ -285,7 +285,7 @@ def test_no_day_of_a_quarter_lands_as_another(data):
     days = [start + timedelta(n) for n in data.draw(st.lists(st.integers(0, length), min_size=1, max_size=30))]
     content = staffing(f"{year}Q{number}", *(written(day, order, data.draw(st.sampled_from("/-."))) for day in days))
     try:
-        found = judge(io.BytesIO(content), "x")
+        found = inspect_file(io.BytesIO(content), "x")
     except UndecidedDates:
         return
     assert found.coverage.start == start
@@ -300,7 +300,7 @@ def test_no_day_of_a_quarter_lands_as_another(data):
 )
 def test_no_text_raises_anything_else(texts, release):
     try:
-        found = judge(io.BytesIO(penalties(release, *texts)), "x")
+        found = inspect_file(io.BytesIO(penalties(release, *texts)), "x")
     except Refused:
         return
     assert found.coverage == release_covered(release, found.date_order or MONTH_FIRST)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused
 from nh_pipeline.landing.archive import head, open_csv
-from nh_pipeline.landing.recognise import judge, recognise
+from nh_pipeline.landing.recognise import inspect_file, recognise
 from nh_pipeline_tests.unit.test_landing_archive import JUNK, zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import citations, staffing
 from nh_pipeline_tests.unit.test_landing_zone import Memory
@@ -35,7 +35,7 @@ BEFORE = [
 
 def landed(content):
     with open_csv(io.BytesIO(content), "x").stream as stream:
-        return judge(stream, "x")
+        return inspect_file(stream, "x")
 
 
 @pytest.mark.parametrize("before", BEFORE)

@@ -65,11 +65,11 @@ def assert_parsed(zone: RawZone, manifest: Manifest, content: bytes) -> None:
     assert text.header() == lines[0]
     assert (header.extras, header.absent) == (manifest.extras, manifest.absent)
     assert reader.rows == sum(b.num_rows for b in batches)
-    assert reader.refusals == len(reader.refused)
+    assert reader.rejections == len(reader.rejected)
     rows_in = lines_in(text, reader, manifest, (c for b in batches for c in b.columns[:-1]))
-    assert rows_in == reader.rows + reader.refusals == len(lines) - 1
+    assert rows_in == reader.rows + reader.rejections == len(lines) - 1
     ragged = {n for n, line in enumerate(lines, 1) if len(line) != len(lines[0])}
-    assert {r.source_line for r in reader.refused} == ragged
+    assert {r.source_line for r in reader.rejected} == ragged
     parsed = {row["source_line"]: row for b in batches for row in b.to_pylist()}
     assert parsed == {
         n: expected(line, header.columns, header.extras, n) for n, line in enumerate(lines[1:], 2) if n not in ragged
@@ -177,7 +177,7 @@ def test_numbers_and_cells_do_not_depend_on_blocks(rows, end, block):
     for size in (block, records.BLOCK_BYTES):
         text, reader = CsvStream(io.BytesIO(content), "utf-8"), RecordReader(["a", None, "c"], ["b"], block=size)
         parsed = [row for batch in reader.batches(text) for row in batch.to_pylist()]
-        found.append((parsed, reader.refused, text.lines))
+        found.append((parsed, reader.rejected, text.lines))
     assert found[0] == found[1]
     kept = [(n, r) for n, r in enumerate(rows, 2) if len(r) == 3]
     assert [(r["source_line"], [r["a"], r["c"]]) for r in found[0][0]] == [
@@ -201,10 +201,10 @@ def test_refused_lines_can_be_taken_out_as_they_come():
     content = b"a,b\n" + b"1,2\n3\n" * 20_000
     reader, seen = RecordReader(["a", "b"], block=4096), 0
     for _ in reader.batches(CsvStream(io.BytesIO(content), "utf-8")):
-        assert len(reader.refused) < 3000
-        seen += len(reader.refused)
-        reader.refused.clear()
-    assert (reader.rows, reader.refusals, seen + len(reader.refused)) == (20_000, 20_000, 20_000)
+        assert len(reader.rejected) < 3000
+        seen += len(reader.rejected)
+        reader.rejected.clear()
+    assert (reader.rows, reader.rejections, seen + len(reader.rejected)) == (20_000, 20_000, 20_000)
 
 
 def test_a_record_longer_than_a_block():
