@@ -41,8 +41,9 @@ unit: $(STAMP)  ## the tests that need no engine and no Dagster instance (PYTEST
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not integration and not golden" nh_pipeline_tests/unit $(PYTEST_ARGS)
 
 # Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
-test: $(STAMP) $(READERS)/.installed lint  ## lint, types, all tests that this machine can run
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test: $(STAMP) $(READERS)/.installed lint  ## lint, types, all tests that this machine can run, coverage
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+		$(or $(PYTEST_ARGS),--cov --cov-report=term --durations=25)
 
 lint: $(STAMP)  ## ruff, mypy --strict, which room may import which
 	$(BIN)/ruff check .

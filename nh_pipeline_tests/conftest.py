@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.support.chain import workspace_at
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from nh_pipeline_tests.support.aws_server import Aws, AwsServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+settings.register_profile("nh", deadline=None)  # machines that test are shared, and slow at times
+settings.load_profile("nh")
 
 
 @pytest.fixture(scope="session")

@@ -352,7 +352,7 @@ def test_a_dropped_line_fails_the_gate(workspace, tmp_path, monkeypatch):
     chain.land(w, PLAN.staffing(tmp_path, "2024Q2"))
     chain.parse(w)
     right = typed.accepted
-    monkeypatch.setattr(typed, "readings", lambda lines, *a, **k: right(lines.where("source_line <> 7"), *a, **k))
+    monkeypatch.setattr(typed, "accepted", lambda lines, *a, **k: right(lines.where("source_line <> 7"), *a, **k))
     outcome = staffing_build(coverage="2024Q2", **_days("2024Q2")).run(w)
     assert {c.name for c in outcome.table.refused} == {"row_accounting"}
     assert outcome.table.published is None
