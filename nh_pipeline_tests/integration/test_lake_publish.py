@@ -118,7 +118,7 @@ def test_a_lake_as_another_process_saw_it(lake):
     empty, contracts = lake.snapshot_ids([DAILY, OTHER]), (DAILY, OTHER)
     assert empty == {DAILY.name: None, OTHER.name: None}
     first = put(lake, APRIL, "2024-04")
-    seen = lake.snapshots(contracts)
+    seen = lake.snapshot_ids(contracts)
     put(lake, MAY, "2024-05")
     before, then = (replace(lake, pinned_snapshots=pinned) for pinned in (empty, seen))
     assert before.snapshot(DAILY, ["2024-04"]).files == ()
