@@ -61,8 +61,8 @@ def filesystem(bucket: str, prefix: str) -> pafs.FileSystem:
 
 def iceberg_properties() -> dict[str, str]:
     """What PyIceberg is told; without a region it would ask S3 for every bucket's."""
-    patient = f"{S3RetryStrategy.__module__}.{S3RetryStrategy.__qualname__}"
-    given = {"client.region": region(), "s3.endpoint": endpoint(), "s3.retry-strategy-impl": patient}
+    retries = f"{S3RetryStrategy.__module__}.{S3RetryStrategy.__qualname__}"
+    given = {"client.region": region(), "s3.endpoint": endpoint(), "s3.retry-strategy-impl": retries}
     return {name: value for name, value in given.items() if value}
 
 

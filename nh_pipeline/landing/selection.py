@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def covers(coverage: Coverage, date_range: tuple[date, date] | None) -> bool:
-    """Whether a delivery has anything for the days of an date_range (first and last); whatever is, for None."""
+    """Whether a delivery has anything for a range of days (first and last); whatever is, for None."""
     if date_range is None:
         return True
     start, end = date_range
@@ -46,7 +46,7 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
 def wanted(
     source: Source, dataset: str, date_range: tuple[date, date] | None, file_ids: Iterable[str]
 ) -> list[SourceFile]:
-    """Files of the source that hold a dataset for an date_range, told by their first 64 KB.
+    """Files of the source that hold a dataset for a range of days, told by their first 64 KB.
 
     Raises:
         SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.

@@ -46,7 +46,7 @@ def _only(snapshot: TableSnapshot, date_range: tuple[date, date] | None) -> Tabl
 def _rows(
     lake: Lake, of: Table, sql: str, date_range: tuple[date, date] | None = None, *, day: str = ""
 ) -> list[dict[str, str]]:
-    """Runs SQL over a table (``t``), cut to the months and days of an date_range."""
+    """Runs SQL over a table (``t``), cut to the months and days of a range of days."""
     snapshot = lake.snapshot(of)
     snapshot = _only(snapshot, date_range) if of.partitioning.monthly else snapshot
     days = f"where {day} between '{date_range[0]}' and '{date_range[1]}'" if date_range and day else ""

@@ -51,7 +51,7 @@ def builds(table: Table, found: Deliveries | None, date_range: tuple[date, date]
         date_range: first and last day; None for all of it.
 
     Raises:
-        NothingDelivered: no delivery has anything for the date_range.
+        NothingDelivered: no delivery has anything for these days.
     """
     kind = table.kind
     if isinstance(kind, Bronze) and found is not None:

@@ -81,7 +81,7 @@ class Candidate:
     withdrawn: str = ""
 
     def status(self, state: str, reason: str = "") -> DeliveryStatus:
-        """Its status."""
+        """Its status: in this state, for this reason."""
         return DeliveryStatus.model_validate(
             {
                 "delivery_id": self.delivery_id,
@@ -126,16 +126,16 @@ def statuses(
     by_coverage: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         by_coverage.setdefault(candidate.coverage, []).append(candidate)
-    found_all: list[DeliveryStatus] = []
+    listed: list[DeliveryStatus] = []
     previous: _Accepted | None = None
     for _, deliveries in sorted(by_coverage.items()):
         found, winner = _statuses(
             deliveries, previous, confirmed, unique=kind != "quarter", every_facility=every_facility
         )
-        found_all += found
+        listed += found
         if kind == "release":
             previous = winner or previous
-    return found_all
+    return listed
 
 
 def _statuses(
@@ -148,7 +148,7 @@ def _statuses(
 ) -> tuple[list[DeliveryStatus], _Accepted | None]:
     """Deliveries of one coverage: the last one that no guard stops wins."""
     winner: _Accepted | None = None
-    found_all: dict[str, DeliveryStatus] = {}
+    listed: dict[str, DeliveryStatus] = {}
     for candidate in deliveries:
         status = _unusable(candidate, unique=unique)
         if status is None and candidate.note is not None:
@@ -160,12 +160,12 @@ def _statuses(
                 if winner is not None:
                     by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
                     superseded = winner.candidate.status("superseded", by)
-                    found_all[superseded.delivery_id] = superseded
+                    listed[superseded.delivery_id] = superseded
                 winner = challenger
             status = candidate.status("held" if reason else "effective", reason)
         if status is not None:
-            found_all[candidate.delivery_id] = status
-    return list(found_all.values()), winner
+            listed[candidate.delivery_id] = status
+    return list(listed.values()), winner
 
 
 def _unusable(candidate: Candidate, *, unique: bool) -> DeliveryStatus | None:
