@@ -13,13 +13,16 @@ import warnings
 from collections import Counter
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nh_pipeline.cli import asking, aws, decisions, drive, quarantine, relocate
+
+if TYPE_CHECKING:
+    from nh_pipeline.landing import Landed
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -96,7 +99,7 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
     """
     from nh_pipeline.cli.show import safe
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing import LandingError, Manifest, RawZone
+    from nh_pipeline.landing import LandingError, RawZone
     from nh_pipeline.sources import FolderSource, SourceUnavailable
 
     settings = _settings()
@@ -105,12 +108,14 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
     for path in paths:
         source = FolderSource(path)
         try:
-            files = source.changes(None).files
+            changes = source.changes(None)
         except SourceUnavailable as error:
             _stop(str(error), USAGE)
+        for unusable in changes.unusable:
+            console.print(f"left out {safe(unusable.name)}: {safe(unusable.reason)}", highlight=False)
         with _bar() as progress:
-            task = progress.add_task(f"landing {path}", total=len(files))
-            for file in files:
+            task = progress.add_task(f"landing {path}", total=len(changes.files))
+            for file in changes.files:
                 progress.update(task, description=safe(file.name[:50]))
                 try:
                     landed = zone.land(source, file)
@@ -118,13 +123,7 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
                     counts["not landed"] += 1
                     errors.print(f"[red]not landed[/] {safe(str(error))}", highlight=False)
                     continue
-                ids.add(landed.document.md5)
-                if isinstance(landed.document, Manifest):
-                    counts["landed" if landed.created else "known"] += 1
-                else:
-                    counts["quarantined"] += 1
-                    told = safe(landed.document.reason)
-                    progress.console.print(f"[red]quarantined[/] {told}", highlight=False)
+                ids |= _tell(landed, counts)
                 progress.advance(task)
     failed = f", {counts['not landed']} could not be landed" if counts["not landed"] else ""
     console.print(
@@ -134,6 +133,24 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
     if counts["not landed"]:
         raise typer.Exit(FAILED)
     return ids, counts["quarantined"] > 0
+
+
+def _tell(landed: Landed, counts: dict[str, int]) -> set[str]:
+    """Counts what a file became, names what was not taken of it, and returns the ids of its deliveries."""
+    from nh_pipeline.cli.show import safe
+    from nh_pipeline.landing import Archive, Manifest, Quarantined
+
+    for each in landed.each:
+        if isinstance(each.document, Manifest):
+            counts["landed" if each.created else "known"] += 1
+        elif isinstance(each.document, Quarantined):
+            counts["quarantined"] += 1
+            console.print(f"[red]quarantined[/] {safe(each.document.reason)}", highlight=False)
+    archive = landed.document
+    others = [p.path for p in archive.parts if p.outcome == "no delivery"] if isinstance(archive, Archive) else []
+    if others:
+        console.print(f"left out of {safe(archive.name)}, as no delivery: {safe(', '.join(others))}", highlight=False)
+    return {each.document.md5 for each in landed.each}
 
 
 @app.command()

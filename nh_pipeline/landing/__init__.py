@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from nh_pipeline.landing.coverage import Coverage
-from nh_pipeline.landing.manifest import Delivery, Manifest, Quarantined
+from nh_pipeline.landing.manifest import Archive, Delivery, Manifest, Quarantined
 from nh_pipeline.landing.recognise import CutOff, Recognition, Unrecognised
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.zone import Landed, LandingError, RawZone
 
 __all__ = [
+    "Archive",
     "Coverage",
     "CutOff",
     "Delivery",

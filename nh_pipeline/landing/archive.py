@@ -103,13 +103,13 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
         if compression == "gz":
             inner = cast("BinaryIO", gzip.GzipFile(fileobj=delivery, mode="rb"))
             return Opened(_buffered(inner, delivery, name, packed if limited else None), "gz", None)
-        with _damage_refused(name):
-            archive = zipfile.ZipFile(cast("BinaryIO", _Within(delivery, packed)))
+        with damage_refused(name):
+            archive = zipfile.ZipFile(cast("BinaryIO", Within(delivery, packed)))
             member = only_csv(archive.infolist(), name)
             inner = cast("BinaryIO", archive.open(member))
             size = member.compress_size if limited else None
             if size is not None:
-                _check_size(member.file_size, size, name)
+                check_size(member.file_size, size, name)
             return Opened(_buffered(inner, delivery, name, size), "zip", member.filename)
     except Refused:
         delivery.close()
@@ -145,7 +145,7 @@ def head(content: bytes, name: str, *, complete: bool = False, size: int = 65_53
 
 def _inflate(content: bytes, window: int, size: int, name: str) -> tuple[bytes, bool, bytes]:
     inflater = zlib.decompressobj(window)
-    with _damage_refused(name):
+    with damage_refused(name):
         text = inflater.decompress(content, size)
     return text, inflater.eof, inflater.unused_data
 
@@ -181,11 +181,13 @@ def _not_shown(content: bytes, name: str) -> CutOff:
     )
 
 
-def _check_size(unpacked: int, packed: int, name: str) -> None:
-    if unpacked > MAX_BYTES or (unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)):
+def check_size(unpacked: int, packed: int, name: str, *, most: int | None = None) -> None:
+    """Refuses what unpacks to more than ``most`` (:data:`MAX_BYTES`), or to too much for its packed size."""
+    most = MAX_BYTES if most is None else most
+    if unpacked > most or (unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)):
         raise Refused(
             f"{name}: unpacks to too much",
-            expected=f"at most {MAX_BYTES:,} bytes and {MAX_RATIO} times the packed size",
+            expected=f"at most {most:,} bytes and {MAX_RATIO} times the packed size",
             found=f"{unpacked:,} bytes or more from {packed:,}",
             what_to_do="Check where the file comes from; if it is genuine: nh quarantine admit ID --confirm "
             "--reason TEXT.",
@@ -205,7 +207,8 @@ def _not_nested(content: bytes, name: str) -> bytes:
 
 
 @contextmanager
-def _damage_refused(name: str) -> Iterator[None]:
+def damage_refused(name: str) -> Iterator[None]:
+    """Turns what libraries raise on damaged bytes into a refusal."""
     try:
         yield
     except Refused:
@@ -219,11 +222,20 @@ def _damage_refused(name: str) -> Iterator[None]:
         ) from error
 
 
-class _Within(io.RawIOBase):
+class Within(io.RawIOBase):
     """A delivery whose directory may be damaged: file systems differ in what a seek out of bounds raises."""
 
     def __init__(self, delivery: BinaryIO, size: int) -> None:
         self._delivery, self._size = delivery, size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._delivery.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._delivery.tell(), io.SEEK_END: self._size}[whence]
@@ -249,13 +261,13 @@ class _Unpacked(io.RawIOBase):
         return self._count
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # narrower than Buffer, as BufferedReader calls it
-        with _damage_refused(self._name):
+        with damage_refused(self._name):
             content = self._inner.read(len(buffer))
         if not self._count and self._delivery is not None:
             _not_nested(content, self._name)
         self._count += len(content)
         if self._packed is not None:
-            _check_size(self._count, self._packed, self._name)
+            check_size(self._count, self._packed, self._name)
         buffer[: len(content)] = content
         return len(content)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Digesting(io.RawIOBase):
-    """Passes bytes on to a stream, counting and digesting them.
+    """Passes bytes on to a stream, or to none, counting and digesting them.
 
     Attributes:
         size: Bytes so far.
@@ -22,7 +22,7 @@ class Digesting(io.RawIOBase):
         sha256: The same, for evidence.
     """
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO | None) -> None:
         self._out = out
         self.size = 0
         self.md5 = hashlib.md5(usedforsecurity=False)  # what sources publish; sha256 is the evidence
@@ -32,7 +32,8 @@ class Digesting(io.RawIOBase):
         return True
 
     def write(self, content: bytes) -> int:  # type: ignore[override]  # any buffer, as the callers pass it
-        self._out.write(content)
+        if self._out is not None:
+            self._out.write(content)
         self.md5.update(content)
         self.sha256.update(content)
         self.size += len(content)

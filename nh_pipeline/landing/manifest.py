@@ -15,6 +15,26 @@ from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.dates import DateOrder
 
 
+class InArchive(BaseModel):
+    """The archive of several deliveries that one came in.
+
+    Attributes:
+        file_id: The source's key of the archive, which is also that of the delivery.
+        name: The archive's name.
+        size: Its bytes.
+        md5: Their digest.
+        path: Where in it the delivery is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    name: str
+    size: int
+    md5: str
+    path: str
+
+
 class _Received(BaseModel):
     """Where a delivery came from, and its bytes.
 
@@ -28,6 +48,7 @@ class _Received(BaseModel):
         modified_at: The source's modified time when this content was first seen there.
         landed_at: When it was landed. Lineage only: no result depends on it.
         compression: How it is packed.
+        archive: The archive of several deliveries that it came in first, None if it came by itself.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +62,7 @@ class _Received(BaseModel):
     modified_at: AwareDatetime
     landed_at: AwareDatetime
     compression: Compression
+    archive: InArchive | None = None
 
 
 class Manifest(_Received):
@@ -104,6 +126,42 @@ class Quarantined(_Received):
     def file(self) -> str:
         """Path of the delivered bytes, relative to the storage."""
         return f"{self.path}/delivery.{self.compression}"
+
+
+class ArchivePart(BaseModel):
+    """What became of one file of an archive.
+
+    Attributes:
+        path: Where in the archive it is.
+        size: Its bytes, unpacked, as the archive says.
+        outcome: ``landed``, ``quarantined``, ``no delivery`` (a readme, a dictionary), or ``litter`` of an operating
+            system. The last two are not kept.
+        md5: Of the content that was kept, else None.
+        told: Dataset and coverage, or the reason.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    size: int
+    outcome: Literal["landed", "quarantined", "no delivery", "litter"]
+    md5: str | None = None
+    told: str = ""
+
+
+class Archive(_Received):
+    """An archive of several deliveries that has come (``archive.json``); it is written when all of them are kept.
+
+    Attributes:
+        parts: All files in it.
+    """
+
+    parts: tuple[ArchivePart, ...]
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """md5 of what was kept of it."""
+        return frozenset(part.md5 for part in self.parts if part.md5)
 
 
 class Delivery(BaseModel):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.sources.litter import is_litter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +32,7 @@ _PIECE, _MOST_UNPACKED = 1 << 16, 1 << 26
 """How much is unpacked at a time, and at most, to find the end of a member."""
 
 _NAMED = 5
+_PACKED = (".zip", ".gz")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,35 @@ def counting(members: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     return [member for member in members if not _ignored(member.filename)]
 
 
+def holds_several(members: Iterable[zipfile.ZipInfo]) -> bool:
+    """Whether the files of an archive are to be looked at one by one: several CSVs, archives, or no CSV by its name."""
+    members = list(members)
+    counted = counting(members)
+    if _is_workbook(members):
+        return False
+    csvs = [member for member in counted if is_csv(member)]
+    packed = any(member.filename.lower().endswith(_PACKED) for member in counted)
+    return packed or len(csvs) > 1 or (not csvs and len(counted) > 1)
+
+
+def check_workbook(members: Iterable[zipfile.ZipInfo], name: str) -> None:
+    """Refuses a workbook, which is a zip archive too, in words that help."""
+    if _is_workbook(members):
+        raise Refused(
+            f"{name}: a workbook",
+            expected="a CSV",
+            found="a file of a spreadsheet program (xlsx, ods)",
+            what_to_do="Deliver the CSV that CMS publishes, or save the sheet as CSV (UTF-8).",
+        )
+
+
+def _is_workbook(members: Iterable[zipfile.ZipInfo]) -> bool:
+    names = {member.filename for member in members}
+    return ("[Content_Types].xml" in names and any(name.startswith("xl/") for name in names)) or (
+        "content.xml" in names and "META-INF/manifest.xml" in names
+    )
+
+
 def only_csv(members: Iterable[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
     """The CSV of an archive.
 
@@ -62,6 +93,8 @@ def only_csv(members: Iterable[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
     Raises:
         Refused: If there are several or none, or it is encrypted or packed in an unusual way.
     """
+    members = list(members)
+    check_workbook(members, name)
     counted = counting(members)
     chosen = [member for member in counted if is_csv(member)] or counted
     if len(chosen) != 1:
@@ -72,16 +105,16 @@ def only_csv(members: Iterable[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
             found=f"{len(chosen)}: {listed}{', ...' if len(chosen) > _NAMED else ''}",
             what_to_do="Deliver each CSV by itself.",
         )
-    _check_readable(chosen[0], name)
+    check_readable(chosen[0], name)
     return chosen[0]
 
 
 def _ignored(member: str) -> bool:
-    parts = member.split("/")
-    return member.endswith("/") or "__MACOSX" in parts or any(part.startswith(".") for part in parts if part)
+    return member.endswith("/") or any(is_litter(part) for part in member.split("/") if part)
 
 
-def _check_readable(member: zipfile.ZipInfo, name: str) -> None:
+def check_readable(member: zipfile.ZipInfo, name: str) -> None:
+    """Refuses a member that is encrypted or packed in an unusual way."""
     if member.flag_bits & _ENCRYPTED:
         raise Refused(
             f"{name}: encrypted archive",

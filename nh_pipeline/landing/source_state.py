@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from nh_pipeline.lake.documents import DocumentReader
+from nh_pipeline.landing.manifest import Archive
 from nh_pipeline.sources.protocol import SourceFile, Unusable
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.manifest import Manifest
     from nh_pipeline.sources.protocol import Changes
 
+ARCHIVES = "raw/.archives"
+"""Folder of what became of the files in archives of several deliveries."""
+
 _DOCUMENT = "startPageToken.json"
+_ARCHIVES = DocumentReader(Archive.model_validate_json)
 
 
 class KnownFile(BaseModel):
@@ -124,10 +130,10 @@ class SourceState:
             self._read = content
         return True
 
-    def counts(self, file_id: str, md5: str, here: frozenset[str]) -> bool:
-        """Whether a landed content is the one that counts of its file; ``here`` is :func:`arrived`."""
+    def counting(self, file_id: str, here: frozenset[str]) -> str | None:
+        """md5 of the content of a file that counts, None if the source holds none; ``here`` is :func:`arrived`."""
         held = self._document.files.get(file_id)
-        return held is not None and _counting(held, here) == md5
+        return _counting(held, here) if held else None
 
     def _stored(self) -> bytes | None:
         return self._storage.read(self.path) if self._storage.exists(self.path) else None
@@ -140,7 +146,7 @@ def _counting(held: KnownFile, here: frozenset[str]) -> str | None:
 
 def arrived(storage: Storage) -> frozenset[str]:
     """``<file id>-<md5>`` of everything in the raw zone and in quarantine."""
-    paths = [*storage.files("raw", suffix="/manifest.json"), *storage.files("quarantine", suffix="/reason.json")]
+    paths = [*storage.files("raw", suffix=".json"), *storage.files("quarantine", suffix="/reason.json")]
     return frozenset(path.split("/")[-2] for path in paths)
 
 
@@ -152,9 +158,14 @@ def withdrawals(storage: Storage) -> Callable[[Manifest], bool]:
     sources = [path.split("/")[1] for path in storage.files("state", suffix=f"/{_DOCUMENT}")]
     holdings = {source: SourceState(storage, source) for source in sources}
     here = arrived(storage) if holdings else frozenset()
+    archives = _ARCHIVES.below(storage, ARCHIVES, suffix="/archive.json") if holdings else {}
+    contents = {path.split("/")[-2]: archive.contents for path, archive in archives.items()}
 
     def withdrawn(manifest: Manifest) -> bool:
         found = holdings.get(manifest.source)
-        return found is not None and not found.counts(manifest.file_id, manifest.md5, here)
+        if found is None:
+            return False
+        counting = found.counting(manifest.file_id, here)  # the delivery itself, or an archive that it is in
+        return manifest.md5 != counting and manifest.md5 not in contents.get(f"{manifest.file_id}-{counting}", ())
 
     return withdrawn

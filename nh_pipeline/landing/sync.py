@@ -27,7 +27,7 @@ def land_changes(source: Source, zone: RawZone, state: SourceState, *, full: boo
         full: Lists everything, whatever the cursor says: the first load, or a reconciliation.
 
     Returns:
-        What became of each file that had not landed.
+        What became of each file that had not landed, and of each delivery in an archive of several.
 
     Raises:
         SourceUnavailable: The source cannot be listed. Nothing was changed.
@@ -41,7 +41,7 @@ def land_changes(source: Source, zone: RawZone, state: SourceState, *, full: boo
     failed = [outcome for outcome in outcomes if isinstance(outcome, str)]
     if failed:
         raise LandingError(f"{len(failed)} of {len(outcomes)} files wait for the next look: {' '.join(failed)}")
-    return [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    return [each for outcome in outcomes if not isinstance(outcome, str) for each in outcome.each]
 
 
 def _land(zone: RawZone, source: Source, file: SourceFile) -> Landed | str:

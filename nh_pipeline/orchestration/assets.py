@@ -113,7 +113,7 @@ def _land(
         if config.file_ids:
             raise
         return []  # nothing is dropped there yet: what has landed is what there is
-    return [zone.land(source, file) for file in files]
+    return [landed for file in files for landed in zone.land(source, file).each]
 
 
 def _names(landed: Sequence[Landed]) -> str:

@@ -169,7 +169,8 @@ class _Md5(io.RawIOBase):
 
 def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery]) -> bool:
     """Whether the content of a file of unknown md5 has landed; reads the file only if a delivery of its size has."""
-    alike = {d.manifest.md5 for d in deliveries if d.manifest.size == file.size}
+    contents = [content for d in deliveries for content in (d.manifest, d.manifest.archive) if content]
+    alike = {content.md5 for content in contents if content.size == file.size}
     if not alike:
         return False
     sink = _Md5()
@@ -198,7 +199,8 @@ def settled_files(lake: LakeResource) -> frozenset[str]:
     stopped = {s.delivery_id for s in plan(lake.lake, lake.zone).not_counting if s.state in ("held", "refused")}
     last: dict[str, Delivery] = {}
     for delivery in sorted(lake.zone.deliveries(), key=lambda d: d.manifest.landed_at):
-        last[delivery.manifest.file_id] = delivery
+        if delivery.manifest.archive is None:  # the run of an archive only lands it
+            last[delivery.manifest.file_id] = delivery
     return frozenset(file_id for file_id, delivery in last.items() if delivery.delivery_id in stopped)
 
 

@@ -59,8 +59,8 @@ def land(context: dg.OpExecutionContext, config: LandOnlyConfig, lake: LakeResou
     """Lands files that no asset is made of yet, or puts them into quarantine with a reason."""
     drop = source.source
     for file in drop.find(config.file_ids):
-        landed = lake.zone.land(drop, file)
-        context.log.info("%s: %s", file.name, landed.path)
+        for landed in lake.zone.land(drop, file).each:
+            context.log.info("%s: %s", landed.document.name, landed.path)
 
 
 @dg.job(name="land_only", description="A file without tables, or one that is not recognised: raw zone or quarantine.")

@@ -125,7 +125,7 @@ def fingerprint(lake: Lake) -> str:
     for table in tables():
         found = lake.load(table)
         digest.update(f"{table.name} {found.metadata_location if found else ''} {code_version(table)}\n".encode())
-    for folder, suffix in (("raw", "/manifest.json"), ("state", ".json")):
+    for folder, suffix in (("raw", ".json"), ("state", ".json")):
         for path, stamp in lake.storage.stamps(folder, suffix=suffix).items():
             digest.update(f"{path} {stamp}\n".encode())
     return digest.hexdigest()

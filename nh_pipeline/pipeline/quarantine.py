@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from nh_pipeline import datasets
 from nh_pipeline.landing.archive import head
 from nh_pipeline.landing.confirmations import confirm
-from nh_pipeline.landing.manifest import Manifest
+from nh_pipeline.landing.manifest import Manifest, Quarantined
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.sources.protocol import PEEK_BYTES
@@ -87,7 +87,7 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
             state="quarantined",
             coverage="",
             file=q.file,
-            **q.model_dump(exclude={"md5", "sha256", "compression"}),
+            **q.model_dump(exclude={"md5", "sha256", "compression", "archive"}),
         )
         for q in zone.quarantined()
     ]
@@ -141,11 +141,13 @@ def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order
         kept = next(q for q in zone.quarantined() if (q.file_id, q.md5) == (entry.file_id, entry.id))
         said = confirmed if order else None
         document = zone.readmit(kept, overruled=said, order=order).document
-        if not isinstance(document, Manifest) and document.overrulable and confirmed is not None:
+        if isinstance(document, Quarantined) and document.overrulable and confirmed is not None:
             document = zone.readmit(kept, overruled=confirmed, order=order).document
         if isinstance(document, Manifest):
             return Admission(taken=True, told=f"landed as {document.dataset} {document.coverage.key}")
-        return Admission(taken=False, told=f"{document.found}. {document.what_to_do}")
+        if isinstance(document, Quarantined):
+            return Admission(taken=False, told=f"{document.found}. {document.what_to_do}")
+        return Admission(taken=True, told=f"landed: {len(document.contents)} deliveries in it")
     if entry.state == "held" and confirmed is not None:
         delivery = next(d for d in zone.deliveries() if d.delivery_id == entry.id)
         confirm(zone.storage, delivery, reason=confirmed)

@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from nh_pipeline.sources.protocol import CHUNK_BYTES, PEEK_BYTES, Changes, SourceFile, SourceMissing, SourceUnavailable
+from nh_pipeline.sources.litter import PARTIAL, is_litter, is_partial
+from nh_pipeline.sources.protocol import (
+    CHUNK_BYTES,
+    PEEK_BYTES,
+    Changes,
+    SourceFile,
+    SourceMissing,
+    SourceUnavailable,
+    Unusable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-
-PARTIAL_SUFFIXES = (".partial", ".crdownload", ".tmp")
-"""Endings that browsers and copy tools give a file while it is being written."""
 
 _CURSOR = TypeAdapter(dict[str, tuple[int, int]])
 
@@ -36,8 +42,8 @@ def _fail(error: OSError) -> NoReturn:
 class FolderSource:
     """A folder, with all its folders below, or a single file.
 
-    Hidden files and folders, partial downloads, anything that is not a regular file and links that lead out of the
-    folder are not seen. Folders behind links are not entered.
+    Hidden files and folders, what operating systems leave, anything that is not a regular file and links that lead out
+    of the folder are not seen; partial downloads are told and left out. Folders behind links are not entered.
 
     Args:
         path: The folder or file.
@@ -65,7 +71,11 @@ class FolderSource:
                 seen = {}
         found: dict[str, tuple[int, int]] = {}
         changed: list[SourceFile] = []
+        partial: list[Unusable] = []
         for file_id, name, status in self._scan():
+            if is_partial(Path(name).name):
+                partial.append(Unusable(file_id=file_id, name=name, reason=PARTIAL))
+                continue
             found[file_id] = (status.st_mtime_ns, status.st_size)
             if found[file_id] != seen.get(file_id):
                 modified = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, tz=timezone.utc)
@@ -75,6 +85,7 @@ class FolderSource:
             removed=sorted(seen.keys() - found.keys()),
             cursor=json.dumps(found, sort_keys=True, separators=(",", ":")),
             complete=not seen,
+            unusable=partial,
         )
 
     def find(self, file_ids: Collection[str]) -> list[SourceFile]:
@@ -132,7 +143,7 @@ class FolderSource:
                 "it, mount it, or correct the configured path."
             )
         for path in [root] if root.is_file() else self._walk(root):
-            if path.name.startswith(".") or path.name.lower().endswith(PARTIAL_SUFFIXES):
+            if is_litter(path.name):
                 continue
             try:
                 target = path.resolve(strict=True)
@@ -149,5 +160,5 @@ class FolderSource:
 
     def _walk(self, root: Path) -> Iterator[Path]:
         for folder, folders, files in os.walk(root, onerror=_fail):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not is_litter(name))
             yield from (Path(folder, name) for name in sorted(files))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nh_pipeline.sources.drive_client import DriveClient, DriveError
 from nh_pipeline.sources.drive_credentials import drive_credentials
+from nh_pipeline.sources.litter import PARTIAL, is_litter, is_partial
 from nh_pipeline.sources.protocol import PEEK_BYTES, Changes, SourceFile, SourceUnavailable, Unusable
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class DriveSource:
                 item = self._item(drive, file_id)
                 if item and not item["trashed"] and self._inside(drive, item, parents):
                     found.append(self._file(drive, item))
-        return _sorted(file for file in found if isinstance(file, SourceFile))
+        return _sorted(file for file in found if isinstance(file, SourceFile) and not is_litter(file.name))
 
     def peek(self, file: SourceFile, size: int = PEEK_BYTES) -> bytes:
         """The first bytes of a file; see :meth:`nh_pipeline.sources.protocol.Source.peek`."""
@@ -275,7 +276,9 @@ class DriveSource:
     def _file(self, drive: Conversation, item: dict[str, Any]) -> SourceFile | Unusable:
         file_id, name, kind = item["id"], item["name"], item["mimeType"]
         reason = ""
-        if kind == _SHORTCUT:
+        if is_partial(name):
+            reason = PARTIAL
+        elif kind == _SHORTCUT:
             reason = "a shortcut is not followed: put the file itself into the folder"
         elif kind.startswith(_GOOGLE) and kind != _SHEET:
             reason = "a Google document is no delivery: download it as CSV, and put the CSV into the folder"
@@ -344,6 +347,8 @@ def _sorted(files: Iterable[SourceFile]) -> list[SourceFile]:
 
 def _changes(found: Iterable[SourceFile | Unusable], removed: list[str], cursor: _Cursor, *, complete: bool) -> Changes:
     found = list(found)
+    removed = [*removed, *(file.file_id for file in found if is_litter(file.name))]
+    found = [file for file in found if not is_litter(file.name)]
     return Changes(
         files=_sorted(file for file in found if isinstance(file, SourceFile)),
         unusable=[file for file in found if isinstance(file, Unusable)],

@@ -44,8 +44,8 @@ def test_documents_of_older_lakes_are_read(tmp_path):
     state = SourceState(storage, "google-drive")
     assert state.cursor == "7"
     # The content that came before counts until the new one has landed.
-    assert state.counts("f", OLD, frozenset())
-    assert not state.counts("f", OLD, frozenset([f"f-{NEW}"]))
+    assert state.counting("f", frozenset()) == OLD
+    assert state.counting("f", frozenset([f"f-{NEW}"])) == NEW
 
 
 def test_what_is_written_now_is_read_again(tmp_path):

@@ -1,0 +1,291 @@
+"""An archive of several deliveries: each lands as its own, nothing is lost, nothing lands twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from nh_pipeline import datasets
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.landing import Archive, Manifest, Quarantined, RawZone, archive, unpacking
+from nh_pipeline.landing.source_state import SourceState
+from nh_pipeline.landing.sync import land_changes
+from nh_pipeline.sources import Changes, FolderSource, SourceFile
+from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.unit.test_landing_archive import zipped, zipped_as_stream
+from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
+from nh_pipeline_tests.unit.test_landing_zone import DAY, Memory, md5_of
+
+DATA = Path(__file__).parents[1] / "data"
+A, B, C = claims("2024-10-01"), staffing("2024Q2").encode(), staffing("2024Q1").encode()
+ODD = b"a,b\n1,2\n"
+JUNK = [
+    ("__MACOSX/._NH_Penalties.csv", b"junk"),
+    (".DS_Store", b"junk"),
+    ("Thumbs.db", b"junk"),
+    ("docs/desktop.ini", b"[.ShellClassInfo]"),
+    ("~$NH_ProviderInfo.xlsx", b"user"),
+    ("docs/", b""),
+]
+NO_DELIVERIES = [
+    ("docs/NH_Data_Dictionary.pdf", b"%PDF-1.7\n" + bytes(range(256)) * 9),
+    ("readme.txt", b"Theme archive\n"),
+    ("manifest.json", b'{"files": []}'),
+]
+
+
+def excerpts() -> dict[str, bytes]:
+    """One file of each kind that CMS's monthly archive has, by name."""
+    found = {}
+    for dataset in datasets.declared():
+        path = max((DATA / dataset.name).glob("*.csv"))
+        found[f"{dataset.name}_Oct2024.csv"] = path.read_bytes()
+    return found
+
+
+def monthly(*more) -> bytes:
+    return zipped(*JUNK, *NO_DELIVERIES, *excerpts().items(), *more)
+
+
+@pytest.fixture
+def zone(tmp_path):
+    return RawZone(Storage(str(tmp_path / "lake")))
+
+
+@pytest.fixture
+def source():
+    return Memory()
+
+
+def kept(zone):
+    return sorted(zone.storage.files())
+
+
+def test_all_files_of_a_monthly_archive_land_at_once(tmp_path):
+    path = tmp_path / "in" / "nursing_homes_10_2024.zip"
+    path.parent.mkdir()
+    path.write_bytes(monthly())
+    nh = Nh(tmp_path / "lake")
+    told = " ".join(nh("ingest", path).stdout.split())
+    count = len(datasets.declared())
+    assert count >= 20
+    assert f"{count} landed, 0 known already, 0 in quarantine" in told
+    assert "docs/NH_Data_Dictionary.pdf, readme.txt, manifest.json" in told
+    zone = RawZone(nh.lake.storage)
+    by_name = {d.manifest.dataset: d.manifest for d in zone.deliveries()}
+    assert by_name.keys() == {dataset.name for dataset in datasets.declared()}
+    for dataset, manifest in by_name.items():
+        member = f"{dataset}_Oct2024.csv"
+        assert manifest.archive is not None
+        assert manifest.archive.model_dump(exclude={"file_id"}) == {
+            "name": path.name, "size": path.stat().st_size, "md5": md5_of(path.read_bytes()), "path": member,
+        }  # fmt: skip
+        assert (manifest.name, manifest.md5) == (f"{path.name}/{member}", md5_of(excerpts()[member]))
+    (record,) = zone.storage.files("raw/.archives")
+    outcomes = {p["path"]: p["outcome"] for p in json.loads(zone.storage.read(record))["parts"]}
+    assert set(outcomes) == {name for name, _ in (*JUNK, *NO_DELIVERIES) if name != "docs/"} | set(excerpts())
+    assert {outcomes[name] for name, _ in NO_DELIVERIES} == {"no delivery"}
+
+    before = kept(zone), [zone.storage.read(path) for path in kept(zone)]
+    told = nh("ingest", path).stdout
+    assert f"0 landed, {count} known already, 0 in quarantine" in told
+    assert (kept(zone), [zone.storage.read(path) for path in kept(zone)]) == before
+
+
+@pytest.mark.parametrize("pack", [zipped, zipped_as_stream, lambda *m: zipped(*m, method=zipfile.ZIP_STORED)])
+def test_a_damaged_file_is_quarantined_and_the_others_land(zone, source, pack):
+    content = bytearray(pack(("a.csv", A), ("b.csv", B), ("c.csv", C), ("odd.csv", ODD)))
+    at = content.index(b"b.csv") + 5 + 20
+    content[at : at + 4] = bytes(byte ^ 0xFF for byte in content[at : at + 4])
+    file = source.file("f1", bytes(content), name="m.zip")
+    landed = zone.land(source, file)
+    assert isinstance(landed.document, Archive)
+    assert [p.outcome for p in landed.document.parts] == ["landed", "quarantined", "landed", "quarantined"]
+    assert [d.manifest.md5 for d in zone.deliveries()] == [md5_of(C), md5_of(A)]
+    reasons = {q.archive.path: q.reason for q in zone.quarantined()}
+    assert reasons["b.csv"] == "m.zip/b.csv: damaged archive"
+    assert reasons["odd.csv"] == "m.zip/odd.csv: not a known CMS file"
+    before = kept(zone)
+    again = RawZone(zone.storage).land(source, file)
+    assert not again.created
+    assert not any(each.created for each in again.each)
+    assert len(again.each) == 4
+    assert kept(zone) == before
+    for entry in zone.quarantined():  # judged again by what was kept: it is refused again
+        assert isinstance(zone.readmit(entry).document, Quarantined)
+    assert kept(zone) == before
+
+
+def test_what_is_learned_is_taken_out_of_quarantine(zone, source, monkeypatch):
+    file = source.file("f1", zipped(("a.csv", A), ("b.csv", B)), name="m.zip")
+    known = datasets.declared()
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "declared", lambda: tuple(d for d in known if d.name != "medicare_claims"))
+        patch.setattr(datasets, "DATASETS", datasets.declared())
+        zone.land(source, file)
+    if not zone.quarantined():
+        pytest.skip("headers are compared with another list")
+    landed = zone.land(source, file)
+    assert all(isinstance(each.document, Manifest) for each in landed.each)
+    assert zone.quarantined() == []
+
+
+def test_archives_in_archives_and_packed_members(zone, source):
+    inner = zipped(("x/b.csv", B), ("dictionary.pdf", b"%PDF"))
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        content = zipped(("a.csv.gz", gzip.compress(A, mtime=0)), ("in/inner.zip", inner), ("c.txt", C), method=method)
+        landed = zone.land(source, source.file(f"f{method}", content, name="m.zip"))
+        assert [(p.path, p.outcome) for p in landed.document.parts] == [
+            ("a.csv.gz", "landed"),
+            ("in/inner.zip/x/b.csv", "landed"),
+            ("in/inner.zip/dictionary.pdf", "no delivery"),
+            ("c.txt", "landed"),  # by what it holds, not by its name
+        ]
+    by_key = {d.manifest.coverage.key: d for d in zone.deliveries()}
+    for key, content in (("2024-10-01", A), ("2024Q2", B), ("2024Q1", C)):
+        with zone.open(by_key[key]) as stream:
+            assert stream.read() == content
+
+
+def nested(depth: int) -> bytes:
+    content = zipped(("b.csv", B))
+    for _ in range(depth - 1):
+        content = zipped(("a.csv", A), ("inner.zip", content))
+    return content
+
+
+def test_limits(zone, source, monkeypatch):
+    assert isinstance(zone.land(source, source.file("f1", nested(3))).document, Archive)
+    assert zone.quarantined() == []
+    zone.land(source, source.file("f2", nested(4)))
+    (entry,) = zone.quarantined()
+    assert "archives in archives" in entry.reason
+    with monkeypatch.context() as patch:
+        patch.setattr(unpacking, "MAX_MEMBERS", 2)
+        found = zone.land(source, source.file("f3", zipped(("a.csv", A), ("b.csv", B), ("c.csv", C)))).document
+        assert "too many files in the archive" in found.reason
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "RATIO_FROM_BYTES", 1_000_000)
+        bomb = zipped(("a.csv", A), ("zeros.csv", b"0" * 5_000_000))
+        found = zone.land(source, source.file("f4", bomb)).document
+        assert "unpacks to too much" in found.reason
+        assert found.overrulable
+        many = zipped(*((f"{n}.csv", b"0" * 900_000) for n in range(9)))  # each by itself is small enough
+        assert "unpacks to too much" in zone.land(source, source.file("f5", many)).document.reason
+        hidden = zipped(("a.csv", A), ("i.zip", zipped(("zeros.csv", b"0" * 5_000_000), ("b.csv", B))))
+        landed = zone.land(source, source.file("f6", hidden, name="m.zip"))
+        assert [p.outcome for p in landed.document.parts] == ["landed", "quarantined"]
+        admitted = zone.readmit(next(q for q in zone.quarantined() if q.file_id == "f4"), overruled="it is genuine")
+        assert [type(each.document) for each in admitted.each] == [Manifest, Quarantined]
+
+
+def test_an_archive_without_deliveries_is_refused_as_a_whole(zone, source):
+    for n, members in enumerate((NO_DELIVERIES, [*JUNK, *NO_DELIVERIES])):
+        found = zone.land(source, source.file(f"f{n}", zipped(*members), name="docs.zip"))
+        assert isinstance(found.document, Quarantined)
+        assert "no delivery in the archive" in found.document.reason
+        assert "readme.txt" in found.document.found
+    workbook = zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>"), ("xl/worksheets/s.xml", b"<x/>"))
+    assert "a workbook" in zone.land(source, source.file("f9", workbook, name="NH.xlsx")).document.reason
+    assert not [path for path in kept(zone) if path.startswith("raw/")]
+
+
+def test_a_landing_that_stops_half_way_is_finished_by_the_next(zone, source, monkeypatch):
+    file = source.file("f1", zipped(("a.csv", A), ("b.csv", B), ("c.csv", C)), name="m.zip")
+    true, seen = RawZone._judged, []
+
+    def stop(self, path, name, word):
+        seen.append(name)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return true(self, path, name, word)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RawZone, "_judged", stop)
+        with pytest.raises(KeyboardInterrupt):
+            zone.land(source, file)
+    assert not [path for path in kept(zone) if ".archives" in path or ".incoming" in path]
+    landed = RawZone(zone.storage).land(source, file)
+    assert [each.created for each in landed.each] == [False, True, True]
+
+
+class Held(Memory):
+    """An authoritative source."""
+
+    authoritative = True
+
+    def __init__(self):
+        super().__init__()
+        self.files = {}
+
+    def put(self, file_id, content, *, day=0):
+        self.files[file_id] = self.file(file_id, content, day=day, name="m.zip", size=len(content), md5=md5_of(content))
+
+    def changes(self, cursor):
+        return Changes(files=list(self.files.values()), removed=[], cursor="1", complete=True)
+
+
+def test_what_counts_of_an_archive_follows_its_source(zone):
+    source = Held()
+
+    def counting():
+        land_changes(source, zone, SourceState(zone.storage, source.name))
+        return {d.manifest.md5 for d in zone.deliveries() if not d.withdrawn}
+
+    source.put("f1", zipped(("a.csv", A), ("b.csv", B), ("readme.txt", b"x")))
+    assert counting() == {md5_of(A), md5_of(B)}
+    assert SourceState(zone.storage, source.name).pending() == []
+    source.put("f1", zipped(("a.csv", A), ("c.csv", C)), day=1)  # one stays, one is gone, one is new
+    assert counting() == {md5_of(A), md5_of(C)}
+    source.put("f1", A, day=2)
+    assert counting() == {md5_of(A)}
+    source.put("f1", zipped(("a.csv", A), ("b.csv", B), ("readme.txt", b"x")), day=3)
+    assert counting() == {md5_of(A), md5_of(B)}
+    source.files.clear()
+    assert counting() == set()
+
+
+def test_a_known_file_is_read_once_and_not_copied(tmp_path, zone, monkeypatch):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, content in (("a.csv", A), ("b.csv", B), ("m.zip", zipped(("a.csv", A), ("c.csv", C)))):
+        (folder / name).write_bytes(content)
+    source = FolderSource(folder)
+    for file in source.changes().files:
+        zone.land(source, file)
+    again, listings, reads = RawZone(zone.storage), [], []
+    files, chunks = Storage.files, FolderSource._chunks
+    monkeypatch.setattr(Storage, "create", lambda *_: pytest.fail("copied"))
+    monkeypatch.setattr(Storage, "files", lambda *args, **more: listings.append(args) or files(*args, **more))
+    monkeypatch.setattr(FolderSource, "_chunks", lambda self, file: reads.append(file.name) or chunks(self, file))
+    outcomes = [again.land(source, file) for file in source.changes().files]
+    assert [landed.created for landed in outcomes] == [False] * 3
+    assert len(listings) == 1
+    assert reads == ["a.csv", "b.csv", "m.zip"]
+
+
+def test_a_changed_file_is_not_taken_for_the_one_that_landed(tmp_path, zone):
+    path = tmp_path / "PBJ.csv"
+    path.write_bytes(B)
+    source = FolderSource(path)
+    zone.land(source, source.changes().files[0])
+    path.write_bytes(C)
+    os.utime(path, (DAY.timestamp(), DAY.timestamp()))
+    landed = zone.land(source, source.changes().files[0])
+    assert landed.created
+    assert landed.document.coverage.key == "2024Q1"
+
+
+def test_specimen_of_a_monthly_archive(field, zone):
+    (path,) = (field / "11-monthly-zip").glob("*.zip")
+    source = FolderSource(path)
+    (file,) = source.changes().files
+    assert isinstance(file, SourceFile)
+    landed = zone.land(source, file)
+    assert [p.outcome for p in landed.document.parts].count("landed") == 5
+    assert zone.quarantined() == []
