@@ -37,5 +37,9 @@ class CutOff(Refused):
     """The bytes that were given end before they tell what the file is; more of them may tell."""
 
 
+class SeveralDeliveries(Refused):
+    """An archive of several files that are to be looked at one by one: landing does."""
+
+
 class UndecidedDates(Unrecognised):
     """Dates that can be read month-first or day-first, where nothing in the file decides. A person may say which."""

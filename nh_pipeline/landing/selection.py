@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+from nh_pipeline.landing.archive import kind, open_csv
 from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
-from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.refused import Refused, SeveralDeliveries
+from nh_pipeline.landing.unpacking import is_several
 from nh_pipeline.periods import month_bounds, months
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
@@ -27,10 +30,12 @@ def covers(coverage: Coverage, date_range: tuple[date, date] | None) -> bool:
 
 
 def recognised(source: Source, file: SourceFile) -> Recognition:
-    """What a file of the source is, by its first 64 KB, or more if its first row is longer.
+    """What a file of the source is, by the first 64 KB of its CSV, or more if its first row is longer.
+
+    Of an archive, the directory says where the CSV is, as it does for landing.
 
     Raises:
-        Refused: no known header, or damaged.
+        Refused: no known header, or damaged; :class:`SeveralDeliveries` for an archive of several.
     """
     try:
         return _recognised(source, file, PEEK_BYTES)
@@ -40,13 +45,29 @@ def recognised(source: Source, file: SourceFile) -> Recognition:
 
 def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
     complete = file.size is not None and file.size <= size
-    return recognise(source.peek(file, size), file.name, complete=complete)
+    content = source.peek(file, size)
+    if kind(content) != "zip":
+        return recognise(content, file.name, complete=complete)
+    with io.BytesIO(content) if complete else source.open(file) as delivery:
+        if is_several(delivery):
+            raise SeveralDeliveries(
+                f"{file.name}: several files in the archive",
+                expected="one delivery",
+                found="an archive whose files are looked at one by one when it lands",
+                what_to_do="Land it.",
+            )
+        if complete:
+            return recognise(content, file.name, complete=True)
+        delivery.seek(0)
+        with open_csv(delivery, file.name).stream as stream:
+            beginning = stream.read(size)
+            return recognise(beginning, file.name, complete=len(beginning) < size)
 
 
 def wanted(
     source: Source, dataset: str, date_range: tuple[date, date] | None, file_ids: Iterable[str]
 ) -> list[SourceFile]:
-    """Files of the source that hold a dataset for a range of days, told by their first 64 KB.
+    """Files of the source that hold a dataset for a range of days, told by their first 64 KB, and archives of several.
 
     Raises:
         SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
@@ -56,6 +77,9 @@ def wanted(
     for file in source.find(only) if only else source.changes(None).files:
         try:
             what = recognised(source, file)
+        except SeveralDeliveries:  # what is in it, its landing tells
+            found.append(file)
+            continue
         except Refused:  # the delivery sensor puts it into quarantine; it is no delivery of this dataset
             continue
         if what.dataset == dataset and covers(what.coverage, date_range):

@@ -100,6 +100,13 @@ class FolderSource:
         except OSError as error:
             raise self._unreadable(file, error) from error
 
+    def open(self, file: SourceFile) -> BinaryIO:
+        """A file as a stream; see :meth:`nh_pipeline.sources.protocol.Source.open`."""
+        try:
+            return self._locate(file).open("rb")
+        except OSError as error:
+            raise self._unreadable(file, error) from error
+
     def download(self, file: SourceFile, out: BinaryIO) -> None:
         """Copies a file in chunks; see :meth:`nh_pipeline.sources.protocol.Source.download`."""
         out.writelines(self._chunks(file))

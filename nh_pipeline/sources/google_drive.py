@@ -13,6 +13,7 @@ listed.
 from __future__ import annotations
 
 import hashlib
+import io
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +22,7 @@ from nh_pipeline.sources.drive_client import DriveClient, DriveError
 from nh_pipeline.sources.drive_credentials import drive_credentials
 from nh_pipeline.sources.litter import PARTIAL, is_litter, is_partial
 from nh_pipeline.sources.protocol import PEEK_BYTES, Changes, SourceFile, SourceUnavailable, Unusable
+from nh_pipeline.sources.ranged import Ranged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -130,6 +132,15 @@ class DriveSource:
         """The first bytes of a file; see :meth:`nh_pipeline.sources.protocol.Source.peek`."""
         with self._client.within(PEEK_SECONDS) as drive:
             return self._bytes(drive, file, 0, size)
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """A file as a stream of ranged reads; see :meth:`nh_pipeline.sources.protocol.Source.open`."""
+
+        def read(start: int, size: int) -> bytes:
+            with self._client.within(PEEK_SECONDS) as drive:
+                return self._bytes(drive, file, start, size)
+
+        return io.BufferedReader(Ranged(read, file.size or 0), PEEK_BYTES)
 
     def download(self, file: SourceFile, out: BinaryIO) -> None:
         """Copies a file in chunks; see :meth:`nh_pipeline.sources.protocol.Source.download`.

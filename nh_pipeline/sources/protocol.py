@@ -140,6 +140,16 @@ class Source(Protocol):
             SourceUnavailable: If the file is gone or cannot be read.
         """
 
+    def open(self, file: SourceFile) -> BinaryIO:
+        """A file as a seekable stream, of which only what is read is fetched.
+
+        Args:
+            file: A file that ``changes`` returned, from this or another instance of the same source.
+
+        Raises:
+            SourceUnavailable: Here or on reading, if the file is gone or cannot be read.
+        """
+
     def download(self, file: SourceFile, out: BinaryIO) -> None:
         """Copies a file in chunks, so that memory does not grow with its size.
 

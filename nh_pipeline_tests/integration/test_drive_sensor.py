@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import zipfile
 from collections import Counter
 from typing import Any
 
@@ -21,6 +22,7 @@ from nh_pipeline.sources import SourceUnavailable
 from nh_pipeline_tests.support.drive_server import SECRET, SHEET, SHORTCUT, Fault
 from nh_pipeline_tests.support.local import Nh, serving
 from nh_pipeline_tests.support.stale import stale_quarters
+from nh_pipeline_tests.unit.test_landing_archive import zipped
 from nh_pipeline_tests.unit.test_landing_zone import md5_of
 
 pytestmark = [
@@ -173,6 +175,40 @@ def test_every_event_ends_in_the_right_runs_once(installation, drive, quarter, t
         f"{moved}-{md5_of(averages.read_bytes())}",
     }
     assert len(list(installation.nh.lake.storage.files("quarantine", suffix="reason.json"))) == 2
+
+
+def test_an_archive_lands_by_itself_and_what_is_in_it_is_built(installation, drive, quarter, tmp_path):
+    (averages,) = (p for p in PLAN.release(tmp_path, 0) if "StateUSAverages" in p.name)
+    filler = ("a.pdf", bytes(range(256)) * 1000)
+    members = [filler, ("PBJ.csv", quarter[0]), ("averages.csv", averages.read_bytes())]
+    monthly = drive.add(zipped(*members, method=zipfile.ZIP_STORED), "monthly.zip")
+    assert installation.runs() == ["land_only monthly.zip 1 ok"]
+    assert installation.runs() == []
+    assert installation.state.cursor is not None
+    assert installation.catches_up()
+    while installation.catches_up():
+        pass
+    assert installation.rows() == 10
+    drive.touch(monthly)
+    assert installation.runs() == []
+    drive.change(monthly, zipped(filler, ("PBJ.csv", quarter[1]), ("averages.csv", averages.read_bytes())))
+    assert installation.runs() == ["land_only monthly.zip 1 ok"]
+    while installation.catches_up():
+        pass
+    assert installation.rows() == 9
+    drive.remove(monthly)
+    assert installation.runs() == []
+    assert all(d.withdrawn for d in RawZone(installation.nh.lake.storage).deliveries())
+
+
+def test_a_csv_far_behind_in_its_archive_gets_its_own_run(installation, drive, quarter):
+    behind = zipped(("a.pdf", bytes(range(256)) * 1000), ("PBJ.csv", quarter[0]), method=zipfile.ZIP_STORED)
+    drive.add(behind, "PBJ.zip")
+    drive.add(b"x", "~$NH.xlsx")
+    drive.add(b"x", "PBJ.csv.crdownload")
+    assert installation.runs() == ["daily_nurse_staffing_delivery PBJ.zip 1 ok"]
+    assert installation.runs() == []
+    assert [u.name for u in installation.state.unusable] == ["PBJ.csv.crdownload"]
 
 
 def test_a_failed_version_is_tried_again_and_the_token_waits(installation, drive):

@@ -30,6 +30,36 @@ def test_lists_recursively_and_only_what_is_complete(tmp_path):
     assert {len(file.file_id) for file in changes.files} == {16}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [".DS_Store", "._PBJ.csv", "Thumbs.db", "thumbs.DB", "desktop.ini", "~$NH_ProviderInfo.xlsx",
+     ".~lock.PBJ.csv#", "PBJ.csv~", "#PBJ.csv#", ".PBJ.csv.swp", "Icon\r", ".nfs000001"],
+)  # fmt: skip
+def test_litter_is_not_seen(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    changes = FolderSource(tmp_path).changes()
+    assert (changes.files, changes.unusable) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv.part", "a.csv.filepart", "a.csv.opdownload", "a.csv.crdownload", "a.csv.download", "a.csv.!ut",
+     "a.csv.aria2", "Unconfirmed 12345.crdownload", "a.csv.partial", "a.TMP", "a.csv.part3", "a.zip.icloud"],
+)  # fmt: skip
+def test_what_is_still_written_is_told_and_left_out(tmp_path, name):
+    for path in (tmp_path, tmp_path / name):
+        (tmp_path / name).write_bytes(b"x")
+        changes = FolderSource(path).changes()
+        assert changes.files == []
+        assert [(u.name, "still being written" in u.reason) for u in changes.unusable] == [(name, True)]
+
+
+@pytest.mark.parametrize("name", ["Partial year.csv", "a.part.csv", "template.csv", "download.csv", "PBJ~1.CSV"])
+def test_names_that_only_look_so_are_seen(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    assert names(FolderSource(tmp_path).changes()) == [name]
+
+
 def test_a_cursor_finds_changed_and_removed_files_whatever_their_dates(tmp_path):
     for name in ("same.csv", "older.csv", "gone.csv"):
         (tmp_path / name).write_bytes(b"1")
