@@ -145,6 +145,8 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         ) from error
     if complete:
         detector.end()
+        if seen.ragged_end and seen.rows and not detector.last.endswith((b"\n", b"\r")):
+            raise _cut(seen.ragged_end, name)
     if not seen.rows:
         raise _no_rows(found[0], seen, name, complete=complete)
     dataset = seen.dataset(complete=complete)
@@ -204,6 +206,15 @@ def _no_rows(dataset: Dataset, seen: Survey, name: str, *, complete: bool) -> Re
         expected="rows with as many cells as the header",
         found=f"{seen.records:,} lines, none with as many; {seen.ragged}",
         what_to_do=AS_PUBLISHED,
+    )
+
+
+def _cut(line: str, name: str) -> Refused:
+    return Refused(
+        f"{name}: its end is cut off",
+        expected="a last line that is complete, or that has a line end",
+        found=line,
+        what_to_do="Deliver the complete file; the download may have broken off. A remark in the last line is to go.",
     )
 
 

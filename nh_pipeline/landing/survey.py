@@ -52,6 +52,7 @@ class Survey:
         rows: Rows that were read.
         records: Those and the lines with a wrong number of cells.
         ragged: The first of those, in words.
+        ragged_end: The last line, in words, if it is one of those.
     """
 
     def __init__(self, found: Sequence[Dataset], header: Header, cells: Sequence[str], name: str) -> None:
@@ -66,7 +67,8 @@ class Survey:
             name, self._matters, monthly=(self._dataset.coverage == "release" and self._dataset.on_the_first)
         )
         self.rows = self.records = 0
-        self.ragged = ""
+        self._last_ragged = (0, "")
+        self.ragged = self.ragged_end = ""
 
     def read(self, text: CsvStream, *, complete: bool) -> None:
         """Reads all rows.
@@ -104,6 +106,10 @@ class Survey:
 
     def _keep(self, reader: RecordReader) -> None:
         self.rows, self.records = reader.rows, reader.records
+        if reader.rejected:
+            last = reader.rejected[-1]
+            self._last_ragged = (last.source_line, f"line {last.source_line:,}: {last.reason}")
+        self.ragged_end = self._last_ragged[1] if self._last_ragged[0] == 1 + reader.records else ""
         for line in reader.rejected[: not self.ragged]:
             self.ragged = f"in line {line.source_line:,}: {line.reason}"
         reader.rejected.clear()

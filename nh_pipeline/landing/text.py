@@ -53,13 +53,14 @@ class EncodingDetector:
 
     Attributes:
         size: Bytes so far.
+        last: The last of them.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._is_utf8, self._begin, self._ends = True, b"", [0, 0]
-        self.size = 0
+        self.size, self.last = 0, b""
 
     @property
     def encoding(self) -> str:
@@ -85,6 +86,7 @@ class EncodingDetector:
             raise _no_text(self._name, f"a NUL byte in line {line:,}, at offset {self.size + at:,} of the CSV")
         self._ends = [n + chunk.count(end) for n, end in zip(self._ends, (b"\n", b"\r"), strict=True)]
         self.size += len(chunk)
+        self.last = chunk[-1:] or self.last
         self._decode(chunk)
         return chunk
 

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 _CURSOR = TypeAdapter(dict[str, tuple[int, int]])
 
 
+def _modified(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, tz=timezone.utc)
+
+
 def _fail(error: OSError) -> NoReturn:
     raise SourceUnavailable(
         f"cannot list {error.filename!r}: {error.strerror}. Expected a readable folder; grant read and search "
@@ -78,8 +82,9 @@ class FolderSource:
                 continue
             found[file_id] = (status.st_mtime_ns, status.st_size)
             if found[file_id] != seen.get(file_id):
-                modified = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, tz=timezone.utc)
-                changed.append(SourceFile(file_id=file_id, name=name, size=status.st_size, modified_at=modified))
+                changed.append(
+                    SourceFile(file_id=file_id, name=name, size=status.st_size, modified_at=_modified(status))
+                )
         return Changes(
             files=sorted(changed, key=lambda file: (file.name, file.file_id)),
             removed=sorted(seen.keys() - found.keys()),
@@ -116,6 +121,12 @@ class FolderSource:
             with self._locate(file).open("rb") as stream:
                 while chunk := stream.read(CHUNK_BYTES):
                     yield chunk
+                status = os.fstat(stream.fileno())
+                if (_modified(status), status.st_size) != (file.modified_at, file.size):
+                    raise SourceUnavailable(
+                        f"{file.name!r} in {str(self.path)!r} is still being written: it is not as it was listed. "
+                        "Nothing was kept; land it again when it is complete."
+                    )
         except OSError as error:
             raise self._unreadable(file, error) from error
 

@@ -15,7 +15,7 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import Archive, Manifest, Quarantined, RawZone, archive, unpacking
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
-from nh_pipeline.sources import Changes, FolderSource, SourceFile
+from nh_pipeline.sources import Changes, FolderSource, SourceFile, SourceUnavailable
 from nh_pipeline_tests.support.local import Nh
 from nh_pipeline_tests.unit.test_landing_archive import zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
@@ -279,6 +279,44 @@ def test_a_changed_file_is_not_taken_for_the_one_that_landed(tmp_path, zone):
     landed = zone.land(source, source.changes().files[0])
     assert landed.created
     assert landed.document.coverage.key == "2024Q1"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_whose_end_is_cut_off_is_not_taken(zone, source, end):
+    content = staffing(*["2024Q2"] * 50, end=end).encode()
+    for n, pack in enumerate((bytes, gzip.compress, lambda c: zipped(("a.csv", c)))):
+        entry = zone.land(source, source.file(f"f{n}", pack(content[:-30]), name="PBJ.csv")).document
+        assert isinstance(entry, Quarantined)
+        assert entry.reason == "PBJ.csv: its end is cut off"
+        assert "line 51: expected 33 cells" in entry.found
+    whole = content.removesuffix(end.encode())  # no line end, but all cells
+    assert isinstance(zone.land(source, source.file("f8", whole)).document, Manifest)
+    ragged = content + b"a remark" + end.encode()  # a line with too few cells is refused by itself
+    assert isinstance(zone.land(source, source.file("f9", ragged)).document, Manifest)
+
+
+def test_a_file_that_grows_while_it_lands_is_not_taken(tmp_path, zone):
+    path = tmp_path / "PBJ.csv"
+    path.write_bytes(B)
+    source = FolderSource(path)
+    (file,) = source.changes().files
+    with path.open("ab") as stream:
+        stream.write(B.splitlines(keepends=True)[1])
+    with pytest.raises(SourceUnavailable, match="still being written"):
+        zone.land(source, file)
+    assert kept(zone) == []
+    assert zone.land(source, source.changes().files[0]).created
+
+
+@pytest.mark.parametrize("ending", ["part", "opdownload", "filepart"])
+def test_specimen_of_a_partial_download(field, tmp_path, zone, source, ending):
+    (path,) = (field / "15-partial-download").glob(f"*.{ending}")
+    nh = Nh(tmp_path / "lake")
+    told = " ".join(nh("ingest", path).stdout.split())
+    assert f"left out {path.name}: it is still being written" in told
+    assert "0 landed" in told
+    renamed = zone.land(source, source.file("f1", path.read_bytes(), name="PBJ_Q1.csv")).document
+    assert renamed.reason == "PBJ_Q1.csv: its end is cut off"
 
 
 def test_specimen_of_a_monthly_archive(field, zone):
