@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource, SourceUnavailable
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.stale import stale_gold
+from nh_pipeline_tests.unit.test_landing_archive import zipped
 
 # Dagster's own tester of conditions uses it.
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `include_sources`:dagster.BetaWarning")
@@ -198,6 +200,26 @@ def test_a_vanished_file_is_forgotten_and_no_run(drop):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     (again,) = drop.tick()
     assert again.run_key == first.run_key  # which Dagster knows: no second run
+
+
+def test_an_archive_of_several_is_landed_once_however_far_behind_its_files_are(drop, tmp_path):
+    (averages,) = (p for p in PLAN.release(tmp_path, 0) if "StateUSAverages" in p.name)
+    quarter = PLAN.staffing(tmp_path, "2024Q1").read_bytes()
+    members = [("a.pdf", bytes(range(256)) * 1000), ("PBJ.csv", quarter), ("averages.csv", averages.read_bytes())]
+    archive = drop.folder / "monthly.zip"
+    archive.write_bytes(zipped(*members, method=zipfile.ZIP_STORED))
+    (drop.folder / "Thumbs.db").write_bytes(b"x")
+    (drop.folder / "PBJ.csv.part").write_bytes(quarter[:5000])
+    (request,) = drop.tick()
+    assert request.job_name == "land_only"
+    drop.land()
+    assert {d.manifest.coverage.kind for d in drop.zone.deliveries()} == {"quarter", "release"}
+    os.utime(archive, (1, 1))
+    assert drop.tick() == []
+    single = drop.folder / "PBJ.zip"
+    single.write_bytes(zipped(*members[:2], method=zipfile.ZIP_STORED))
+    (request,) = drop.tick()
+    assert request.job_name == "daily_nurse_staffing_delivery"
 
 
 def test_a_listing_that_fails_raises_and_changes_nothing(drop):
