@@ -1,24 +1,83 @@
-"""Housekeeping: files that dead attempts left. Data of any snapshot, also of an old one, is never touched."""
+"""Housekeeping: old snapshots expire, and files that no snapshot names are deleted. Data of any snapshot stay."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, RemoveSnapshotsUpdate
+
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.pointers import version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.model.table import Table as Contract
 
 LEFT_ALONE = timedelta(days=1)
 """What is younger may belong to a run that is still at work."""
+
+KEPT_FOR = timedelta(days=30)
+"""How long a snapshot can be read at least; and so many of the newest, however old:"""
+KEPT = 20
+
+
+def expire(
+    lake: Lake,
+    contracts: Iterable[Contract],
+    spared: Mapping[str, Collection[int]],
+    *,
+    kept_for: timedelta = KEPT_FOR,
+    kept: int = KEPT,
+) -> dict[str, int]:
+    """Lets old snapshots of tables expire, with their manifests; :func:`sweep` takes the data that only they named.
+
+    Every reading of a table, and every look for what is swept, gets dearer with each of them. A table of which another
+    process changes something meanwhile waits for the next time, as one does that is left alone (:func:`sweep`).
+
+    Args:
+        lake: the lake.
+        contracts: of the tables to look at.
+        spared: ids of snapshots that somebody still compares with, by table.
+        kept_for: what is younger stays.
+        kept: so many of the newest stay.
+
+    Returns:
+        How many expired, by table.
+    """
+    before = (datetime.now(tz=timezone.utc) - kept_for).timestamp() * 1000
+    gone = {}
+    for contract in contracts:
+        table = _known(lake, contract)
+        now = table.current_snapshot() if table else None
+        if table is None or now is None:
+            continue
+        snapshots = sorted(table.snapshots(), key=lambda s: s.timestamp_ms, reverse=True)
+        named = {ref.snapshot_id for ref in table.metadata.refs.values()} | set(spared.get(contract.name, ()))
+        old = [s.snapshot_id for s in snapshots[kept:] if s.timestamp_ms < before and s.snapshot_id not in named]
+        if not old:
+            continue
+        unchanged = (
+            AssertTableUUID(uuid=table.metadata.table_uuid),
+            AssertRefSnapshotId(ref="main", **{"snapshot-id": now.snapshot_id}),
+        )
+        try:
+            named_by = {s.snapshot_id: {lake.relative(a) for a in _manifests(table, [s])} for s in snapshots}
+            lake.catalog.commit_table(table, unchanged, (RemoveSnapshotsUpdate(**{"snapshot-ids": old}),))
+        except (LakeError, FileNotFoundError, CommitFailedException, ValueError):
+            continue  # the last one says that another process has let them expire
+        gone[contract.name] = len(old)
+        still = {path for i, paths in named_by.items() if i not in old for path in paths}
+        for path in {path for i in old for path in named_by[i]} - still:
+            lake.storage.delete(path)
+    return gone
 
 
 def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = LEFT_ALONE) -> list[str]:
@@ -47,21 +106,15 @@ def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = 
 
 
 def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
-    folder = f"warehouse/{contract.name.replace('.', '/')}"
+    folder = _folder(contract)
     # In this order: what is committed after the listing is in the table that is loaded then.
     old = list(lake.storage.files(f"{folder}/data", before=before))
-    written = [version(path) for path in lake.storage.files(f"{folder}/metadata", suffix=".metadata.json")]
     if not old:
         return []
     try:
-        table = lake.load(contract)
+        table = _known(lake, contract)
         if table is None:
-            return [] if written else old  # metadata that the catalog does not know: it is not the catalog of this lake
-        current = version(table.metadata_location)
-        if current is None or None in written:  # another tool names them
-            return []
-        if max((v for v in written if v is not None), default=-1) > current + 1:  # nor is it here, or it is an old copy
-            return []
+            return old if not _written(lake, contract) and lake.load(contract) is None else []
         # All of them, data or not: one in another place says that files here may be named by addresses of that place.
         named = {lake.relative(address) for address in _named(table)}
     except (LakeError, FileNotFoundError):
@@ -69,12 +122,41 @@ def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
     return [path for path in old if path not in named]
 
 
+def _known(lake: Lake, contract: Contract) -> Table | None:
+    """The table, if its catalog knows all of it: else it is a copy, or another tool's, and left alone."""
+    try:
+        table = lake.load(contract)
+    except (LakeError, FileNotFoundError):
+        return None
+    current = version(table.metadata_location) if table else None
+    written = _written(lake, contract)
+    if current is None or None in written:  # another tool names them, or the catalog does not know the table
+        return None
+    newest = max((v for v in written if v is not None), default=-1)
+    return None if newest > current + 1 else table  # else it is not here, or it is an old copy
+
+
+def _written(lake: Lake, contract: Contract) -> list[int | None]:
+    """Versions of the metadata files that are there."""
+    return [version(path) for path in lake.storage.files(f"{_folder(contract)}/metadata", suffix=".metadata.json")]
+
+
+def _folder(contract: Contract) -> str:
+    return f"warehouse/{contract.name.replace('.', '/')}"
+
+
 def _named(table: Table) -> Iterator[str]:
     """Addresses in all snapshots: manifest lists, manifests, data files."""
-    manifests: dict[str, ManifestFile] = {}
-    for snapshot in table.snapshots():
-        yield snapshot.manifest_list
-        manifests |= {m.manifest_path: m for m in snapshot.manifests(table.io)}
-    for path, manifest in manifests.items():
-        yield path
-        yield from (e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io))
+    for address, manifest in _manifests(table, table.snapshots()).items():
+        yield address
+        if manifest:
+            yield from (e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io))
+
+
+def _manifests(table: Table, snapshots: Iterable[Snapshot]) -> dict[str, ManifestFile | None]:
+    """Manifest lists, as None, and manifests of snapshots, by their addresses."""
+    found: dict[str, ManifestFile | None] = {}
+    for snapshot in snapshots:
+        found[snapshot.manifest_list] = None
+        found |= {m.manifest_path: m for m in snapshot.manifests(table.io)}
+    return found

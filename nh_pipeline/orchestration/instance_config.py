@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import uuid
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _EVENTS = """\
@@ -47,6 +50,23 @@ _EVENTS_FOLDER = re.compile(
 """As written here, or rewritten by somebody's editor."""
 _EVENTS_MODULE = re.compile(r"""(module:\s*["']?)nh_pipeline\.event_log\b""")
 """Where the storage of events was in earlier versions: Dagster opens no instance that names a module that is gone."""
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """While it lasts no other process makes the instance: Dagster's databases are not made for two who begin at once.
+
+    Args:
+        home: folder of the instance.
+    """
+    with closing(sqlite3.connect(home / "opening.lock", timeout=60, isolation_level=None)) as lock:
+        try:
+            lock.execute("begin exclusive")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise
+            # Nothing can be written there: then nothing is made, either, and who only looks may go on.
+        yield
 
 
 def settle(home: Path) -> None:

@@ -15,7 +15,6 @@ import dagster as dg
 
 from nh_pipeline import datasets
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.selection import covers
 from nh_pipeline.landing.zone import RawZone
@@ -24,7 +23,8 @@ from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
-from nh_pipeline.orchestration.instance_config import settle
+from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
+from nh_pipeline.orchestration.maintenance import maintain
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, range_tags
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
     from nh_pipeline.settings import Settings
 
+
+class SelectionError(ValueError):
+    """What was selected cannot be run; the message says why, and what there is."""
+
+
 _ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
 
 
@@ -47,15 +52,23 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The persistent local instance below the lake's home, made on first use."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    settle(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # read by Dagster, here and in run workers
-    return dg.DagsterInstance.from_config(str(home))
+    with one_at_a_time(home):
+        settle(home)
+        return dg.DagsterInstance.from_config(str(home))
+
+
+def known_instance(settings: Settings) -> dg.DagsterInstance:
+    """The same for those who only look: an empty one where there is none yet, and nothing is made."""
+    if (settings.dagster_home / "dagster.yaml").exists():
+        return open_instance(settings)
+    return dg.DagsterInstance.ephemeral()
 
 
 def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
-    """Before runs: fails the ones whose process was killed, and deletes what they left in the lake a day ago."""
+    """Before runs: fails the ones whose process was killed, and maintains the lake."""
     fail_dead_runs(instance, settings.dagster_home)
-    sweep(Lake(settings.home, settings.catalog_properties), tables())
+    maintain(Lake(settings.home, settings.catalog_properties))
 
 
 def behind(settings: Settings) -> Iterator[PlannedRun]:
@@ -92,7 +105,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         end: last day, likewise.
 
     Raises:
-        ValueError: a pattern matches no asset, or daily assets are asked for and nothing has landed.
+        SelectionError: a pattern matches no asset, or daily assets are asked for and nothing has landed.
     """
     graph = build_defs(settings).resolve_asset_graph()
     keys = sorted(graph.executable_asset_keys)
@@ -101,7 +114,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         matching = [k for k in keys if fnmatch.fnmatchcase(k.to_user_string(), pattern)]
         if not matching:
             known = ", ".join(k.to_user_string() for k in keys)
-            raise ValueError(f"no asset matches {pattern!r}; there are {known}")
+            raise SelectionError(f"no asset matches {pattern!r}; there are {known}")
         chosen += [k for k in matching if k not in chosen]
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
     by_file = _by_file(chosen)
@@ -114,9 +127,9 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
     odd = set(chosen) - {k for found in of.values() for keys in found.values() for k in keys} - set(whole)
     if odd:
         told = ", ".join(k.to_user_string() for k in odd)
-        raise ValueError(f"{told}: partitions of a kind that nh does not select; materialize them in the UI")
+        raise SelectionError(f"{told}: partitions of a kind that nh does not select; materialize them in the UI")
     if not planned:
-        raise ValueError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
+        raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
 
 
@@ -153,14 +166,14 @@ def _days(
     """Runs of daily assets over the days, as far as deliveries cover them."""
     quarters = sorted({d.manifest.coverage.key for d in zone.deliveries(dataset)})
     if not quarters:
-        raise ValueError(f"no delivery of {datasets.dataset(dataset).title} has landed: nh ingest the files first")
+        raise SelectionError(f"no delivery of {datasets.dataset(dataset).title} has landed: nh ingest the files first")
     clipped = [
         (max(first, start or first), min(last, end or last)) for first, last in joined(map(quarter_bounds, quarters))
     ]
     planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in clipped if a <= b]
     if not planned:
         asked = f"from {start or 'the first day'} to {end or 'the last'}"
-        raise ValueError(f"no landed delivery covers anything {asked}; covered are {', '.join(quarters)}")
+        raise SelectionError(f"no landed delivery covers anything {asked}; covered are {', '.join(quarters)}")
     return planned
 
 

@@ -68,6 +68,18 @@ def recorded_inputs(lake: Lake, contract: Contract) -> dict[str, str]:
     return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
 
 
+def compared_snapshots(lake: Lake, contracts: Iterable[Contract]) -> dict[str, set[int]]:
+    """Snapshots, by table, that marts remember to be built from: what changed since is found by comparing with them."""
+    found: dict[str, set[int]] = {}
+    for contract in contracts:
+        for memory in recorded_inputs(lake, contract).values():
+            inputs = _parsed(memory).get("inputs")
+            for name, snapshot in inputs.items() if isinstance(inputs, dict) else ():
+                if isinstance(snapshot, int):
+                    found.setdefault(name, set()).add(snapshot)
+    return found
+
+
 def of_deliveries(recipe: str, deliveries: Mapping[str, str]) -> str:
     """What a partition is built from: the recipe, and its deliveries with the recipes by which they were parsed."""
     return json.dumps({"recipe": recipe, "deliveries": dict(sorted(deliveries.items()))}, separators=(",", ":"))

@@ -22,7 +22,7 @@ from pyiceberg.table.update.snapshot import _SnapshotProducer
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.lake.maintain import sweep
+from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.lake.publish import Conflict, _commit, publish
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.columns import text
@@ -265,6 +265,50 @@ def test_sweeping_takes_only_what_no_snapshot_names(lake, tmp_path):
     assert len(sweep(lake, [DAILY], older_than=now)) == 1
 
 
+def test_old_snapshots_expire_and_sweeping_takes_what_only_they_named(lake):
+    now = timedelta(0)
+    for census in range(6):
+        put(lake, [("a", date(2024, 4, 1), census)], "2024-04")
+    ids = [s.snapshot_id for s in snapshots(lake)]
+    table = lake.load(DAILY)
+    table.manage_snapshots().create_tag(ids[1], "audit").commit()
+    assert expire(lake, [DAILY], {}) == {}  # all are young
+    assert expire(lake, [DAILY], {}, kept_for=now) == {}  # and few
+    before, lists = read(lake), len(list(lake.storage.files("warehouse", suffix=".avro")))
+    assert expire(lake, [DAILY, OTHER], {DAILY.name: {ids[2]}}, kept_for=now, kept=2) == {DAILY.name: 2}
+    assert sorted(s.snapshot_id for s in snapshots(lake)) == sorted([ids[1], ids[2], *ids[4:]])
+    assert lake.snapshot_at(DAILY, ids[0]) is lake.snapshot_at(DAILY, ids[3]) is None
+    for kept in (ids[1], ids[2], ids[4]):
+        assert len(read(lake, lake.snapshot_at(DAILY, kept))) == 1
+    gone = sweep(lake, [DAILY], older_than=now)
+    assert [path.rpartition(".")[2] for path in gone] == ["parquet", "parquet"]
+    assert len(list(lake.storage.files("warehouse", suffix=".avro"))) < lists
+    assert read(lake) == before
+    for kept in (ids[1], ids[2], ids[4]):
+        assert len(read(lake, lake.snapshot_at(DAILY, kept))) == 1
+    put(lake, APRIL, "2024-04")
+    assert read(lake) == in_order(APRIL)
+    assert expire(lake, [DAILY], {DAILY.name: {ids[2]}}, kept_for=now, kept=2) == {DAILY.name: 1}
+
+
+def test_nothing_expires_that_another_process_counts_on(lake, tmp_path):
+    now = timedelta(0)
+    for census in range(4):
+        put(lake, [("a", date(2024, 4, 1), census)], "2024-04")
+    shutil.copy(tmp_path / "lake" / "catalog.db", tmp_path / "old.db")
+    for census in range(4, 8):
+        put(lake, [("a", date(2024, 4, 1), census)], "2024-04")
+    stale = Lake(lake.root, {"type": "sql", "uri": f"sqlite:///{tmp_path}/old.db"})
+    assert expire(stale, [DAILY], {}, kept_for=now, kept=1) == {}  # an old copy of the catalog
+    folder = lake.relative(lake.load(DAILY).metadata_location).rpartition("/")[0]
+    foreign = lake.storage.path(f"{folder}/v3.metadata.json")  # another tool's
+    Path(foreign).write_text("{}")
+    assert expire(lake, [DAILY], {}, kept_for=now, kept=1) == {}
+    assert sweep(lake, [DAILY], older_than=now) == []
+    Path(foreign).unlink()
+    assert expire(lake, [DAILY], {}, kept_for=now, kept=1) == {DAILY.name: 7}
+
+
 def test_staged_rows_outside_of_the_range_are_an_error(lake):
     with pytest.raises(ValueError, match=r"outside of what is replaced: \['2024-05'\]"):
         stage(lake, [*APRIL, *MAY], ["2024-04"])
@@ -410,4 +454,6 @@ def _processes():
 def test_the_catalog_is_below_a_folder_that_is_not_there_yet(tmp_path):
     lake = Lake(str(tmp_path / "a" / "b"))
     assert lake.snapshot(DAILY).files == ()
+    assert not (tmp_path / "a").exists()  # looking makes nothing
+    lake.table(DAILY)
     assert Storage(lake.root).exists("catalog.db")
