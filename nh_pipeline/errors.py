@@ -38,6 +38,29 @@ _KNOWN = {
         "wait until it is through; if nothing runs, look for a backup or a copy that has the file open",
     ),
 }
+_SERVERS = {
+    r"password authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry|Access denied": (
+        "it does not let this user in",
+        "compare the user and the password in NH_CATALOG_URL with what its database knows",
+    ),
+    r"database .* does not exist|Unknown database": (
+        "there is no such database",
+        "create it, or correct the name at the end of NH_CATALOG_URL",
+    ),
+    r"could not translate host name|Name or service not known|failure in name resolution|nodename nor servname": (
+        "there is no such host",
+        "correct the host in NH_CATALOG_URL, or look at the network",
+    ),
+    r"Connection refused|timeout expired|timed out|No route to host|Network is unreachable|server closed the connection"
+    r"|could not connect|the database system is (?:starting up|shutting down)": (
+        "it does not answer",
+        "start it, or correct host and port in NH_CATALOG_URL, or look at the network",
+    ),
+    r"permission denied": (
+        "this user may not do that there",
+        "give it the right to read and write in the database, and to create tables in its schema",
+    ),
+}
 _AWS = {
     r"ExpiredToken|RequestExpired|token .{0,40}expired|HTTP status 400\) during Head\w+ operation: No response body": (
         "the credentials have expired",
@@ -112,10 +135,12 @@ def explain(error: BaseException) -> str | None:
         if isinstance(seen, (DeliveryError, LakeMovedError)):
             return None
         if isinstance(seen, ValidationError) and seen.title == "Settings":
-            return "; ".join(str(e.get("ctx", {}).get("error") or e["msg"]) for e in seen.errors())
+            return _of_settings(seen)
         library = type(seen).__module__.partition(".")[0]
         database = library == "sqlalchemy" or isinstance(seen, sqlite3.Error)
         if database or isinstance(seen, OSError) or library in ("pyspark", "botocore", "boto3", "_duckdb"):
+            if database and (found := _found(str(seen), _database(seen), _SERVERS)):
+                return found
             found = _found(str(seen), _database(seen) if database else "The lake", _KNOWN)
             if found or (found := _found(str(seen), "AWS", _AWS)):
                 return found
@@ -127,6 +152,18 @@ def told(error: BaseException) -> str | None:
     """What people are told instead of a traceback: :func:`explain`, or an error that says itself what to do."""
     message = explain(error)
     return message or (str(error) if isinstance(error, (LakeError, DeliveryError)) else None)
+
+
+def is_of_settings(error: BaseException) -> bool:
+    """Whether it says what is wrong with the environment's settings."""
+    return isinstance(error, ValidationError) and error.title == "Settings"
+
+
+def _of_settings(error: ValidationError) -> str:
+    """All that is wrong, by variable, but for what cannot be told because of it."""
+    found = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
+    named = (f"NH_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found)
+    return "; ".join(str(e.get("ctx", {}).get("error") or told) for e, told in zip(found, named, strict=True))
 
 
 def _found(text: str, where: str, known: dict[str, tuple[str, str]]) -> str | None:
@@ -142,6 +179,9 @@ def _found(text: str, where: str, known: dict[str, tuple[str, str]]) -> str | No
 
 
 def _database(error: BaseException) -> str:
+    server = getattr(error, "orig", None)  # what SQLAlchemy wraps
+    if server is not None and not isinstance(server, sqlite3.Error):
+        return "The Iceberg catalog (NH_CATALOG_URL)"
     statement = str(getattr(error, "statement", ""))
     return "The Iceberg catalog (catalog.db)" if "iceberg_" in statement else "Dagster's database (dagster/)"
 

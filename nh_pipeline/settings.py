@@ -6,17 +6,34 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
     from typing_extensions import Self
+
+_NO_FOLDER = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff#?%*\[{\\]")
+"""What the name of a lake's folder may not hold: one of the libraries that get its address takes it for something else.
+
+PyIceberg, SQLAlchemy and Spark read addresses (``#?%``), Spark, Sail and DuckDB patterns (``*?[{`` and the backslash).
+"""
+
+_OWN = ("raw", "quarantine", "warehouse", "state", "dagster")
+"""Folders of a lake that hold no deliveries to be taken."""
+
+ENGINES = "sail, jvm, glue or the address of a Spark Connect server, sc://host:port"
+
+CONNECT_SECONDS = 10
+"""How long the database of a catalog may take to answer."""
 
 
 class Settings(BaseSettings):
     """Where the lake is and what computes.
 
-    AWS's credentials, region and addresses are none of these: they come from AWS's own configuration.
+    Checked once, when they are made, without changing what they name. A folder is absolute, ``~`` is the user's own; a
+    variable that is set to nothing counts as not set. AWS's credentials, region and addresses are none of these: they
+    come from AWS's own configuration.
 
     Attributes:
         home: root of the lake: a folder, or ``s3://bucket/prefix``.
@@ -37,7 +54,9 @@ class Settings(BaseSettings):
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="NH_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NH_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True, validate_default=True
+    )
 
     home: str = ".nh"
     engine: str = "sail"
@@ -49,14 +68,37 @@ class Settings(BaseSettings):
     drive_credentials: SecretStr | None = None
     drive_endpoint: str = ""
     athena_workgroup: str = ""
-    dagster_home: Path = Field(
-        default_factory=lambda known: _folder(known.get("home", "")) / "dagster", validate_default=True
-    )
+    dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
 
-    @field_validator("dagster_home")
+    @field_validator("home", "dagster_home", mode="before")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.resolve()
+    def _place(cls, value: str | Path, info: ValidationInfo) -> str:
+        name, text = f"NH_{str(info.field_name).upper()}", str(value)
+        return _unambiguous(name, text) if "://" in text else str(_directory(name, text))
+
+    @field_validator("source")
+    @classmethod
+    def _inbox(cls, value: str | None) -> str | None:
+        if value is None or "://" in value:
+            return value
+        return str(_absolute("NH_SOURCE", value))
+
+    @field_validator("engine")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value.lower() in ("sail", "jvm", "glue"):
+            return value.lower()
+        if not re.fullmatch(r"sc://(\[[0-9a-fA-F:]+\]|[^\s/:;?#@]+)(:[0-9]{1,5})?(/?|/;.*)", value):
+            shown = value.partition(";")[0]  # what follows may be a token
+            raise ValueError(f"NH_ENGINE is {shown!r}: expected {ENGINES}")
+        return value
+
+    @field_validator("catalog_url")
+    @classmethod
+    def _catalog(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _require_driver(_url(value.get_secret_value()))
+        return value
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -78,7 +120,24 @@ class Settings(BaseSettings):
                 f"NH_ENGINE is glue, but NH_HOME is {self.home}, a folder of this machine, which jobs of AWS Glue "
                 "cannot reach: expected NH_HOME=s3://bucket/prefix"
             )
+        if self.source and "://" not in self.source and (why := self.overlap(Path(self.source))):
+            raise ValueError(f"NH_SOURCE is {self.source}, {why}")
         return self
+
+    def overlap(self, path: Path) -> str:
+        """How deliveries from a folder or file would be files of the lake itself; empty if they are not."""
+        if self.on_s3:
+            return ""
+        found, home = path.resolve(), Path(self.home)
+        inside = found.relative_to(home).parts[:1] if found.is_relative_to(home) else ()
+        # Hidden folders below a source are not looked into: the default lake may be in the folder that is handed over.
+        holds = home.is_relative_to(found) and not any(p.startswith(".") for p in home.relative_to(found).parts)
+        if holds or (inside and inside[0] in _OWN):
+            return (
+                f"which {'holds' if holds else 'is part of'} the lake (NH_HOME is {home}): it would take its own files "
+                "for deliveries. Keep the lake and what is delivered apart"
+            )
+        return ""
 
     @property
     def on_s3(self) -> bool:
@@ -103,10 +162,98 @@ class Settings(BaseSettings):
 
 
 def catalog_properties(url: str, database_prefix: str) -> dict[str, str]:
-    """What the lake is told about its catalog; empty for the default of its home."""
-    named = {"type": "sql", "uri": url} if url else {}
+    """What the lake is told about its catalog; empty for the default of its home.
+
+    Args:
+        url: of the catalog's database, as people write it.
+        database_prefix: of :class:`Settings`.
+    """
+    named = {"type": "sql", "uri": _url(url).render_as_string(hide_password=False)} if url else {}
     return {**named, **({"database-prefix": database_prefix} if database_prefix else {})}
+
+
+def _url(text: str) -> URL:
+    """The address of a catalog's database, with what SQLAlchemy wants to be told.
+
+    Raises:
+        ValueError: it is none. The message does not hold it: it may carry a password.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text.strip())
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "NH_CATALOG_URL is no address of a database: expected something like "
+            "postgresql+psycopg2://user:password@host/database, or sqlite:////path/to/catalog.db; a password with "
+            "@ / : # or % has them written as %40 %2F %3A %23 %25"
+        ) from None
+    if url.drivername in ("postgres", "postgresql"):  # as everybody else writes it
+        url = url.set(drivername="postgresql+psycopg2")
+    if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("NH_CATALOG_URL is a SQLite database without a file, which would be gone with the process")
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+        file = _absolute("NH_CATALOG_URL", url.database)
+        _directory("NH_CATALOG_URL", str(file.parent), must_exist=True)
+        url = url.set(database=str(file))
+    return url
+
+
+def _require_driver(url: URL) -> None:
+    from sqlalchemy.exc import NoSuchModuleError
+
+    try:
+        url.get_dialect().import_dbapi()
+    except NoSuchModuleError:
+        raise ValueError(
+            f"NH_CATALOG_URL names a database of the kind {url.drivername}, which SQLAlchemy does not know: expected "
+            "postgresql+psycopg2:// or sqlite://"
+        ) from None
+    except ImportError as error:
+        extra = " (pip install 'nh-pipeline[postgres]')" if error.name == "psycopg2" else ""
+        raise ValueError(
+            f"NH_CATALOG_URL asks for {error.name}, which is not installed: install it{extra}, or name another driver"
+        ) from None
 
 
 def _folder(home: str) -> Path:
     return Path(".nh") if "://" in home else Path(home)
+
+
+def _absolute(name: str, text: str) -> Path:
+    """A path that means the same whatever the working directory is."""
+    if text != text.strip():
+        raise ValueError(f"{name} is {text!r}: it begins or ends with a blank, which is hardly meant")
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # a home of nobody, links that go round, a working directory that is gone
+        raise ValueError(f"{name} is {text!r}: {error}") from None
+
+
+def _unambiguous(name: str, place: str) -> str:
+    if found := _NO_FOLDER.search(place):
+        raise ValueError(
+            f"{name} is {place!r}: {found[0]!r} in the name of a folder means something else to the libraries that "
+            "read and write there. Choose, or rename, a folder without any of # ? % * [ { and \\"
+        )
+    return place
+
+
+def _directory(name: str, text: str, *, must_exist: bool = False) -> Path:
+    """A folder that is there, or that can be made."""
+    path = _absolute(name, text)
+    _unambiguous(name, str(path))
+    try:
+        above = next(folder for folder in (path, *path.parents) if folder.exists())
+    except PermissionError:  # whoever may not look learns that when it is used
+        return path
+    except OSError as error:
+        raise ValueError(f"{name} is {path}: {error.strerror}") from None
+    if not above.is_dir():
+        raise ValueError(f"{name} is {path}: {above} is a file; expected a folder")
+    if must_exist and above != path:
+        raise ValueError(f"{name} names a file in {path}, which does not exist: make that folder, or correct the path")
+    return path

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from nh_pipeline.cli.terminal import USAGE, console, lake_of, read_settings, stop
 
 if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.model.table import Table
-
-console, errors = Console(), Console(stderr=True)
-
-FAILED, USAGE = 1, 2
 
 
 def confirm(
@@ -39,7 +36,7 @@ def confirm(
         refused = Refusals(lake.storage)
         found = [r for r in refused.all(table.name) if r.rule == "rows_kept"]
         if not found:
-            _stop(f"{table.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
+            stop(f"{table.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
         for refusal in found:
             refused.allow(refusal, reason=reason)
         console.print(f"confirmed {table.name}; nh materialize builds it", highlight=False, soft_wrap=True)
@@ -62,13 +59,13 @@ def withdraw(
     from nh_pipeline.landing.confirmations import withdraw as record
 
     if not undo and not reason.strip():
-        _stop("--reason TEXT is needed: it is kept with the withdrawal", USAGE)
+        stop("--reason TEXT is needed: it is kept with the withdrawal", USAGE)
     lake = _lake()
     delivery = _delivery(lake, id_)
     name = safe(delivery.manifest.name)
     if undo:
         if not readmit(lake.storage, delivery):
-            _stop(f"{delivery.manifest.name} is not withdrawn by a person", USAGE)
+            stop(f"{delivery.manifest.name} is not withdrawn by a person", USAGE)
         console.print(
             f"{name} may count again; nh materialize builds what that changes", highlight=False, soft_wrap=True
         )
@@ -83,35 +80,30 @@ def rebuild(
     to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
 ) -> None:
     """Build a table anew whether it is stale or not: all of it, or the days (bronze: the deliveries) of a range."""
-    from nh_pipeline.cli.main import execute_runs
+    from nh_pipeline.cli.running import execute_runs
     from nh_pipeline.model.table import REJECTS
     from nh_pipeline.orchestration.parts import asset_key
-    from nh_pipeline.orchestration.runs import forget, selected
-    from nh_pipeline.settings import Settings
+    from nh_pipeline.orchestration.runs import SelectionError, forget, selected
 
     declared = _table(table)
     if declared is REJECTS:
-        _stop(f"{declared.name} is written with the other tables: rebuild the table whose lines it shows", USAGE)
+        stop(f"{declared.name} is written with the other tables: rebuild the table whose lines it shows", USAGE)
     start, end = (d.date() if d else None for d in (from_, to))
     if start and end and start > end:
-        _stop(f"--from {start} is after --to {end}", USAGE)
+        stop(f"--from {start} is after --to {end}", USAGE)
     if not declared.partitioning.columns and (start or end):
-        _stop(f"{declared.name} is always built as a whole: leave --from and --to out", USAGE)
-    settings = Settings()
+        stop(f"{declared.name} is always built as a whole: leave --from and --to out", USAGE)
+    settings = read_settings()
     try:
         runs = selected(settings, [asset_key(declared).to_user_string()], start, end)
-    except ValueError as error:
-        _stop(str(error), USAGE)
+    except SelectionError as error:
+        stop(str(error), USAGE)
     forget(settings, declared, start, end)
     execute_runs(settings, runs)
 
 
 def _lake() -> Lake:
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.settings import Settings
-
-    settings = Settings()
-    return Lake(settings.home, settings.catalog_properties)
+    return lake_of(read_settings())
 
 
 def _delivery(lake: Lake, begins: str) -> Delivery:
@@ -121,7 +113,7 @@ def _delivery(lake: Lake, begins: str) -> Delivery:
     found = [d for d in RawZone(lake.storage).deliveries() if begins and d.delivery_id.startswith(begins)]
     if len({d.delivery_id for d in found}) != 1:
         count = len({d.delivery_id for d in found})
-        _stop(f"{count} deliveries have an id that begins with {begins!r}; nh status --json shows the ids", USAGE)
+        stop(f"{count} deliveries have an id that begins with {begins!r}; nh status --json shows the ids", USAGE)
     return found[0]
 
 
@@ -130,10 +122,5 @@ def _table(name: str) -> Table:
 
     found = [t for t in tables() if name in (t.name, t.short)]
     if len(found) != 1:
-        _stop(f"no table {name}; there are {', '.join(t.name for t in tables())}", USAGE)
+        stop(f"no table {name}; there are {', '.join(t.name for t in tables())}", USAGE)
     return found[0]
-
-
-def _stop(message: str, code: int) -> Any:
-    errors.print(message, style="red", highlight=False, markup=False)
-    raise typer.Exit(code)

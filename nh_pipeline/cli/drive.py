@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from nh_pipeline.cli.terminal import FAILED, USAGE, console, read_settings, stop
 
 if TYPE_CHECKING:
     from nh_pipeline.sources.google_drive import DriveSource
     from nh_pipeline.sources.protocol import SourceFile
 
 app = typer.Typer(help="Deliveries from a Google Drive folder.", no_args_is_help=True)
-console, errors = Console(), Console(stderr=True)
-
-_FAILED, _USAGE = 1, 2
 
 
 @app.callback()
@@ -29,14 +27,13 @@ def check(
 ) -> None:
     """Say whether credentials, folder and permissions work, and list what would be delivered."""
     from nh_pipeline.cli.show import safe
-    from nh_pipeline.settings import Settings
     from nh_pipeline.sources.opening import DRIVE, open_drive
     from nh_pipeline.sources.protocol import SourceUnavailable
 
-    settings = Settings()
+    settings = read_settings()
     address = source or settings.source_folder
     if not address.startswith(DRIVE):
-        _stop(f"{address} is no folder of Google Drive: set NH_SOURCE, or --source, to {DRIVE}<folder id>", _USAGE)
+        stop(f"{address} is no folder of Google Drive: set NH_SOURCE, or --source, to {DRIVE}<folder id>", USAGE)
     credentials = settings.drive_credentials.get_secret_value() if settings.drive_credentials else ""
     try:
         opened = open_drive(address, credentials=credentials, endpoint=settings.drive_endpoint)
@@ -47,14 +44,14 @@ def check(
         changes = opened.changes()
         table, unread = _deliveries(opened, changes.files)
     except SourceUnavailable as error:
-        _stop(str(error), _FAILED)
+        stop(str(error), FAILED)
     for unusable in changes.unusable:
         table.add_row(safe(unusable.name), "-", "-", safe(f"not delivered: {unusable.reason}"))
     console.print(f"permissions   {len(changes.files) - unread} of {len(changes.files)} files can be read")
     if table.row_count:
         console.print(table)
     if unread:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
 
 
 def _deliveries(source: DriveSource, files: list[SourceFile]) -> tuple[Table, int]:
@@ -76,8 +73,3 @@ def _deliveries(source: DriveSource, files: list[SourceFile]) -> tuple[Table, in
             told = f"nothing: {error}"
         table.add_row(safe(file.name), f"{file.size:,}", f"{file.modified_at:%Y-%m-%d %H:%M}", safe(told))
     return table, unread
-
-
-def _stop(message: str, code: int) -> None:
-    errors.print(message, style="red", highlight=False, markup=False)
-    raise typer.Exit(code)

@@ -1,25 +1,38 @@
 """The ``nh`` command.
 
-Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, or a file could not be read or changed while it
-was landed; 2 wrong usage; 3 done, but files went into quarantine or do not count (``nh status`` and
-``nh quarantine list`` show why).
+Exit codes: 0 done; 1 a run failed, the gate refused what it had staged, a file could not be read or changed while it
+was landed, or the machine did not do what it should; 2 wrong usage, wrong settings; 3 done, but files went into
+quarantine or do not count (``nh status`` and ``nh quarantine list`` show why); 130 and 143 stopped by Ctrl-C, SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 import warnings
-from collections import Counter
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nh_pipeline.cli import asking, aws, decisions, drive, quarantine, relocate
+from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
+from nh_pipeline.cli.terminal import (
+    FAILED,
+    QUARANTINED,
+    USAGE,
+    console,
+    errors,
+    lake_of,
+    read_settings,
+    stop,
+    take_any_encoding,
+)
+from nh_pipeline.engines import stopping
 
 if TYPE_CHECKING:
     from nh_pipeline.landing import Landed
@@ -35,12 +48,6 @@ app = typer.Typer(
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(drive.app, name="drive")
 app.add_typer(aws.app, name="aws")
-console, errors = Console(), Console(stderr=True)
-
-FAILED, USAGE, QUARANTINED = 1, 2, 3
-
-_REASONS = 3
-"""Reasons shown of why something is built; nh status has them all."""
 
 
 @app.callback()
@@ -54,29 +61,32 @@ def _home(
         os.environ["NH_HOME"] = home  # runs and resources read their settings from the environment
 
 
-def _settings() -> Any:
-    from nh_pipeline.settings import Settings
-
-    return Settings()
-
-
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     facilities: Annotated[int, typer.Option(min=1, help="Nursing homes (full size: 14564).")] = 120,
     quarters: Annotated[str, typer.Option(help="Quarters of daily staffing, comma separated.")] = "2024Q1,2024Q2",
     releases: Annotated[int, typer.Option(min=0, help="Monthly releases of provider information and claims.")] = 4,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
 ) -> None:
     """Write generated deliveries in CMS's layouts (they are no CMS data)."""
     from nh_pipeline import sample as generator
+    from nh_pipeline.periods import quarter_bounds
 
+    chosen = [q.strip() for q in quarters.split(",")]
+    try:
+        for quarter in chosen:
+            quarter_bounds(quarter)
+    except ValueError as error:
+        stop(f"--quarters {quarters}: {error}", USAGE)
+    if out.exists() and not out.is_dir():
+        stop(f"--out {out}: expected a folder, found a file", USAGE)
     with _bar() as progress:
         task = progress.add_task("generating", total=None)
         files = generator.generate(
             out,
             facilities=facilities,
-            quarters=[q.strip() for q in quarters.split(",")],
+            quarters=chosen,
             releases=releases,
             seed=seed,
             progress=lambda text: progress.update(task, description=text),
@@ -87,9 +97,16 @@ def sample(
 @app.command()
 def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
     """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
-    _, quarantined = _landed(paths)
+    with stopping.on_signals(say_stopping):
+        _, quarantined = _landed(paths)
     if quarantined:
         raise typer.Exit(QUARANTINED)
+
+
+def _require_apart(settings: Any, paths: list[Path]) -> None:
+    for path in paths:
+        if why := settings.overlap(path):
+            stop(f"{path}, {why}", USAGE)
 
 
 def _landed(paths: list[Path]) -> tuple[set[str], bool]:
@@ -101,8 +118,10 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import LandingError, RawZone
     from nh_pipeline.sources import FolderSource, SourceUnavailable
+    from nh_pipeline.sources.protocol import SourceMissing
 
-    settings = _settings()
+    settings = read_settings()
+    _require_apart(settings, paths)
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
     counts, ids = {"landed": 0, "known": 0, "quarantined": 0, "not landed": 0}, set[str]()
     for path in paths:
@@ -110,12 +129,14 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
         try:
             changes = source.changes(None)
         except SourceUnavailable as error:
-            _stop(str(error), USAGE)
+            stop(str(error), USAGE if isinstance(error, SourceMissing) else FAILED)
         for unusable in changes.unusable:
             console.print(f"left out {safe(unusable.name)}: {safe(unusable.reason)}", highlight=False)
         with _bar() as progress:
             task = progress.add_task(f"landing {path}", total=len(changes.files))
             for file in changes.files:
+                if stopping.requested():
+                    break
                 progress.update(task, description=safe(file.name[:50]))
                 try:
                     landed = zone.land(source, file)
@@ -130,6 +151,9 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
         f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine{failed}",
         highlight=False,
     )
+    if stopping.requested():
+        console.print("stopped: files that are not counted here have not been looked at; do it again", highlight=False)
+        raise typer.Exit(stopping.exit_code())
     if counts["not landed"]:
         raise typer.Exit(FAILED)
     return ids, counts["quarantined"] > 0
@@ -165,71 +189,27 @@ def materialize(
     ] = False,
 ) -> None:
     """Build tables, through Dagster: bronze, then releases and dimensions, then the daily chain, then gold."""
-    from nh_pipeline.orchestration.runs import behind, selected
+    from nh_pipeline.orchestration.runs import SelectionError, behind, selected
 
-    settings = _settings()
+    settings = read_settings()
     start, end = (d.date() if d else None for d in (from_, to))
     if start and end and start > end:
-        _stop(f"--from {start} is after --to {end}", USAGE)
+        stop(f"--from {start} is after --to {end}", USAGE)
     try:
         if select or start or end:
             runs = iter(selected(settings, [p.strip() for p in select.split(",") if p.strip()], start, end))
         elif dry_run:
-            _print_plan(settings)
+            print_plan(settings)
             return
         else:
             runs = behind(settings)
-    except ValueError as error:
-        _stop(str(error), USAGE)
+    except SelectionError as error:
+        stop(str(error), USAGE)
     if dry_run:
         for planned in runs:
             console.print(planned.title, highlight=False)
         return
     execute_runs(settings, runs)
-
-
-def _print_plan(settings: Any) -> None:
-    """What is stale as things are now, in the order in which it would be built."""
-    from nh_pipeline.cli.show import print_stale
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing import RawZone
-    from nh_pipeline.pipeline.plan import plan
-
-    lake = Lake(settings.home, settings.catalog_properties)
-    found = plan(lake, RawZone(lake.storage))
-    if not found.builds:
-        console.print("nothing to do: every table is up to date", highlight=False)
-    print_stale(console, ((b.table.name, b.partition, b.reason) for b in found.builds), most=None)
-
-
-def execute_runs(settings: Any, runs: Any) -> None:
-    """Executes planned runs, shows what they do, and fails if one of them does."""
-    from nh_pipeline.cli.show import run_logger, safe
-    from nh_pipeline.orchestration.runs import execute, open_instance, tidy_up
-
-    done = failed = 0
-    with open_instance(settings) as instance:
-        tidy_up(settings, instance)
-        for run in runs:
-            console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
-            for reason, count in Counter(run.reasons).most_common(_REASONS):
-                told = safe(f"{reason}{f' ({count} times)' if count > 1 else ''}")
-                console.print(f"  {told}", style="dim", highlight=False, no_wrap=True, overflow="ellipsis")
-            with run_logger(console) as logger:
-                result = execute(settings, instance, run, logger=logger)
-            done += 1
-            if not result.success:
-                failed += 1
-                errors.print(
-                    f"[red]failed[/] {run.title} (run {result.run_id}): what it would have changed is as it was, but "
-                    "for the parts that it says were published"
-                )
-    if failed:
-        raise typer.Exit(FAILED)
-    console.print(
-        "nothing to do: every table is up to date" if not done else f"{done} run{'s' * (done > 1)} done",
-        highlight=False,
-    )
 
 
 @app.command()
@@ -240,8 +220,9 @@ def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with 
     from nh_pipeline.landing import RawZone
     from nh_pipeline.pipeline.plan import plan
 
-    ids, quarantined = _landed(paths)
-    settings = _settings()
+    with stopping.on_signals(say_stopping):
+        ids, quarantined = _landed(paths)
+    settings = read_settings()
     materialize(select="", from_=None, to=None, dry_run=False)
     lake = Lake(settings.home, settings.catalog_properties)
     found = plan(lake, RawZone(lake.storage))
@@ -263,11 +244,11 @@ def demo() -> None:
     from nh_pipeline.orchestration.runs import open_instance
     from nh_pipeline.pipeline.status import last_checks
 
-    settings = _settings()
+    settings = read_settings()
     folder = deliveries(settings)
     strangers = foreign(RawZone(Lake(settings.home, settings.catalog_properties).storage), folder)
     if strangers:
-        _stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
+        stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
     console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}", highlight=False)
     run([folder])
     with open_instance(settings) as instance:
@@ -276,20 +257,25 @@ def demo() -> None:
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Start the Dagster UI with its daemon (sensors, backfills) on the lake; Ctrl-C ends it."""
     from nh_pipeline.orchestration.runs import open_instance
 
-    settings = _settings()
+    settings = read_settings()
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            stop(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another one with --port", FAILED)
     with open_instance(settings):
         pass
     if "://" not in settings.source_folder:
         Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
     console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    if not settings.on_s3:
-        os.environ["NH_HOME"] = str(Path(settings.home).resolve())
+    os.environ["NH_HOME"] = settings.home
     command = [
         sys.executable,
         "-m",
@@ -317,14 +303,13 @@ app.command()(asking.ddl)
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show deliveries, tables, the last checks and what is in quarantine."""
     from nh_pipeline.cli.show import print_status
-    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
-    from nh_pipeline.orchestration.runs import open_instance
+    from nh_pipeline.orchestration.runs import known_instance
     from nh_pipeline.pipeline.status import status as look
 
-    settings = _settings()
-    lake = Lake(settings.home, settings.catalog_properties)
-    with open_instance(settings) as instance:
+    settings = read_settings()
+    lake = lake_of(settings)
+    with known_instance(settings) as instance:
         found = look(lake, RawZone(lake.storage), instance, _check_keys(settings))
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
@@ -349,20 +334,17 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _stop(message: str, code: int) -> Any:
-    errors.print(message, style="red", highlight=False, markup=False)
-    raise typer.Exit(code)
-
-
 def main() -> None:
     """Entry point."""
+    take_any_encoding()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, so that nothing is left lying about
     try:
         app()
     except Exception as error:
-        from nh_pipeline.errors import told
+        from nh_pipeline.errors import is_of_settings, told
 
         message = told(error)
         if message is None:
             raise
         errors.print(message, style="red", highlight=False, markup=False)
-        sys.exit(FAILED)
+        sys.exit(USAGE if is_of_settings(error) else FAILED)

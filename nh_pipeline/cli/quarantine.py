@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from nh_pipeline.cli.terminal import FAILED, QUARANTINED, USAGE, console, lake_of, read_settings, stop
 
 if TYPE_CHECKING:
     from nh_pipeline.landing import RawZone
@@ -17,9 +18,6 @@ app = typer.Typer(
     help="Deliveries in quarantine, held, or refused: list and show them, and take them after all.",
     no_args_is_help=True,
 )
-console, errors = Console(), Console(stderr=True)
-
-FAILED, USAGE, QUARANTINED = 1, 2, 3
 _NAME, _LINE = 60, 200
 """Characters shown of a name in the list, and of a line."""
 
@@ -103,15 +101,15 @@ def admit(
     from nh_pipeline.pipeline.quarantine import admit as take
 
     if confirm != bool(reason.strip()) or (confirm and not id_):
-        _stop("--confirm needs an ID and --reason TEXT, and --reason needs --confirm", USAGE)
+        stop("--confirm needs an ID and --reason TEXT, and --reason needs --confirm", USAGE)
     order = next((known for known in ORDERS if known == dates), None)
     if dates and (not order or not confirm):
-        _stop(f"--dates is one of {', '.join(ORDERS)} and needs an ID, --confirm and --reason TEXT", USAGE)
+        stop(f"--dates is one of {', '.join(ORDERS)} and needs an ID, --confirm and --reason TEXT", USAGE)
     zone, entries = _open()
     chosen = _chosen(entries, id_) if id_ else [e for e in entries if e.state == "quarantined"]
     for e in chosen:
         if order and not e.undecided_dates:
-            _stop(
+            stop(
                 f"--dates is for files that are in quarantine for the order of their dates; {safe(e.name)} is "
                 f"{e.state} for another reason: nh quarantine show {e.id[:12]}",
                 USAGE,
@@ -121,7 +119,7 @@ def admit(
         try:
             done = take(zone, e, confirmed=reason.strip() if confirm else None, order=order)
         except LandingError as error:
-            _stop(str(error), FAILED)
+            stop(str(error), FAILED)
         left += not done.taken
         word = "[green]admitted[/]" if done.taken else f"[red]{e.state}[/]"
         console.print(f"{word} {safe(e.name)}: {safe(done.told)}", highlight=False)
@@ -131,28 +129,18 @@ def admit(
 
 
 def _open() -> tuple[RawZone, list[SetAside]]:
-    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
     from nh_pipeline.pipeline.quarantine import set_aside
-    from nh_pipeline.settings import Settings
 
-    settings = Settings()
-    lake = Lake(settings.home, settings.catalog_properties)
+    lake = lake_of(read_settings())
     zone = RawZone(lake.storage)
     return zone, set_aside(lake, zone)
 
 
 def _chosen(entries: list[SetAside], begins: str) -> list[SetAside]:
     """All entries of the one content whose id begins so: it may have come under several names."""
-    found = [e for e in entries if e.id.startswith(begins)]
+    found = [e for e in entries if begins and e.id.startswith(begins)]
     if len({e.id for e in found}) != 1:
         known = len({e.id for e in found})
-        _stop(
-            f"{known} deliveries that are set aside have an id that begins with {begins!r}; nh quarantine list", USAGE
-        )
+        stop(f"{known} deliveries that are set aside have an id that begins with {begins!r}; nh quarantine list", USAGE)
     return found
-
-
-def _stop(message: str, code: int) -> Any:
-    errors.print(message, style="red", highlight=False, markup=False)
-    raise typer.Exit(code)

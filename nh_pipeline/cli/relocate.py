@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-from rich.console import Console
-
-console, errors = Console(), Console(stderr=True)
-
-_FAILED = 1
+from nh_pipeline.cli.terminal import FAILED, console, read_settings, stop
 
 
 def relocate() -> None:
@@ -15,14 +10,12 @@ def relocate() -> None:
     from nh_pipeline.errors import LakeError
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.relocate import relocate as corrected
-    from nh_pipeline.settings import Settings
 
-    settings = Settings()
+    settings = read_settings()
     try:
         tables = corrected(Lake(settings.home, settings.catalog_properties))
     except LakeError as error:
-        errors.print(str(error), style="red", highlight=False, markup=False)
-        raise typer.Exit(_FAILED) from error
+        stop(str(error), FAILED)
     for table in tables:
         found = f"snapshots: {table.snapshots:,}, data files: {table.files:,}"
         console.print(f"{table.table}: {found}, was {table.was}", highlight=False, markup=False)

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
 
+from nh_pipeline.engines import stopping
 from nh_pipeline.engines.spark import EngineError
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
@@ -197,6 +198,8 @@ class _Client(PipesGlueClient):
             if self._run["JobRunState"] in _ENDED:
                 self._wanted = False
                 return answer
+            if stopping.requested():
+                raise self.failure("It is stopped, since nh was asked to stop")
             time.sleep(POLL)
         raise self.failure(f"It is stopped, since it has not come to an end within {minutes:g} minutes")
 

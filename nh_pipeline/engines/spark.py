@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import atexit
 import os
+import socket
+import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nh_pipeline.errors import InfrastructureError
 from nh_pipeline.lake.s3 import hadoop_properties
 
 if TYPE_CHECKING:
@@ -47,8 +52,15 @@ _JVM = {
 }
 
 
-class EngineError(Exception):
-    """The engine cannot be started; the message says why and what to set."""
+ANSWER_SECONDS = 10
+"""How long a Spark Connect server may take until it takes calls."""
+
+JAVA_SECONDS = 30
+"""How long Java may take to say its version."""
+
+
+class EngineError(InfrastructureError):
+    """The engine cannot be started, or does not answer; the message says why and what to set."""
 
 
 def spark_config(engine: str, *, on_s3: bool = False) -> dict[str, Any]:
@@ -73,13 +85,73 @@ def spark_config(engine: str, *, on_s3: bool = False) -> dict[str, Any]:
     raise EngineError(f"NH_ENGINE is {engine!r}: expected sail, jvm, glue or a Spark Connect address (sc://host:port)")
 
 
-@cache
+_sessions: dict[tuple[str, bool], SparkSession] = {}
+
+
 def spark_session(engine: str, *, on_s3: bool = False) -> SparkSession:
-    """The process's session on an engine; one per process, so that every step of a run shares it."""
+    """The process's session on an engine; one per process, so that every step of a run shares it.
+
+    A new one if the embedded engine has died: a process of the daemon lives long.
+    """
     from dagster_pyspark import LazyPySparkResource
 
-    session: SparkSession = LazyPySparkResource(spark_config=spark_config(engine, on_s3=on_s3)).spark_session
-    return session
+    key = (engine, on_s3)
+    if key in _sessions and engine == "sail" and not _listens(_sail_address()):
+        with suppress(Exception):  # there is nobody to be told
+            _sessions[key].stop()
+        del _sessions[key]
+        _sail_address.cache_clear()
+    if key not in _sessions:
+        require_engine(engine)
+        _sessions[key] = LazyPySparkResource(spark_config=spark_config(engine, on_s3=on_s3)).spark_session
+    return _sessions[key]
+
+
+def require_engine(engine: str) -> None:
+    """Looks, within seconds, whether an engine that is not embedded can be used; Spark itself would wait for ever.
+
+    Raises:
+        EngineError: it does not answer.
+    """
+    if engine.startswith("sc://"):
+        _require_server(engine)
+    elif engine == "jvm":
+        _require_java()
+
+
+def _require_server(address: str) -> None:
+    import grpc
+    from pyspark.sql.connect.client import ChannelBuilder
+
+    shown = address.partition(";")[0]  # what follows may be a token
+    try:
+        with ChannelBuilder(address).toChannel() as channel:
+            grpc.channel_ready_future(channel).result(ANSWER_SECONDS)
+    except grpc.FutureTimeoutError:
+        raise EngineError(
+            f"NH_ENGINE is {shown}, but no Spark Connect server answers there within {ANSWER_SECONDS} s. Nothing was "
+            "built. Start the server, or correct host and port, or set NH_ENGINE=sail"
+        ) from None
+
+
+def _require_java() -> None:
+    java = Path(os.environ.get("JAVA_HOME") or _bundled_java(), "bin", "java")
+    try:
+        subprocess.run([java, "-version"], capture_output=True, check=True, timeout=JAVA_SECONDS)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EngineError(
+            f"NH_ENGINE is jvm, but {java} does not run ({error}). Nothing was built. Correct JAVA_HOME, leave it out "
+            "(then it is the bundled Java), or set NH_ENGINE=sail"
+        ) from error
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.removeprefix("sc://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def job_session() -> SparkSession:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -163,6 +164,14 @@ class Lake:
             options |= {"type": "sql", "uri": f"sqlite:///{self.storage.base}/catalog.db?timeout={seconds}"}
         return _lost_races_again(load_catalog, "nh", **options)
 
+    @property
+    def has_catalog(self) -> bool:
+        """Whether there is a catalog, so that who only looks makes none: SQLite would, and PyIceberg its tables."""
+        address = self.catalog_properties.get("uri", f"sqlite:///{self.storage.base}/catalog.db")
+        if not address.startswith("sqlite:///") or (not self.storage.local and "uri" not in self.catalog_properties):
+            return True
+        return Path(address.removeprefix("sqlite:///").partition("?")[0]).exists()
+
     def identifier(self, contract: Contract) -> tuple[str, str]:
         """Database and table of a contract in the catalog."""
         layer, _, name = contract.name.partition(".")
@@ -222,6 +231,8 @@ class Lake:
             LakeError: its metadata file is missing.
         """
         identifier = self.identifier(contract)
+        if not self.has_catalog:
+            return None
         try:
             table = self.catalog.load_table(identifier)
         except NoSuchTableError:

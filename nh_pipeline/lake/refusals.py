@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from nh_pipeline.lake.documents import parsed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -59,7 +61,8 @@ class Refusals:
     def all(self, table: str | None = None) -> list[Refusal]:
         """What is refused, by table and partition."""
         paths = list(self._storage.files(f"{_REFUSED}/{table}" if table else _REFUSED, suffix=".json"))
-        return [Refusal.model_validate_json(content) for content in self._storage.read_all(paths)]
+        contents = zip(paths, self._storage.read_all(paths), strict=True)
+        return [parsed(self._storage, path, content, Refusal.model_validate_json) for path, content in contents]
 
     def allow(self, refusal: Refusal, *, reason: str) -> None:
         """A person's word that these inputs may take rows away."""

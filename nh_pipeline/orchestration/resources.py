@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
+from nh_pipeline.engines import stopping
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.s3 import SCHEME
@@ -80,7 +81,10 @@ class EngineResource(dg.ConfigurableResource[Any]):
         run = RunInfo(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
         if self.engine != "glue":
             engine = BuildContext(spark_session(self.engine, on_s3=not lake.storage.local), lake, run)
-            yield from (build.run(engine) for build in builds)
+            for build in builds:
+                if stopping.requested():
+                    raise dg.Failure("it was not begun, as nh was asked to stop", allow_retries=False)
+                yield build.run(engine)
         elif builds:
             from nh_pipeline.engines.glue import GlueJob  # noqa: PLC0415 (needs the extra `aws`)
 

@@ -42,11 +42,13 @@ def damaged(path: Path, out: Path) -> Path:
 class Nh:
     """``nh`` with a lake of its own, in a folder or on S3."""
 
+    engine = "sail"
+
     def __init__(self, home: Path | str):
         self.home = home
 
     def __call__(self, *arguments: str | Path, exits: int = 0) -> Result:
-        env = {"NH_HOME": str(self.home), "NH_ENGINE": "sail", "COLUMNS": "80", "NO_COLOR": "1"}
+        env = {"NH_HOME": str(self.home), "NH_ENGINE": self.engine, "COLUMNS": "80", "NO_COLOR": "1"}
         found = CliRunner().invoke(app, [str(a) for a in arguments], env=env)
         told = f"{arguments}: {found.output}\n{found.exception!r}"
         assert found.exit_code == exits, told

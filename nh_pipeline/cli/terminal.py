@@ -1,0 +1,58 @@
+"""What all commands share: where they print, how they stop, the settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.settings import Settings
+
+FAILED, USAGE, QUARANTINED = 1, 2, 3
+"""Exit codes; 0 is done, and 128 and its number that a signal ended the command."""
+
+console, errors = Console(), Console(stderr=True)
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Ends the command with a message."""
+    errors.print(message, style="red", highlight=False, markup=False)
+    raise typer.Exit(code)
+
+
+def read_settings() -> Settings:
+    """The settings, or the end of the command."""
+    from nh_pipeline.errors import explain
+    from nh_pipeline.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        stop(explain(error) or str(error), USAGE)
+
+
+def lake_of(found: Settings) -> Lake:
+    """The lake of the settings; says so where there is none, as its address may be a typing error."""
+    from nh_pipeline.lake.lake import Lake
+
+    lake = Lake(found.home, found.catalog_properties)
+    if lake.storage.local and not lake.storage.exists(""):
+        errors.print(
+            f"There is no lake at {found.home} (NH_HOME) yet; nh run makes one",
+            style="yellow",
+            highlight=False,
+            markup=False,
+        )
+    return lake
+
+
+def take_any_encoding() -> None:
+    """Lets a terminal show what it can: one that is not UTF-8 gets a ? for a tick, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,240 @@
+"""Settings: checked before anything is started, named by their variable, absolute; and looking makes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from nh_pipeline.errors import explain, told
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.sample import Deliveries
+from nh_pipeline.settings import Settings
+from nh_pipeline.tables import tables
+from nh_pipeline_tests.support.local import Nh
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch, tmp_path):
+    for name in [n for n in os.environ if n.startswith("NH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(monkeypatch, **values: str) -> str:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    said = explain(caught.value)
+    assert said
+    assert "default factory" not in said
+    assert "geheim" not in said + str(caught.value)
+    return said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lake [2024]",
+        "lake#1",
+        "what?",
+        "a%20b",
+        "*",
+        "a{1}",
+        "back\\slash",
+        "two\nlines",
+        "a\tb",
+        "\udcff",
+        " lead",
+        "end ",
+    ],
+)
+@pytest.mark.parametrize("variable", ["NH_HOME", "NH_DAGSTER_HOME"])
+def test_a_folder_that_some_library_would_misread_is_refused(monkeypatch, tmp_path, variable, name):
+    assert f"{variable} is " in refused(monkeypatch, **{variable: f"{tmp_path}/{name}" if name != " lead" else name})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_also_where_only_a_folder_above_has_such_a_name(monkeypatch, tmp_path):
+    (tmp_path / "work [old]").mkdir()
+    monkeypatch.chdir(tmp_path / "work [old]")
+    assert "NH_HOME is " in refused(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'a"b', "ü", "日本", "~x", "a;b", "a&b", "a+b", "a:b", "a=b", "$HOME", "a(b)"]
+)
+def test_all_other_names_work_and_nothing_is_written_beside_them(monkeypatch, tmp_path, name):
+    monkeypatch.setenv("NH_HOME", str(tmp_path / name))
+    settings = Settings()
+    lake = Lake(settings.home, settings.catalog_properties)
+    for table in tables()[:2]:
+        lake.table(table)
+        assert lake.load(table) is not None
+        assert lake.relative(lake.load(table).metadata_location).startswith("warehouse/")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert Nh(settings.home)("query", "select count(*) as n from gold.facility_month").exit_code == 0
+
+
+def test_places_are_absolute_and_a_tilde_is_the_users_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    monkeypatch.setenv("NH_HOME", "~/lake")
+    monkeypatch.setenv("NH_SOURCE", "inbox")
+    settings = Settings()
+    assert settings.home == str(tmp_path / "me" / "lake")
+    assert settings.dagster_home == tmp_path / "me" / "lake" / "dagster"
+    assert settings.source == str(tmp_path / "inbox")
+    monkeypatch.setenv("NH_HOME", "")  # as good as not set
+    assert Settings().home == str(tmp_path / ".nh")
+    monkeypatch.setenv("NH_HOME", "~nobody-of-this-name/lake")
+    assert "NH_HOME" in refused(monkeypatch)
+
+
+def test_a_file_is_no_home(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    for place in ("file", "file/lake"):
+        assert "is a file; expected a folder" in refused(monkeypatch, NH_HOME=str(tmp_path / place))
+    assert "NH_HOME" in refused(monkeypatch, NH_HOME=str(tmp_path / ("x" * 300)))
+    assert "expected a folder, or s3://bucket/prefix" in refused(monkeypatch, NH_HOME="http://bucket/x")
+    assert "NH_HOME" in refused(monkeypatch, NH_HOME="s3://bucket/a#b")
+
+
+def test_wrong_settings_are_wrong_usage(monkeypatch, tmp_path):
+    for command in (["status"], ["query", "select 1"], ["quarantine", "list"], ["run", "."], ["confirm", "x"]):
+        told_ = Nh(tmp_path / "a#b")(*command, exits=2)
+        assert "NH_HOME" in told_.stderr
+    assert "NH_GLUE_TIMEOUT" in refused(monkeypatch, NH_GLUE_TIMEOUT="soon")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["spark", "sc://", "sc://host:port", "local[*]", "sc://h:1 /;token=geheim"])
+def test_an_engine_that_is_none(monkeypatch, engine):
+    assert "NH_ENGINE is " in refused(monkeypatch, NH_ENGINE=engine)
+
+
+@pytest.mark.parametrize(
+    "engine", ["sail", "Sail", "JVM", "sc://localhost", "sc://localhost:9", "sc://[::1]:9/;token=x"]
+)
+def test_engines(monkeypatch, engine):
+    monkeypatch.setenv("NH_ENGINE", engine)
+    assert Settings().engine.lower() == engine.lower()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "no address of a database"),
+        ("postgresql://nh:geheim@host:port/nh", "no address of a database"),
+        ("oracle9://nh:geheim@host/nh", "which SQLAlchemy does not know"),
+        ("postgresql+pg8000://nh:geheim@host/nh", "pg8000, which is not installed"),
+        ("sqlite://", "without a file"),
+        ("sqlite:////no/such/folder/catalog.db", "which does not exist"),
+        ("sqlite:////tmp/a [1]/catalog.db", "NH_CATALOG_URL"),
+    ],
+)
+def test_a_catalog_that_cannot_be(monkeypatch, url, says):
+    said = refused(monkeypatch, NH_CATALOG_URL=url)
+    assert says in said
+    assert "NH_CATALOG_URL" in said
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_postgres_however_it_is_written(monkeypatch, scheme):
+    monkeypatch.setenv("NH_CATALOG_URL", f"{scheme}://nh:p%40ss@host/nh")
+    assert Settings().catalog_properties["uri"] == "postgresql+psycopg2://nh:p%40ss@host/nh?connect_timeout=10"
+
+
+def test_a_catalog_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
+    with socket.socket() as mute:  # takes the connection, and says nothing
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        for port, query in ((1, ""), (mute.getsockname()[1], "?connect_timeout=2")):
+            monkeypatch.setenv("NH_CATALOG_URL", f"postgres://nh:geheim@127.0.0.1:{port}/nh{query}")
+            settings, started = Settings(home=str(tmp_path)), time.monotonic()
+            with pytest.raises(Exception, match=r".") as caught:
+                Lake(settings.home, settings.catalog_properties).load(tables()[0])
+            said = told(caught.value)
+            assert said
+            assert "The Iceberg catalog (NH_CATALOG_URL): it does not answer" in said
+            assert "geheim" not in said
+            assert time.monotonic() - started < 20
+
+
+def test_looking_makes_nothing(tmp_path):
+    nh = Nh(tmp_path / "typo")
+    commands = (
+        ["status", "--json"],
+        ["query", "select count(*) from silver.dim_date"],
+        ["quarantine", "list"],
+        ["ddl"],
+        ["materialize", "--dry-run"],
+    )
+    for command in commands:
+        nh(*command)
+    nh("relocate", exits=1)
+    assert f"no lake at {nh.home}" in " ".join(nh("status").stderr.split()).replace("- ", "-")
+    for command in (["confirm", "abc"], ["withdraw", "abc", "--reason", "x"], ["rebuild", "gold.facility_month"]):
+        nh(*command, exits=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_at_what_has_landed_makes_no_catalog(tmp_path):
+    nh = Nh(tmp_path / "lake")
+    nh("ingest", *Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path / "in"))
+    there = sorted(p.name for p in nh.home.iterdir())
+    for command in (["status"], ["query", "select 1"], ["quarantine", "list"], ["materialize", "--dry-run"]):
+        nh(*command)
+    assert sorted(p.name for p in nh.home.iterdir()) == there == ["raw"]
+
+
+@pytest.mark.parametrize("path", [".", "lake", "lake/raw", "lake/quarantine", "link/lake"])
+def test_a_lake_is_not_fed_to_itself(tmp_path, path):
+    nh = Nh(tmp_path / "lake")
+    nh("ingest", *Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path / "lake" / "drop"))  # there they may be
+    (tmp_path / "link").symlink_to(tmp_path)
+    before = sorted(nh.home.rglob("*"))
+    for command in ("ingest", "run"):
+        assert "Keep the lake and what is delivered apart" in " ".join(nh(command, path, exits=2).stderr.split())
+    assert sorted(nh.home.rglob("*")) == before
+    with pytest.raises(ValidationError, match="NH_SOURCE is"):
+        Settings(home=str(nh.home), source=path)
+
+
+def test_the_hidden_default_lake_may_be_beside_what_is_delivered(tmp_path):
+    Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path)
+    nh = Nh(tmp_path / ".nh")
+    counted = nh("ingest", ".").stdout
+    assert nh("ingest", ".").stdout.startswith(f"0 landed, {counted.split()[0]} known already")
+
+
+def test_a_damaged_document_is_no_wrong_usage(tmp_path, monkeypatch):
+    nh = Nh(tmp_path / "lake")
+    nh("ingest", *Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path / "in"))
+    manifest = next(iter(sorted((nh.home / "raw").rglob("manifest.json"))))
+    manifest.write_text(json.dumps({"dataset": "x"}))
+    from nh_pipeline.cli import main as cli  # noqa: PLC0415
+
+    monkeypatch.setenv("NH_HOME", str(nh.home))
+    monkeypatch.setattr("sys.argv", ["nh", "status"])
+    said: list[str] = []
+    monkeypatch.setattr(cli.errors, "print", lambda text, **_: said.append(text))
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert f"{manifest} is damaged" in said[0]
+    assert Path(manifest).exists()
+
+
+def test_nothing_is_confirmed_by_an_empty_id(tmp_path):
+    nh = Nh(tmp_path / "lake")
+    (one,) = Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path / "in")[:1]
+    nh("ingest", one)
+    for command in (["confirm", ""], ["withdraw", "", "--reason", "x"], ["quarantine", "show", ""]):
+        nh(*command, exits=2)
+    assert not (nh.home / "state").exists()
