@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import json
+import io
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-console, errors = Console(), Console(stderr=True)
-FAILED, USAGE = 1, 2
+from nh_pipeline.cli.terminal import FAILED, USAGE, console, lake_of, read_settings, stop
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH = 10_000
+"""Rows of a result that are held at once."""
 
 
 def query(
     sql: Annotated[str, typer.Argument(help='For example "select count(*) from gold.facility_measures".')],
     output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
 ) -> None:
-    """Run SQL over the current tables (DuckDB)."""
+    """Run SQL over the current tables (DuckDB); it reads, and changes nothing."""
     import duckdb
 
     from nh_pipeline.errors import explain
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.queries.duck import connect
-    from nh_pipeline.settings import Settings
+    from nh_pipeline.queries.duck import NotReadingError, ask, connect
 
     if output not in ("table", "csv", "json"):
-        _stop(f"--format {output}: expected table, csv or json", USAGE)
-    settings = Settings()
-    with connect(Lake(settings.home, settings.catalog_properties)) as db:
+        stop(f"--format {output}: expected table, csv or json", USAGE)
+    with connect(lake_of(read_settings())) as db:
         try:
-            found = db.sql(sql)
-            if found is not None:  # a statement without rows
+            found = ask(db, sql)
+            if found is not None:
                 _print_rows(found, output)
+        except NotReadingError as error:
+            stop(str(error), USAGE)
         except duckdb.Error as error:
             fault = explain(error)
-            _stop(fault or str(error), FAILED if fault else USAGE)
+            broken = isinstance(error, (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException))
+            stop(fault or str(error), FAILED if fault or broken else USAGE)
 
 
 def ddl(
@@ -45,34 +49,30 @@ def ddl(
     """Print the statements that make the views for reports, in an engine's dialect."""
     from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError
     from nh_pipeline.queries.views import ddl as statements
-    from nh_pipeline.settings import Settings
 
     if engine not in ("athena", "duckdb"):
-        _stop(f"--engine {engine}: expected athena or duckdb", USAGE)
+        stop(f"--engine {engine}: expected athena or duckdb", USAGE)
     chosen = [v for v in VIEWS if view in ("", v.name, v.name.removeprefix(f"{SCHEMA}."))]
     if not chosen:
-        _stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
-    prefix = Settings().database_prefix if engine == "athena" else ""
+        stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
+    prefix = read_settings().database_prefix if engine == "athena" else ""
     try:
         sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
     except MissingExtraError as error:
-        _stop(str(error), USAGE)
+        stop(str(error), USAGE)
 
 
-def _print_rows(found: Any, output: str) -> None:
-    if output == "json":
-        rows = (dict(zip(found.columns, row, strict=True)) for row in found.fetchall())
-        sys.stdout.write(json.dumps(list(rows), default=str, indent=1) + "\n")
-    elif output == "csv":
-        import csv
+def _print_rows(found: duckdb.DuckDBPyRelation, output: str) -> None:
+    from nh_pipeline.cli.rows import write_csv, write_json
 
-        writer = csv.writer(sys.stdout)
-        writer.writerow(found.columns)
-        writer.writerows(found.fetchall())
-    else:  # as wide as the terminal, with the columns in the middle left out where there are too many
+    if output == "table":  # as wide as the terminal, with the columns in the middle left out where there are too many
         found.show(max_width=console.width, max_rows=40)
-
-
-def _stop(message: str, code: int) -> Any:
-    errors.print(message, style="red", highlight=False, markup=False)
-    raise typer.Exit(code)
+        return
+    write = write_csv if output == "csv" else write_json
+    sys.stdout.flush()
+    # UTF-8 and line feeds, whatever the terminal has: it is for programs.
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        write(found.columns, found.to_arrow_reader(_BATCH), out)
+    finally:
+        out.detach()

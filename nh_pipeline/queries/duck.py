@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
+import uuid
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.queries.views import SCHEMA, VIEWS
 from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
-    import duckdb
-
     from nh_pipeline.lake.lake import Lake
+
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)  # the latter is PIVOT
+_EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?", re.IGNORECASE)
+
+
+class NotReadingError(Exception):
+    """A statement would do something else than read; the message says what can be asked."""
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with a view for each table of the lake, pinned to its current snapshot.
 
-    A table that does not exist yet, or is empty, is a view with its columns and no rows.
+    A table that does not exist yet, or is empty, is a view with its columns and no rows. Of this machine's files it can
+    open those of the tables, and of the network nothing.
     """
     db = reading(lake, {table.name: (table, lake.snapshot(table)) for table in tables()})
     db.execute(f"create schema {SCHEMA}")
     for view in VIEWS:
         db.execute(view.statement)
+    # Results that are too large spill there, not into the working directory; whatever is in it can be read, too.
+    db.execute("set temp_directory = ?", [f"{tempfile.gettempdir()}/nh-query-{uuid.uuid4().hex}"])
+    if lake.storage.local:
+        db.execute("set allowed_directories = ?", [[lake.storage.path("warehouse")]])
+    for setting in (
+        "enable_progress_bar = false",  # of an interactive process, among the rows
+        "python_enable_replacements = false",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        db.execute(f"set {setting}")
     return db
+
+
+def ask(db: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> duckdb.DuckDBPyRelation | None:
+    """What a query has for an answer, not computed yet; None if it is empty.
+
+    Raises:
+        NotReadingError: it does something else than read, which would be of no effect on the lake.
+        duckdb.Error: it is wrong.
+    """
+    for statement in db.extract_statements(sql):
+        kinds = [statement.type]
+        if statement.type == duckdb.StatementType.EXPLAIN:
+            kinds = [inner.type for inner in db.extract_statements(_EXPLAIN.sub("", statement.query, count=1))]
+        for kind in kinds:
+            if kind not in _READS:
+                raise NotReadingError(
+                    f"{kind.name} is not carried out: tables are read here, and written by builds alone. Expected a "
+                    "SELECT (also FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN)"
+                )
+    return db.sql(sql, params=parameters)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.queries.duck import connect
+from nh_pipeline.queries.duck import NotReadingError, ask, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +51,10 @@ class LakeQueries:
         """See :class:`Queries`."""
         with connect(self.lake) as db:
             try:
-                found = db.sql(sql, params=list(parameters))
+                found = ask(db, sql, list(parameters))
                 if found is not None:
                     return found.to_arrow_table()
-            except duckdb.Error as error:
+            except (duckdb.Error, NotReadingError) as error:
                 raise QueryError(str(error)) from error
         raise QueryError("expected a query that has rows, as a SELECT")
 
