@@ -161,7 +161,10 @@ def test_too_many_requests(aws):
         ({"NH_HOME": "s3://Bucket/lake"}, "NH_HOME is s3://Bucket/lake: expected"),
         ({"NH_CATALOG_URL": "sqlite:///secret.db"}, "NH_CATALOG_URL is a SQLite file of this machine"),
         ({"NH_DATABASE_PREFIX": "Dev-"}, "NH_DATABASE_PREFIX is Dev-: expected lower-case letters"),
-        ({"NH_ENGINE": "glue", "NH_HOME": "lake"}, "NH_ENGINE is glue, but NH_HOME is lake, a folder of this machine"),
+        (
+            {"NH_ENGINE": "glue", "NH_HOME": "lake"},
+            "lake, a folder of this machine, which jobs of AWS Glue cannot reach",
+        ),
     ],
 )
 def test_settings_that_do_not_fit(nh, monkeypatch, settings, told):

@@ -206,6 +206,12 @@ def test_a_lake_is_not_fed_to_itself(tmp_path, path):
         Settings(home=str(nh.home), source=path)
 
 
+def test_a_source_that_is_away_is_no_wrong_usage(tmp_path):
+    (tmp_path / "mounted").symlink_to(tmp_path / "elsewhere")
+    Nh(tmp_path / "lake")("ingest", tmp_path / "mounted", exits=1)
+    Nh(tmp_path / "lake")("ingest", tmp_path / "typo", exits=2)
+
+
 def test_the_hidden_default_lake_may_be_beside_what_is_delivered(tmp_path):
     Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path)
     nh = Nh(tmp_path / ".nh")
