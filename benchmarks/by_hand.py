@@ -70,11 +70,12 @@ def _silver(out: Path) -> str:
             with typed as (
                 select upper(trim(provider_id)) as provider_id,
                        cast(strptime(work_date, '%Y%m%d') as date) as work_date,
-                       cy_qtr, state, try_cast(census as int) as census, {hours}
+                       cy_qtr, state, try_cast(census as int) as census, incomplete, {hours}
                 from '{out}/bronze.parquet'),
             summed as (select *, {added} from typed)
             select *, census = 0 as is_zero_census, census > 0 and total_hours = 0 as is_missing_hours,
                    census > 0 and total_hours > 24 * census as is_implausible_hours, {off} as is_unbalanced,
+                   coalesce(incomplete = '1', false) as is_incomplete,
                    strftime(work_date, '%Y-%m') as month
             from summed order by work_date, provider_id
         ) to '{out}/silver' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""

@@ -32,7 +32,7 @@ Generated from the declarations in `nh_pipeline/datasets` and `nh_pipeline/marts
 
 Types are Spark SQL types. *Null* says whether a column may be NULL; the gate refuses to publish a table in which
 another column is. *Values* are further rules of the gate on single columns. *Source* is the column of the CMS file;
-for bronze, every spelling of it that is recognised, in any letter case.
+for bronze, every spelling of it that is recognised: letters and digits decide.
 """
 
 _COVERS = {

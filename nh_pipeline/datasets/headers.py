@@ -6,6 +6,7 @@ bytes, encodings and dates (:mod:`nh_pipeline.landing`), values (:mod:`nh_pipeli
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -60,14 +61,29 @@ def _labels(table: tuple[Column, ...]) -> dict[str, str]:
     return {fold(label): column.name for column in table for label in column.labels}
 
 
+_CUT = re.compile(r"(?P<begun>.{59})_[0-9a-f]{4}|(?P<all>.{63})")
+"""A name that a tool has cut: CMS's API at 64 characters, with a digest at the end; PostgreSQL at 63."""
+
+
+def _named(cell: str, labels: dict[str, str]) -> str | None:
+    """The column of a cell; of one that a tool has cut, the only one whose name begins so."""
+    name = labels.get(fold(cell))
+    cut = _CUT.fullmatch(cell.strip())
+    if name or not cut:
+        return name
+    begun = fold(cut["begun"] or cut["all"])
+    found = {column for label, column in labels.items() if label.startswith(begun)}
+    return found.pop() if len(found) == 1 else None
+
+
 def names(dataset: Dataset, header: Sequence[str]) -> tuple[str | None, ...]:
     """The canonical name for each cell of a header, None where the dataset does not know the cell."""
     labels = _labels(dataset.columns)
     found: list[str | None] = []
     for cell in header:
-        name = labels.get(fold(cell))
+        name = _named(cell, labels)
         for correction in dataset.corrections:
-            if fold(cell) == correction.label and found and found[-1] == correction.after:
+            if fold(cell) == fold(correction.label) and found and found[-1] == correction.after:
                 name = correction.means
         found.append(name)
     return tuple(found)
@@ -92,7 +108,7 @@ def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
 
     Args:
         dataset: The dataset or its name.
-        header: Cells as the file writes them; case, blanks and a byte order mark do not matter.
+        header: Cells as the file writes them; their letters and digits decide.
 
     Returns:
         The header's era and columns.
@@ -124,11 +140,23 @@ def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
             dataset=dataset.name,
             missing=missing,
         )
-    cells_folded = {fold(cell) for cell in header}
-    layout = next(era.name for era in dataset.eras if cells_folded.issuperset(era.markers))
     return Header(
-        layout=layout,
+        layout=_layout(dataset, header),
         columns=columns,
         extras=tuple(c for c, n in zip(header, columns, strict=True) if n is None) if dataset.has_tables else (),
         absent=tuple(name for name in dataset.by_name if name not in present) if dataset.has_tables else (),
     )
+
+
+def _layout(dataset: Dataset, header: Sequence[str]) -> str:
+    """The era: some are told apart by where the words of a cell end (``hrs_lpn_admin``), if the file still shows it."""
+    for same in (_words, fold):
+        cells = {same(cell) for cell in header}
+        for era in dataset.eras:
+            if era.markers and cells.issuperset(map(same, era.markers)):
+                return era.name
+    return dataset.eras[-1].name
+
+
+def _words(cell: str) -> str:
+    return re.sub(r"[\W_]+", " ", cell).strip().casefold()

@@ -157,7 +157,7 @@ class Survey:
                     if values
                     else AS_PUBLISHED,
                 )
-        return next((d for d in self._found if d.value and d.value[1] in self._values[d.value[0]]), None)
+        return next((d for d in self._found if d.value and fold(d.value[1]) in self._values[d.value[0]]), None)
 
     def coverage(
         self, cells: Sequence[str], said: DateOrder | None = None, *, complete: bool

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -19,8 +21,16 @@ CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]
 
 
 def fold(cell: str) -> str:
-    """A header cell as it is compared: no byte order mark, blanks folded and trimmed, lower case."""
-    return re.sub(r"\s+", " ", cell.replace("\ufeff", " ")).strip().casefold()
+    """A name as it is compared: letters and digits decide, in any case.
+
+    So ``City/Town``, ``citytown`` (CMS's API), ``City.Town`` (R) and ``city_town`` (warehouses) are one, with any kind
+    of dash, quote, blank or byte order mark, also if UTF-8 was read as Windows-1252 on the way.
+    """
+    if not cell.isascii():
+        with suppress(UnicodeError):
+            cell = cell.encode("cp1252").decode()
+        cell = unicodedata.normalize("NFKD", cell)
+    return re.sub(r"[\W_]+", "", cell).casefold()
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,10 @@ class Era:
 
 @dataclass(frozen=True)
 class Correction:
-    """A header cell that CMS printed wrongly: ``label`` right after the column ``after`` stands for ``means``."""
+    """A header cell that CMS printed wrongly: ``label`` right after the column ``after`` stands for ``means``.
+
+    The same label elsewhere means what it says.
+    """
 
     label: str
     after: str

@@ -33,6 +33,7 @@ class Kind(ABC):
         name: of the table, without its layer.
         description: one row per what, and what for.
         columns: names of the dataset's columns that it has; empty for all.
+        needs: names of the dataset's columns that only the transform reads.
         adds: columns that the transform adds.
         transform: pure function of the typed rows, which gives the table's columns; None if typing is all.
         grain, sort, rules, foreign_keys, caution: as :class:`Table`.
@@ -42,6 +43,7 @@ class Kind(ABC):
     _: KW_ONLY
     description: str
     columns: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     adds: tuple[Column, ...] = ()
     transform: Transform | None = None
     grain: tuple[str, ...] = ()
@@ -51,14 +53,17 @@ class Kind(ABC):
     caution: str = ""
 
     def typed(self, dataset: Dataset) -> tuple[Column, ...]:
-        """The dataset's columns that the table has."""
+        """The dataset's columns that the table is made of."""
         if not self.columns:
             return tuple(c for c in dataset.columns if c is not dataset.released_by)
-        return tuple(dataset.by_name[name] for name in self.columns)
+        return tuple(dataset.by_name[name] for name in (*self.columns, *self.needs))
 
     @abstractmethod
     def table(self, dataset: Dataset) -> Table:
         """The table."""
+
+    def _kept(self, dataset: Dataset) -> tuple[Column, ...]:
+        return tuple(c for c in self.typed(dataset) if c.name not in self.needs)
 
     def _made(self, dataset: Dataset, columns: Sequence[Column], **more: Any) -> Table:
         return Table(
@@ -93,7 +98,7 @@ class Daily(Kind):
         """The table, by month of the dataset's day."""
         if dataset.day is None or dataset.quarter_by is None:
             raise ValueError(f"{dataset.name}: {self.name} is of days: give the dataset quarter_by and day")
-        columns = (*self.typed(dataset), *self.adds, DELIVERY)
+        columns = (*self._kept(dataset), *self.adds, DELIVERY)
         return self._made(
             dataset, columns, grain=self.grain or dataset.key, partitioning=Partitioning((dataset.day,), monthly=True)
         )
@@ -122,7 +127,7 @@ class PerRelease(Kind):
         names = tuple(c.name for c in of)
         return self._made(
             dataset,
-            (*of, *self.typed(dataset), *self.adds, DELIVERY),
+            (*of, *self._kept(dataset), *self.adds, DELIVERY),
             grain=(*names, *(self.grain or dataset.key)),
             partitioning=Partitioning(names),
         )

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nh_pipeline.sample.headers import has_incomplete_column, has_padded_fips, staffing_header
+from nh_pipeline.sample.headers import category_order, has_incomplete_column, has_padded_fips, staffing_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +32,7 @@ CP1252 = "cp1252"
 Binaries: TypeAlias = Any
 """An array of binary texts: the stubs of pyarrow know neither its takes nor its joins."""
 
+_ONE_IN = 89  # days that CMS cut off
 _CENTS_TABLE = 1 << 17  # hours below 1,310.72 are looked up, the rest rendered
 
 
@@ -108,10 +109,13 @@ def write_staffing_block(
         day_texts.take(pa.array(np.tile(np.arange(days), facilities))),
         _integers(block.census.reshape(-1)),
     ]
-    for employee, contract in zip(block.employee, block.contract, strict=True):
+    for index in category_order(quarter):
+        employee, contract = block.employee[index], block.contract[index]
         columns += [hours_text(cents.reshape(-1)) for cents in (employee + contract, employee, contract)]
-    end = b",\n" if has_incomplete_column(quarter) else b"\n"
-    lines = _join(_join(*columns, separator=b","), pa.scalar(end, pa.binary()))
+    if has_incomplete_column(quarter):
+        cut_off = (np.add.outer(block.facilities * days, np.arange(days)) % _ONE_IN == 0).reshape(-1)
+        columns.append(_binary([b"1" if cut else b"" for cut in cut_off.tolist()]))
+    lines = _join(_join(*columns, separator=b","), pa.scalar(b"\n", pa.binary()))
     # The values of a binary array lie back to back: its data buffer is the text of the rows.
     _, offsets, values = lines.buffers()
     stream.write(memoryview(values)[: np.frombuffer(offsets, dtype=np.int32)[len(lines)]])

@@ -1,6 +1,6 @@
 """Names and headers of the daily nurse staffing files, by vintage, as CMS has delivered them since 2017.
 
-Source: the first lines of the real files of 2017Q1 to 2024Q2 (2018Q1 by analogy with 2018Q2).
+Source: the headers of the real files of 2017Q1 to 2026Q1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ CATEGORIES = ("RNDON", "RNadmin", "RN", "LPNadmin", "LPN", "CNA", "NAtrn", "MedA
 """The eight staff categories, in file order; RNDON is the director of nursing."""
 
 _ATTRIBUTES = ("PROVNUM", "PROVNAME", "CITY", "STATE", "COUNTY_NAME", "COUNTY_FIPS", "CY_Qtr", "WorkDate", "MDScensus")
-_MIXED = (*_ATTRIBUTES, *(f"Hrs_{name}{part}" for name in CATEGORIES for part in ("", "_emp", "_ctr")))
 _LAST_CALENDAR_YEAR_NAME = Quarter(2021, 4)
 _EXTRA_COLUMN = Quarter(2021, 4)
 
@@ -24,22 +23,22 @@ _EXTRA_COLUMN = Quarter(2021, 4)
 _ALIASES_2017: Mapping[str, str] = {"hrs_lpnadmin": "hrs_lpn_admin", "hrs_natrn": "hrs_na_trn"}
 _ALIASES: Mapping[Quarter, Mapping[str, str]] = {
     Quarter(2017, 1): {"hrs_rndon": "hrs_rn_donadmin"},
-    # A slip of CMS: the last column holds med aide contract hours under a label that was free.
-    Quarter(2017, 2): {"hrs_rndon": "hrs_rn_donadmin", "hrs_medaide_ctr": "hrs_rndon"},
+    # A slip of CMS, which put the medication aides before the trainees in this quarter.
+    Quarter(2017, 2): {"hrs_medaide_ctr": "hrs_rn_donadmin"},
 }
 
 
 def is_lower_case(quarter: Quarter) -> bool:
-    """Whether the vintage's header is in lower case (2017, 2018Q4 to 2019Q4, 2020Q3)."""
+    """Whether the vintage's header is in lower case (2017, 2018Q4 to 2019Q4, 2020Q2 and Q3)."""
     return (
         quarter <= Quarter(2017, 4)
         or Quarter(2018, 4) <= quarter <= Quarter(2019, 4)
-        or quarter == Quarter(2020, 3)  # no reason known; seen in the real file
+        or Quarter(2020, 2) <= quarter <= Quarter(2020, 3)
     )
 
 
 def has_incomplete_column(quarter: Quarter) -> bool:
-    """Whether the vintage has the extra last column ``incomplete`` (2021Q4 only; blank in every row)."""
+    """Whether the vintage has the extra last column ``incomplete`` (2021Q4 only; 1 on few rows)."""
     return quarter == _EXTRA_COLUMN
 
 
@@ -48,12 +47,18 @@ def has_padded_fips(quarter: Quarter) -> bool:
     return quarter > Quarter(2017, 4)
 
 
+def category_order(quarter: Quarter) -> tuple[int, ...]:
+    """Positions in :data:`CATEGORIES` in the order of the quarter's file."""
+    return (0, 1, 2, 3, 4, 5, 7, 6) if quarter == Quarter(2017, 2) else tuple(range(len(CATEGORIES)))
+
+
 def staffing_header(quarter: Quarter) -> tuple[str, ...]:
     """The column names of a quarter's file, in order: 33, or 34 in 2021Q4."""
-    names = _MIXED
+    groups = (CATEGORIES[index] for index in category_order(quarter))
+    names = (*_ATTRIBUTES, *(f"Hrs_{name}{part}" for name in groups for part in ("", "_emp", "_ctr")))
     if is_lower_case(quarter):
         aliases = {**(_ALIASES_2017 if quarter.year == Quarter(2017, 1).year else {}), **_ALIASES.get(quarter, {})}
-        names = tuple(aliases.get(name.lower(), name.lower()) for name in _MIXED)
+        names = tuple(aliases.get(name.lower(), name.lower()) for name in names)
     return (*names, "incomplete") if has_incomplete_column(quarter) else names
 
 

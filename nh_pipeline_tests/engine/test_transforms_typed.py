@@ -101,6 +101,8 @@ def test_a_quarter_as_landing_reads_it(bronze, quarter):
         ({"census": "0"}, {"is_zero_census"}),
         ({"census": "0", "hrs_cna": "99", "hrs_cna_emp": "99"}, {"is_zero_census"}),
         ({"census": "2"}, {"is_missing_hours"}),
+        ({"census": "2", "hrs_cna": "9", "hrs_cna_emp": "9", "incomplete": "1"}, {"is_incomplete"}),
+        ({"census": "2", "hrs_cna": "9", "hrs_cna_emp": "9", "incomplete": "0"}, set()),
         ({"census": "2", "hrs_cna": "48", "hrs_cna_ctr": "48"}, set()),
         ({"census": "2", "hrs_cna": "48.01", "hrs_cna_ctr": "48.01"}, {"is_implausible_hours"}),
         ({"census": "2", "hrs_rn": "1.01", "hrs_rn_emp": "1"}, set()),

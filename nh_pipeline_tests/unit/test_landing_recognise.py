@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import io
 import zipfile
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nh_pipeline.datasets.cms.daily_nurse_staffing import JOBS
 from nh_pipeline.landing import Coverage, Refused, Unrecognised
 from nh_pipeline.landing.coverage import programme_year, release_covered
 from nh_pipeline.landing.recognise import CutOff, recognise
 from nh_pipeline.landing.text import EncodingDetector
+from nh_pipeline.sample.headers import staffing_header
+from nh_pipeline.sample.periods import Quarter
 from nh_pipeline_tests.support.declared import DATASETS
-from nh_pipeline_tests.unit.test_datasets_headers import CLAIMS_2021, STAFFING_2024
+from nh_pipeline_tests.unit.test_datasets_headers import CLAIMS_2021, STAFFING_2024, of_the_api
 
 STAFFING = ",".join(STAFFING_2024)
 CLAIMS = ",".join(CLAIMS_2021)
@@ -263,11 +267,72 @@ def test_every_real_file(real_data):
     paths = sorted((real_data / "drop").iterdir())
     assert len(paths) == 43
     for path in paths:
+        if "2017Q2" in path.name:  # it bears a header that CMS's file never had
+            with pytest.raises(Unrecognised, match="hrs_rndon more than once"):
+                recognise(path.read_bytes(), path.name, complete=True)
+            continue
         with path.open("rb") as stream:
             found = recognise(stream.read(65536), path.name, complete=path.stat().st_size <= 65536)
         assert (found.dataset, found.header.layout, found.coverage.key) == expected(path.name)
         assert found.header.extras == ()
         assert None not in found.header.columns or not DATASETS[found.dataset].has_tables
+
+
+def cells_of_releases(real_data):
+    """The header cells of each monthly file by release in which its header changed."""
+    with (real_data / "headers" / "monthly_2021_2026.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    for file in sorted({row["file"] for row in rows}):
+        mine = [row for row in rows if row["file"] == file]
+        for release in sorted({row[end] for row in mine for end in ("first_release", "last_release")}):
+            yield (
+                file,
+                release,
+                [row["header_cell"] for row in mine if row["first_release"] <= release <= row["last_release"]],
+            )
+
+
+@pytest.mark.golden
+def test_every_header_of_the_daily_files(real_data):
+    with (real_data / "headers" / "pbj_2017_2026.csv").open() as stream:
+        headers = {quarter: cells.split() for quarter, _, cells in list(csv.reader(stream))[1:]}
+    assert len(headers) == 37
+    for quarter, cells in headers.items():
+        row = ["015009", "N", "C", "AL", "Y", "059", quarter, quarter[:4] + "0101", "51", *["1"] * 25][: len(cells)]
+        found = recognise(f"{','.join(cells)}\n{','.join(row)}\n".encode(), "x", complete=True)
+        assert (found.dataset, found.coverage.key) == ("daily_nurse_staffing", quarter)
+        assert found.header.extras == ()
+        assert found.header.absent == (() if quarter == "2021Q4" else ("incomplete",))
+        assert [cell.lower() for cell in staffing_header(Quarter.parse(quarter))] == cells
+
+
+@pytest.mark.golden
+def test_every_header_of_the_monthly_files(real_data):
+    names = {"claims_quality_measures": "medicare_claims", "provider_information": "providers"}
+    seen = 0
+    for file, release, cells in cells_of_releases(real_data):
+        values = {"Processing Date": f"{release}-01", "Survey Type": "Health"}
+        row = ",".join(values.get(cell, "1") for cell in cells)
+        for spelt in (cells, [of_the_api(cell) for cell in cells]):
+            found = recognise(f"{','.join(spelt)}\n{row}\n".encode(), "x", complete=True)
+            assert found.dataset == names.get(file, file)
+            assert found.header.extras == ()
+            assert None not in found.header.columns or not DATASETS[found.dataset].has_tables
+        seen += 1
+    assert seen > 20
+
+
+@pytest.mark.golden
+def test_the_specimen_of_2017q2_is_the_real_header(real_data, field):
+    (path,) = field.glob("*/PBJ_Daily_Nurse_Staffing_CY_2017Q2.csv")
+    found = recognise(path.read_bytes(), path.name, complete=True)
+    assert (found.header.layout, found.header.extras) == ("pbj-2017q2", ())
+    header, *rows = csv.reader(path.read_text().splitlines())
+    column = dict(zip(found.header.columns, range(len(header)), strict=True))
+    for row in rows:
+        for job in JOBS:
+            total, employees, contract = (float(row[column[f"hrs_{job}{part}"]]) for part in ("", "_emp", "_ctr"))
+            assert abs(total - employees - contract) < 0.01
 
 
 @pytest.mark.golden

@@ -162,7 +162,7 @@ def test_no_quirks_when_none_are_wanted(tmp_path):
     ("quarter", "name", "ends", "columns"),
     [
         ("2017Q1", "CY_2017Q1", ("provnum", "hrs_medaide_ctr"), {"hrs_rn_donadmin", "hrs_lpn_admin", "hrs_na_trn"}),
-        ("2017Q2", "CY_2017Q2", ("provnum", "hrs_rndon"), {"hrs_rn_donadmin"}),
+        ("2017Q2", "CY_2017Q2", ("provnum", "hrs_natrn_ctr"), {"hrs_rndon", "hrs_rn_donadmin"}),
         ("2017Q4", "CY_2017Q4", ("provnum", "hrs_medaide_ctr"), {"hrs_rndon", "hrs_lpn_admin"}),
         ("2018Q3", "CY_2018Q3", ("PROVNUM", "Hrs_MedAide_ctr"), {"Hrs_LPNadmin"}),
         ("2019Q4", "CY_2019Q4", ("provnum", "hrs_medaide_ctr"), {"hrs_lpnadmin", "hrs_natrn"}),

@@ -1,6 +1,6 @@
 """PBJ Daily Nurse Staffing: paid hours by kind of staff and residents, per facility and day (a file each quarter).
 
-Hours are paid hours; RN includes the director of nursing, direct care excludes administration. 2017-2025 headers.
+Hours are paid hours; RN includes the director of nursing, direct care excludes administration. 2017-2026 headers.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ FLAGS = {
         "Some group's total differs from employees + contract by more than 0.01",
         " or ".join(f"abs(hrs_{job} - hrs_{job}_emp - hrs_{job}_ctr) > 0.01" for job in JOBS),
     ),
+    "is_incomplete": (
+        "Cut off by CMS (2021Q4 only): leave the day out of counts of days",
+        "coalesce(incomplete = '1', false)",
+    ),
 }
 """What each flag means, and when it is set."""
 
@@ -93,8 +97,8 @@ DAILY_NURSE_STAFFING = Dataset(
     quarter_by=_QUARTER,
     day="work_date",
     key=("provider_id", "work_date"),
-    # The last column of 2017Q2 holds the contract hours of medication aides.
-    corrections=(Correction("hrs_rndon", after="hrs_medaide_emp", means="hrs_medaide_ctr"),),
+    # 2017Q2 labels the contract hours of medication aides so: medaide = medaide_emp + that column.
+    corrections=(Correction("hrs_rn_donadmin", after="hrs_medaide_emp", means="hrs_medaide_ctr"),),
     late_after=240,  # a quarter comes out four to five months after its end, and is the newest for three
     columns=(
         PROVIDER_ID.having(labels=(PROVIDER_ID.labels[2], *PROVIDER_ID.labels[:2])),
@@ -114,13 +118,14 @@ DAILY_NURSE_STAFFING = Dataset(
             expects="a whole number of residents",
         ),
         *HOURS,
-        text("incomplete", "Published for 2021Q4 only; CMS does not say what it marks", "incomplete"),
+        text("incomplete", "1 where CMS cut the day's data off (2021Q4 only)", "incomplete"),
     ),
     tables=(
         Daily(
             "fct_staffing_levels",
             description="Daily nurse staffing hours and resident census per nursing home.",
             columns=("provider_id", "work_date", "cy_qtr", "state", "census", *(c.name for c in HOURS)),
+            needs=("incomplete",),
             adds=(
                 *(hours(name, title, precision=11) for name, (title, _) in ROLLUPS.items()),
                 *(flag(name, title) for name, (title, _) in FLAGS.items()),

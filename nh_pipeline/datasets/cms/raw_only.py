@@ -6,7 +6,7 @@ import re
 
 from nh_pipeline.datasets.cms.shared import ANY, BY_PROVIDER, PROCESSING_DATE, PROVIDER_ID
 from nh_pipeline.model.columns import Column, date, text
-from nh_pipeline.model.dataset import Dataset, fold
+from nh_pipeline.model.dataset import Dataset
 
 
 def _kept(
@@ -21,7 +21,7 @@ def _kept(
     found = tuple(
         column
         if isinstance(column, Column)
-        else text(re.sub(r"\W+", "_", fold(column.split("|")[0])), column, *column.split("|"), required=True)
+        else text(re.sub(r"\W+", "_", column.split("|")[0].casefold()), column, *column.split("|"), required=True)
         for column in columns
     )
     found += (released_by,) if released_by else ()
@@ -68,6 +68,6 @@ RAW_ONLY = (
     _kept("swing_bed_snf", "SNF QRP Swing Beds - Provider", *_QRP, "CMS Region", "Address Line 2", released_by=None),
     _kept("snf_qrp_provider", "SNF QRP - Provider", *_QRP, "CMS Region", released_by=None),
     _kept("snf_qrp_national", "SNF QRP - National", *_QRP, released_by=None),
-    _kept("health_inspection_cutpoints", "State-Level Health Inspection Cut Points", "State", "5 Stars", "2 Stars",
-          released_by=None),
+    _kept("health_inspection_cutpoints", "State-Level Health Inspection Cut Points", "State", "5 Stars|X5 Stars",
+          "2 Stars|X2 Stars", released_by=None),
 )  # fmt: skip
