@@ -75,7 +75,7 @@ def _silver(out: Path) -> str:
             summed as (select *, {added} from typed)
             select *, census = 0 as is_zero_census, census > 0 and total_hours = 0 as is_missing_hours,
                    census > 0 and total_hours > 24 * census as is_implausible_hours, {off} as is_unbalanced,
-                   coalesce(incomplete = '1', false) as is_incomplete,
+                   incomplete is not null and incomplete = '1' as is_incomplete,
                    strftime(work_date, '%Y-%m') as month
             from summed order by work_date, provider_id
         ) to '{out}/silver' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""

@@ -145,6 +145,8 @@ def print_status(console: Console, found: Status) -> None:
     console.print(deliveries)
     print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
     print_drift(console, (text for d in found.datasets for text in d.header_drift))
+    for told in (text for d in found.datasets for text in d.read_otherwise):
+        console.print(f"[yellow]read[/] {safe(told)}", highlight=False)
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from nh_pipeline.landing.archive import Compression
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.dates import DateOrder
+from nh_pipeline.landing.dialect import Dialect
 
 
 class InArchive(BaseModel):
@@ -71,7 +72,8 @@ class Manifest(_Received):
     Attributes:
         dataset: Name in :data:`nh_pipeline.datasets.DATASETS`.
         layout: Era of its header.
-        encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, checked on every byte.
+        encoding: ``utf-8``, ``utf-8-sig``, ``cp1252``, or ``utf-8/cp1252`` if only some bytes are Windows-1252; checked
+            on every byte.
         member: Name of the CSV within a zip archive, else None.
         coverage: What it covers.
         csv_size: Bytes of the CSV, unpacked.
@@ -82,11 +84,14 @@ class Manifest(_Received):
         header: Cells of its header as the file writes them; None in manifests of older versions.
         date_order: The order of its dates with the year last (``01/08/2024``), whatever decided it; None if it has no
             such dates, or it does not matter, or in manifests of older versions: then month-first.
+        dialect: How it is written; CMS's way in manifests of older versions.
+        strays: Bytes of a file of UTF-8 that are read as Windows-1252.
+        first_stray: Line of the first of them.
     """
 
     dataset: str
     layout: str
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"]
+    encoding: Literal["utf-8", "utf-8-sig", "cp1252", "utf-8/cp1252"]
     member: str | None
     coverage: Coverage
     csv_size: int
@@ -96,6 +101,18 @@ class Manifest(_Received):
     overruled: str | None = None
     header: tuple[str, ...] | None = None
     date_order: DateOrder | None = None
+    dialect: Dialect = Dialect()
+    strays: int = 0
+    first_stray: int = 0
+
+    @property
+    def told(self) -> str:
+        """What of it is not as CMS writes its files, and how it was read; empty if nothing is."""
+        strays = (
+            f"{self.strays:,} byte{'s' * (self.strays > 1)} not of UTF-8 read as Windows-1252, the first in line "
+            f"{self.first_stray:,}"
+        )
+        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays))))
 
 
 class Quarantined(_Received):

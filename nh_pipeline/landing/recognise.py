@@ -9,15 +9,24 @@ lines hold (bronze and silver).
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from nh_pipeline import datasets
-from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header, names
+from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header
 from nh_pipeline.landing.archive import head, open_csv
+from nh_pipeline.landing.dialect import Dialect, find
 from nh_pipeline.landing.refused import CutOff, Refused, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
-from nh_pipeline.landing.text import CsvStream, EncodingDetector, MalformedCsv
+from nh_pipeline.landing.text import (
+    HEADER_BYTES,
+    MIXED,
+    CsvStream,
+    EncodingDetector,
+    MalformedCsv,
+    decoded,
+    without_marks,
+)
+from nh_pipeline.landing.unknown import unknown
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
@@ -37,13 +46,16 @@ class Recognition:
 
     Attributes:
         dataset: Name in :data:`nh_pipeline.datasets.DATASETS`.
-        encoding: ``utf-8``, ``utf-8-sig`` or ``cp1252``, as far as the bytes looked at show.
+        encoding: ``utf-8``, ``utf-8-sig``, ``cp1252`` or ``utf-8/cp1252``, as far as the bytes looked at show.
         coverage: What it covers.
         header: Its columns.
         cells: Its header as the file writes it.
         date_order: The order of its dates with the year last; None if there are none, or it does not matter.
         records: Lines after the header, those with a wrong number of cells included.
         size: Bytes of the CSV.
+        dialect: How it is written.
+        strays: Bytes of a file of UTF-8 that are read as Windows-1252.
+        first_stray: Line of the first of them.
     """
 
     dataset: str
@@ -54,6 +66,9 @@ class Recognition:
     date_order: DateOrder | None
     records: int
     size: int
+    dialect: Dialect = field(default_factory=Dialect)
+    strays: int = 0
+    first_stray: int = 0
 
 
 def recognise(content: bytes, name: str, *, complete: bool = False) -> Recognition:
@@ -126,13 +141,20 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
     """
     detector = EncodingDetector(stream, name)
     try:
-        text = CsvStream(detector, "latin-1")
+        begun = detector.read(HEADER_BYTES)
+        if complete and len(begun) < HEADER_BYTES:
+            detector.end()
+        beginning = decoded(without_marks(begun), detector.encoding)
+        dialect, row = find(beginning, lambda cells: bool(candidates(cells)), complete=complete)
+        if row:
+            raise _rows_above(dialect, row, name)
+        text = CsvStream(detector, "latin-1", dialect, begun)
         cells = text.header(detector.encoding)
         if not cells:
             raise _no_header(detector.size, name)
         found = candidates(cells)
         if not found:
-            raise _unknown(cells, name)
+            raise unknown(cells, name)
         header = _header(found[0], cells, name)
         seen = Survey(found, header, cells, name)
         seen.read(text, complete=complete)
@@ -151,7 +173,7 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         raise _no_rows(found[0], seen, name, complete=complete)
     dataset = seen.dataset(complete=complete)
     if dataset is None:
-        raise _unknown(cells, name)
+        raise unknown(cells, name)
     cells = text.header(detector.encoding)
     coverage, order = seen.coverage(cells, order, complete=complete)
     return Recognition(
@@ -163,6 +185,9 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         date_order=order,
         records=seen.records,
         size=detector.size,
+        dialect=dialect.model_copy(update={"decimal": seen.decimal}),
+        strays=detector.strays if detector.encoding == MIXED else 0,
+        first_stray=detector.first_stray if detector.encoding == MIXED else 0,
     )
 
 
@@ -201,11 +226,23 @@ def _no_rows(dataset: Dataset, seen: Survey, name: str, *, complete: bool) -> Re
             found="nothing after line 1",
             what_to_do="Deliver the complete file; an empty one would erase what it covers.",
         )
+    one_cell = seen.ragged.endswith("found 1")
     return Unrecognised(
         f"{name}: no readable row",
         expected="rows with as many cells as the header",
         found=f"{seen.records:,} lines, none with as many; {seen.ragged}",
-        what_to_do=AS_PUBLISHED,
+        what_to_do=f"Each line may be one quoted cell, or have another delimiter than the header. {AS_PUBLISHED}"
+        if one_cell
+        else AS_PUBLISHED,
+    )
+
+
+def _rows_above(dialect: Dialect, row: str, name: str) -> Unrecognised:
+    return Unrecognised(
+        f"{name}: rows above the header",
+        expected="the header in line 1, or titles and blank lines above it",
+        found=f"the header in line {dialect.above + 1}, and above it {row.strip()[:60]!r}",
+        what_to_do=f"Put the header first: rows above it belong to no column. {AS_PUBLISHED}",
     )
 
 
@@ -237,29 +274,3 @@ def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
             what_to_do=f"Look for a quote too much or too few in line 1. {AS_PUBLISHED}",
         )
     return header
-
-
-def _unknown(cells: list[str], name: str) -> Unrecognised:
-    nearest, missing, unknown = _nearest(cells)
-    lacks = f"; it lacks {', '.join(missing)}" if missing else ""
-    return Unrecognised(
-        f"{name}: not a known CMS file",
-        expected=f"the header of one of: {', '.join(d.name for d in datasets.declared())}",
-        found=f"{len(cells)} columns, the first {[cell[:60] for cell in cells[:6]]!r}; nearest is {nearest}{lacks}; "
-        f"unknown to it: {[cell[:60] for cell in unknown[:6]]!r}{' and more' if len(unknown) > 6 else ''}",  # noqa: PLR2004
-        what_to_do="If CMS has changed its header, add the new cells to the labels of its columns in "
-        "nh_pipeline/datasets; else take the file out of the source.",
-    )
-
-
-def _nearest(cells: list[str]) -> tuple[str, list[str], list[str]]:
-    def known(dataset: Dataset) -> int:
-        return sum(name is not None for name in names(dataset, cells))
-
-    best = max(datasets.declared(), key=lambda dataset: (known(dataset), -len(dataset.columns)))
-    if not known(best):
-        return "none", [], cells
-    have = names(best, cells)
-    wanted = dict.fromkeys((*best.told_by, *best.required))
-    unknown = [cell for cell, name in zip(cells, have, strict=True) if name is None]
-    return best.name, [name for name in wanted if name not in have], unknown

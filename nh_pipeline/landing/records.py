@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from nh_pipeline.landing.dialect import Dialect
 from nh_pipeline.landing.text import MalformedCsv
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ LINE_CHARACTERS = 1000
 """How much of a refused line is kept in the rejects; the whole line is in the raw zone."""
 
 _PROBE = '\0"'
-"""Begins a line that is added to every block, with a comma for each column, so that the parser always refuses it. What
-is refused before it in the same breath is a record whose quote the block leaves open. No delivery holds a NUL."""
+"""Begins a line that is added to every block, with a delimiter for each column, so that the parser always refuses it.
+What is refused before it in the same breath is a record whose quote the block leaves open. No delivery holds a NUL."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class RecordReader:
         extras: header cell of each of those.
         only: canonical columns to give; None for all, and ``extra_columns``.
         block: bytes parsed at a time.
+        dialect: how the file is written.
+        numbers: columns whose decimal commas become points, if that is how it is written.
         rows: records read.
         rejections: lines that do not have the header's number of cells.
         broken: whether one of those holds a line break.
@@ -61,6 +64,8 @@ class RecordReader:
     extras: Sequence[str] = ()
     only: Collection[str] | None = None
     block: int = BLOCK_BYTES
+    dialect: Dialect = field(default_factory=Dialect)
+    numbers: Collection[str] = ()
     rows: int = 0
     rejections: int = 0
     broken: bool = False
@@ -87,10 +92,12 @@ class RecordReader:
         unknown = iter(range(len(self.columns)))
         names = [name or f"?{next(unknown)}" for name in self.columns]
         known = [name for name in self.columns if name and (self.only is None or name in self.only)]
-        for batch in self._parsed(text, names, [] if self.only is None else known or names[:1]):
+        blank = [f"?blank {n}" for n in range(self.dialect.blank)]
+        for parsed in self._parsed(text, names + blank, [] if self.only is None else [*(known or names[:1]), *blank]):
+            batch, numbers = self._without_surplus(parsed, blank)
             extra = [self._extra(batch)] if self.only is None else []
             yield pa.RecordBatch.from_arrays(
-                [*(batch.column(name) for name in known), *extra, pa.array(self._numbers(batch.num_rows))],
+                [*(self._cells(batch, name) for name in known), *extra, pa.array(numbers)],
                 names=[*known, *(["extra_columns"] if extra else []), "source_line"],
             )
 
@@ -124,12 +131,14 @@ class RecordReader:
         """Parses whole lines, but for a record at their end whose quote is open: keeps its bytes."""
         self._first, self._numbers_rejected = self.records + 2, []
         # The line end before them keeps pyarrow from taking a byte order mark away.
-        content = b"".join((b"\n", *lines, b"\n", _PROBE.encode(), b"," * len(names), b"\n"))
+        content = b"".join((b"\n", *lines, b"\n", _PROBE.encode(), self._delimiter * len(names), b"\n"))
         table = pacsv.read_csv(
             pa.BufferReader(content),
             # One thread: only then does pyarrow tell the number of a refused line (and it is no slower here).
             read_options=pacsv.ReadOptions(column_names=names, block_size=len(content) + 1, use_threads=False),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._reject),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self.dialect.delimiter, newlines_in_values=True, invalid_row_handler=self._reject
+            ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
@@ -146,17 +155,40 @@ class RecordReader:
             self._open = before.removesuffix("\n").encode()
             return "skip"
         number = self._first + row.number - 1
-        self.rejections += 1
-        self.broken = self.broken or "\n" in row.text or "\r" in row.text
         self._numbers_rejected.append(number)
-        self.rejected.append(
-            RejectedLine(
-                source_line=number,
-                reason=f"expected {row.expected_columns} cells as in the header, found {row.actual_columns}",
-                line=row.text[:LINE_CHARACTERS],
-            )
-        )
+        self._keep_rejected(number, row.actual_columns, row.text)
         return "skip"
+
+    def _keep_rejected(self, number: int, cells: int, line: str) -> None:
+        blank = f" and {self.dialect.blank} blank after them" if self.dialect.blank else ""
+        reason = f"expected {len(self.columns)} cells as in the header{blank}, found {cells}"
+        self.rejections += 1
+        self.broken = self.broken or "\n" in line or "\r" in line
+        self.rejected.append(RejectedLine(source_line=number, reason=reason, line=line[:LINE_CHARACTERS]))
+
+    def _without_surplus(self, batch: pa.RecordBatch, blank: list[str]) -> tuple[pa.RecordBatch, np.ndarray]:
+        """The records of a block and their numbers, without lines that hold something where all others are blank."""
+        numbers = self._numbers(batch.num_rows)
+        filled = [pc.is_valid(batch.column(name)) for name in blank]
+        wrong = np.logical_or.reduce([column.to_numpy(zero_copy_only=False) for column in filled]) if filled else None
+        if wrong is None or not wrong.any():
+            return batch, numbers
+        for number, cells in zip(numbers[wrong], batch.filter(pa.array(wrong)).to_pylist(), strict=True):
+            line = self.dialect.delimiter.join(cell or "" for cell in cells.values())
+            self._keep_rejected(int(number), len(self.columns) + self.dialect.blank, line)
+        self.rejected.sort(key=lambda line: line.source_line)
+        self.rows -= int(wrong.sum())
+        return batch.filter(pa.array(~wrong)), numbers[~wrong]
+
+    def _cells(self, batch: pa.RecordBatch, name: str) -> pa.Array:
+        cells = batch.column(name)
+        if self.dialect.decimal == "," and name in self.numbers:
+            return pc.replace_substring_regex(cells, r"^(\s*[0-9]*),([0-9]+\s*)$", r"\1.\2")
+        return cells
+
+    @property
+    def _delimiter(self) -> bytes:
+        return self.dialect.delimiter.encode()
 
     def _numbers(self, rows: int) -> np.ndarray:
         """Record numbers of a block's rows: consecutive, but for the refused lines between."""

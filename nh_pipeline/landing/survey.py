@@ -7,7 +7,7 @@ and the encoding (:mod:`nh_pipeline.landing.recognise`), and how the order of da
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow.compute as pc
 
@@ -34,6 +34,10 @@ LONGEST_RECORD = 2 << 20
 it whatever its encoding, so bronze parses whatever has landed."""
 
 AS_PUBLISHED = "Deliver the file as CMS publishes it."
+
+_POINT, _COMMA, _DECIMAL_COMMA = r"[0-9]?[.][0-9]", "[0-9]?,[0-9]", r"^\s*[0-9]*,([0-9]{1,2}|[0-9]{4,})\s*$"
+_MARKS = (_POINT, _COMMA, _DECIMAL_COMMA)
+"""In numbers. 1,500 may be either: a number with three decimals, or fifteen hundred."""
 
 _NAMED = 5
 """How many of several values a message names."""
@@ -69,6 +73,12 @@ class Survey:
         self.rows = self.records = 0
         self._last_ragged = (0, "")
         self.ragged = self.ragged_end = ""
+        self._marks: set[str] = set()
+
+    @property
+    def decimal(self) -> Literal[".", ","]:
+        """The mark before the decimals of its numbers: a comma only if no number has a point, and some 1,5 says so."""
+        return "," if self._marks == {_COMMA, _DECIMAL_COMMA} else "."
 
     def read(self, text: CsvStream, *, complete: bool) -> None:
         """Reads all rows.
@@ -88,7 +98,8 @@ class Survey:
             if column and ("date" in cell.casefold() or cell == self._matters)
         }
         only = {*of_dates, *self._values, *([self._dataset.dated_by] if self._dataset.dated_by else [])}
-        reader = RecordReader(columns, only=only, block=LONGEST_RECORD)
+        numbers = set(self._dataset.numbers) & set(columns) if text.dialect.delimiter != "," else set()
+        reader = RecordReader(columns, only=only | numbers, block=LONGEST_RECORD, dialect=text.dialect)
         try:
             for batch in reader.batches(text):
                 lines = batch.column("source_line")
@@ -96,6 +107,8 @@ class Survey:
                     self._look(batch.column(self._dataset.dated_by), lines)
                 for column, values in self._values.items():
                     self._collect(batch.column(column), lines, values)
+                for column in numbers:
+                    self._marks.update(mark for mark in _MARKS if _has(batch.column(column), mark))
                 for column, cell in of_dates.items():
                     self._dates.look(cell, batch.column(column), lines)
                 self._keep(reader)
@@ -246,6 +259,10 @@ class Survey:
 
     def _cell(self, column: str | None) -> str:
         return self._cells[self._header.columns.index(column)]
+
+
+def _has(column: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
 
 
 def _listed(found: Sequence[str]) -> str:

@@ -379,6 +379,9 @@ class RawZone:
             "overruled": word.overruled,
             "header": found.cells,
             "date_order": found.date_order,
+            "dialect": found.dialect,
+            "strays": found.strays,
+            "first_stray": found.first_stray,
         }
 
     def _open(self, path: str, name: str, *, limited: bool) -> Opened:

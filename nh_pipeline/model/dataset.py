@@ -6,7 +6,8 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from nh_pipeline.model.kinds import Bronze
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]
 
 
+@lru_cache(maxsize=1 << 14)
 def fold(cell: str) -> str:
     """A name as it is compared: letters and digits decide, in any case.
 
@@ -136,6 +138,11 @@ class Dataset:
     def facility(self) -> str | None:
         """The column that names the facility, if there is one."""
         return next((c.name for c in self.columns if c.allowed == CCN), None)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Names of the columns that hold numbers."""
+        return frozenset(c.name for c in self.columns if c.type.python in (int, float, Decimal))
 
     def database(self, layer: str) -> str:
         """The database of a layer."""

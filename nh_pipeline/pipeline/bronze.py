@@ -139,9 +139,11 @@ class ParseDelivery(BaseModel):
             pq.ParquetWriter(refused_sink, refused_schema, compression="zstd") as refused_writer,
             ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
         ):
-            text = CsvStream(stream, delivery.manifest.encoding)
+            dialect = delivery.manifest.dialect
+            text = CsvStream(stream, delivery.manifest.encoding, dialect)
             found = canonical_header(self.dataset, text.header())
-            reader = RecordReader(columns=found.columns, extras=found.extras)
+            numbers = datasets.dataset(self.dataset).numbers
+            reader = RecordReader(columns=found.columns, extras=found.extras, dialect=dialect, numbers=numbers)
             writing: Future[None] | None = None
             for batch in reader.batches(text):
                 if writing is not None:

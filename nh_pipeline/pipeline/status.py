@@ -27,7 +27,8 @@ class DatasetStatus(BaseModel):
     """Deliveries of one CMS dataset; ``has_tables`` is False where files are only kept.
 
     ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
-    ``header_drift`` tells of header cells that nobody knows, where a known column is away.
+    ``header_drift`` tells of header cells that nobody knows, where a known column is away; ``read_otherwise`` of files
+    that are not written as CMS does, and how they were read.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class DatasetStatus(BaseModel):
     coverages: list[str]
     needs_attention: list[DeliveryStatus]
     header_drift: list[str]
+    read_otherwise: list[str]
 
 
 class TableStatus(BaseModel):
@@ -124,6 +126,7 @@ def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatu
         coverages=coverages,
         needs_attention=[s for s in found.deliveries.get(name, ()) if s.state not in ("effective", "superseded")],
         header_drift=list(found.drift.get(name, ())),
+        read_otherwise=[f"{d.manifest.name}: {told}" for d in deliveries if (told := d.manifest.told)],
     )
 
 

@@ -34,7 +34,7 @@ from nh_pipeline_tests.unit.test_landing_zone import Memory
 pytestmark = pytest.mark.integration
 
 FACILITIES = ("015009", "01A010", "015012")
-_FREE = (f"{year}Q{quarter}" for year in range(2018, 2026) for quarter in (1, 2, 3, 4))
+_FREE = (f"{year}Q{quarter}" for year in range(2018, 2032) for quarter in (1, 2, 3, 4))
 
 
 class Table:
@@ -216,6 +216,53 @@ def test_bytes_that_windows_1252_leaves_undefined(through):
     assert whole(found)
     assert (found.manifest.encoding, found.manifest.extras) == ("cp1252", ("Größe\x81",))
     assert found.bronze[1]["provider_name"] == table[3]["PROVNAME"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_and_decimal_commas(through, delimiter):
+    table = Table()
+    out = io.StringIO()
+    rows = [[row[cell].replace("80.25", "80,25") for cell in table.header] for row in table.rows]
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows([table.header, *rows])
+    found = through(table, f"sep={delimiter}\r\n{out.getvalue()}".encode("utf-8-sig"))
+    assert whole(found)
+    dialect = found.manifest.dialect
+    assert (dialect.delimiter, dialect.decimal, dialect.above) == (delimiter, ",", 1)
+    assert found.manifest.told
+
+
+@pytest.mark.parametrize("commas", [(1, 0), (0, 1), (2, 2)], ids=["header", "lines", "both"])
+def test_commas_after_the_header_or_the_lines(through, commas):
+    table = Table()
+    first, *rest = table.text().splitlines()
+    found = through(table, "\n".join([first + "," * commas[0], *(line + "," * commas[1] for line in rest)]).encode())
+    assert whole(found)
+    assert {row["extra_columns"] for row in found.bronze} == {None}
+
+
+def test_titles_above_the_header_and_two_byte_order_marks(through):
+    table = Table()
+    assert whole(through(table, ("\ufeff\ufeffDaily Nurse Staffing, a copy\n\n" + table.text()).encode()))
+
+
+def test_one_stray_byte(through):
+    table = Table()
+    table[2]["PROVNAME"] = table[4]["PROVNAME"] = "JOS\u00c9\u2019S"
+    table[3]["PROVNAME"] = "O#BRIEN"
+    found = through(table, table.content().replace(b"#", b"\x92"))
+    assert whole(found)
+    names = {row["source_line"]: row["provider_name"] for row in found.bronze}
+    assert (names[2], names[3], names[4]) == ("JOS\u00c9\u2019S", "O\u2019BRIEN", "JOS\u00c9\u2019S")
+    assert found.manifest.told == "1 byte not of UTF-8 read as Windows-1252, the first in line 3"
+
+
+def test_names_of_the_api(through):
+    table = Table()
+    spelt = {cell: cell.lower().replace("_", "-") for cell in table.header}
+    content = table.text().replace(",".join(table.header), ",".join(spelt[cell] for cell in table.header))
+    found = through(table, content.encode())
+    assert whole(found)
+    assert found.manifest.extras == ()
 
 
 def test_an_implausible_value_is_kept_and_flagged(through):

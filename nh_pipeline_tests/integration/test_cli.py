@@ -221,6 +221,7 @@ def test_status(done):
         "coverages",
         "needs_attention",
         "header_drift",
+        "read_otherwise",
     }
     assert datasets["providers"]["coverages"] == ["2024-10-01", "2024-11-01"]
     assert not datasets["state_us_averages"]["has_tables"]

@@ -18,7 +18,7 @@ from nh_pipeline.landing import Coverage, Refused, Unrecognised
 from nh_pipeline.landing.coverage import programme_year, release_covered
 from nh_pipeline.landing.recognise import CutOff, recognise
 from nh_pipeline.landing.text import EncodingDetector
-from nh_pipeline.sample.headers import staffing_header
+from nh_pipeline.sample.headers import is_lower_case, staffing_header
 from nh_pipeline.sample.periods import Quarter
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.unit.test_datasets_headers import CLAIMS_2021, STAFFING_2024, of_the_api
@@ -295,7 +295,11 @@ def cells_of_releases(real_data):
 @pytest.mark.golden
 def test_every_header_of_the_daily_files(real_data):
     with (real_data / "headers" / "pbj_2017_2026.csv").open() as stream:
-        headers = {quarter: cells.split() for quarter, _, cells in list(csv.reader(stream))[1:]}
+        lines = list(csv.reader(stream))[1:]
+    headers = {quarter: cells.split() for quarter, _, cells in lines}
+    assert [is_lower_case(Quarter.parse(quarter)) for quarter, *_ in lines] == [
+        lower == "True" for _, lower, _ in lines
+    ]
     assert len(headers) == 37
     for quarter, cells in headers.items():
         row = ["015009", "N", "C", "AL", "Y", "059", quarter, quarter[:4] + "0101", "51", *["1"] * 25][: len(cells)]

@@ -33,6 +33,9 @@ ROWS = [
     for day in (1, 2)
 ]
 VALID = "\n".join([HEADER, *ROWS, ""])
+SEMICOLONS = VALID.replace("BURNS, INC.", "BURNS; INC.").replace(",", ";").replace(";1.25", ";1,25")
+TRAILING = VALID.replace("\n", ",,\n").replace(",,\n", "\n", 1)
+TITLED = "Payroll Based Journal,2024Q2\n\n" + VALID
 
 PACKED = {"csv": bytes, "gz": gzip.compress, "zip": lambda content: zipped(("a.csv", content))}
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -54,34 +57,52 @@ def land(content: bytes) -> tuple[RawZone, Manifest | Quarantined]:
 def assert_parsed(zone: RawZone, manifest: Manifest, content: bytes) -> None:
     """Every line is a row or refused, and every cell is what another parser reads."""
     (delivery,) = zone.deliveries()
+    dialect = manifest.dialect
     with zone.open(delivery) as stream:
         raw = stream.read()
-    lines = [row for row in csv.reader(_LINE.findall(decoded(raw, manifest.encoding))) if row]
+    below = _LINE.findall(decoded(raw, manifest.encoding))[dialect.above :]
+    lines = [row for row in csv.reader(below, delimiter=dialect.delimiter) if row]
     with zone.open(delivery) as stream:
-        text = CsvStream(stream, manifest.encoding)
+        text = CsvStream(stream, manifest.encoding, dialect)
         header = canonical_header(manifest.dataset, text.header())
-        reader = RecordReader(header.columns, header.extras)
+        reader = RecordReader(header.columns, header.extras, dialect=dialect)
         batches = list(reader.batches(text))
-    assert text.header() == lines[0]
+    named = next(csv.reader(lines[0], delimiter=dialect.delimiter)) if len(lines[0]) == 1 else lines[0]
+    assert text.header() == named[: dialect.named]
     assert (header.extras, header.absent) == (manifest.extras, manifest.absent)
     assert reader.rows == sum(b.num_rows for b in batches)
     assert reader.rejections == len(reader.rejected)
     rows_in = lines_in(text, reader, manifest, (c for b in batches for c in b.columns[:-1]))
     assert rows_in == reader.rows + reader.rejections == len(lines) - 1
-    ragged = {n for n, line in enumerate(lines, 1) if len(line) != len(lines[0])}
+    width = len(text.header())
+    ragged = {n for n, line in enumerate(lines[1:], 2) if len(line) != width + dialect.blank or any(line[width:])}
     assert {r.source_line for r in reader.rejected} == ragged
     parsed = {row["source_line"]: row for b in batches for row in b.to_pylist()}
     assert parsed == {
-        n: expected(line, header.columns, header.extras, n) for n, line in enumerate(lines[1:], 2) if n not in ragged
+        n: expected(line[:width], header.columns, header.extras, n)
+        for n, line in enumerate(lines[1:], 2)
+        if n not in ragged
     }
 
 
 def decoded(raw: bytes, encoding: str) -> str:
-    """Without the error handler of the product: byte by byte."""
-    if encoding != "cp1252":
-        return raw.removeprefix(codecs.BOM_UTF8).decode()
+    """Without the tables of the product: byte by byte."""
+    while raw.startswith(codecs.BOM_UTF8):
+        raw = raw.removeprefix(codecs.BOM_UTF8)
+    if encoding in ("utf-8", "utf-8-sig"):
+        return raw.decode()
     undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
-    return "".join(chr(b) if b in undefined else bytes([b]).decode("cp1252") for b in raw.removeprefix(codecs.BOM_UTF8))
+    found = ""
+    while raw:
+        for size in (2, 3, 4) if encoding == "utf-8/cp1252" and raw[0] >= 0x80 else ():
+            try:
+                found, raw = found + raw[:size].decode(), raw[size:]
+                break
+            except UnicodeDecodeError:
+                pass
+        else:
+            found, raw = found + (chr(raw[0]) if raw[0] in undefined else raw[:1].decode("cp1252")), raw[1:]
+    return found
 
 
 def expected(line: list[str], columns: Any, extras: Any, number: int) -> dict[str, Any]:
@@ -108,7 +129,8 @@ _CHUNK = st.one_of(
     st.binary(max_size=8),
     st.sampled_from(
         [b'"', b'""', b",", b"\r", b"\n", b"\r\n", b"\n\n\n", b"\0", b"\x81", b"\xe9", b"\xc3\xa9", b"\xef\xbb\xbf",
-         b"\xff\xfe", b"\x1a", b"2024Q3", b"2024Q2", b"\xc2\x85", b"\x0b", b"\\", b"\t", b" ", b"\xc3"]
+         b"\xff\xfe", b"\x1a", b";", b"|", b",\n", b",,\n", b"sep=;\n", b"\xe2\x80",
+         b"\xe2\x80\x99", b"2024Q3", b"2024Q2", b"\xc2\x85", b"\x0b", b"\\", b"\t", b" ", b"\xc3"]
     ),
     st.sampled_from([*ROWS, HEADER]).map(lambda row: row.encode() + b"\n"),
 )  # fmt: skip
@@ -142,9 +164,9 @@ _FEW = settings(max_examples=250, deadline=None, suppress_health_check=list(Heal
 
 @_FEW
 @given(st.lists(_MUTATION, min_size=1, max_size=6), st.sampled_from(["utf-8", "cp1252", "utf-8-sig"]),
-       st.sampled_from([*PACKED]))  # fmt: skip
-def test_mutated_files(mutations, encoding, packing):
-    land(PACKED[packing](mutated(VALID.encode(encoding), mutations)))
+       st.sampled_from([*PACKED]), st.sampled_from([VALID, SEMICOLONS, TRAILING, TITLED]))  # fmt: skip
+def test_mutated_files(mutations, encoding, packing, valid):
+    land(PACKED[packing](mutated(valid.encode(encoding), mutations)))
 
 
 @_FEW

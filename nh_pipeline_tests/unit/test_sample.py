@@ -420,7 +420,8 @@ def test_headers_are_those_of_the_real_files(real_data):
     compared = 0
     quarter = Quarter(2017, 1)
     while quarter <= Quarter(2024, 2):
-        if list(real.glob(f"{staffing_name(quarter)}.*")):
+        # The files of 2017Q2 and 2020Q2 do not bear CMS's own header.
+        if list(real.glob(f"{staffing_name(quarter)}.*")) and str(quarter) not in ("2017Q2", "2020Q2"):
             assert header(staffing_name(quarter)) == list(staffing_header(quarter))
             compared += 1
         quarter = quarter.shift(1)

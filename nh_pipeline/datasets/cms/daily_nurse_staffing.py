@@ -68,7 +68,7 @@ FLAGS = {
     ),
     "is_incomplete": (
         "Cut off by CMS (2021Q4 only): leave the day out of counts of days",
-        "coalesce(incomplete = '1', false)",
+        "incomplete is not null and incomplete = '1'",
     ),
 }
 """What each flag means, and when it is set."""
