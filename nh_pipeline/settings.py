@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ _OWN = ("raw", "quarantine", "warehouse", "state", "dagster")
 """Folders of a lake that hold no deliveries to be taken."""
 
 ENGINES = "sail, jvm, glue or the address of a Spark Connect server, sc://host:port"
+
+_LONGEST_NAME = 255
+"""Characters of a file's name."""
 
 CONNECT_SECONDS = 10
 """How long the database of a catalog may take to answer."""
@@ -82,6 +86,19 @@ class Settings(BaseSettings):
         if value is None or "://" in value:
             return value
         return str(_absolute("NH_SOURCE", value))
+
+    @field_validator("drive_credentials")
+    @classmethod
+    def _key(cls, value: SecretStr | None) -> SecretStr | None:
+        where = value.get_secret_value() if value else ""
+        if not where or where.startswith("arn:") or "://" in where or where.lstrip().startswith("{"):
+            return value
+        with suppress(ValueError):  # its message would hold what may be a key
+            if max(map(len, Path(where).parts)) <= _LONGEST_NAME:
+                return SecretStr(str(_absolute("NH_DRIVE_CREDENTIALS", where)))
+        raise ValueError(
+            "NH_DRIVE_CREDENTIALS is neither the path of a file, nor the ARN of a secret, nor secretsmanager://NAME"
+        )
 
     @field_validator("engine")
     @classmethod

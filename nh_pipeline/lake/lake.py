@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.transforms import MonthTransform
+from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
@@ -167,10 +169,16 @@ class Lake:
     @property
     def has_catalog(self) -> bool:
         """Whether there is a catalog, so that who only looks makes none: SQLite would, and PyIceberg its tables."""
-        address = self.catalog_properties.get("uri", f"sqlite:///{self.storage.base}/catalog.db")
-        if not address.startswith("sqlite:///") or (not self.storage.local and "uri" not in self.catalog_properties):
+        if "catalog" in vars(self) or (not self.storage.local and "uri" not in self.catalog_properties):
             return True
-        return Path(address.removeprefix("sqlite:///").partition("?")[0]).exists()
+        address = self.catalog_properties.get("uri", f"sqlite:///{self.storage.base}/catalog.db")
+        if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///").partition("?")[0]).exists():
+            return False
+        engine = create_engine(address, poolclass=NullPool)
+        try:
+            return inspect(engine).has_table(IcebergTables.__tablename__)
+        finally:
+            engine.dispose()
 
     def identifier(self, contract: Contract) -> tuple[str, str]:
         """Database and table of a contract in the catalog."""

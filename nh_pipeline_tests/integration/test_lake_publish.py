@@ -19,6 +19,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import _SnapshotProducer
+from sqlalchemy import NullPool, create_engine, inspect
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.lake import Lake
@@ -418,6 +419,16 @@ def options(request, tmp_path):
         cursor.execute(f"create schema {name}")
     connection.close()
     return {"type": "sql", "uri": f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"}
+
+
+def test_who_only_reads_makes_no_catalog(tmp_path, options):
+    lake = Lake(str(tmp_path / "lake"), options)
+    assert lake.snapshot(DAILY).files == ()
+    assert not (tmp_path / "lake").exists()
+    if options:
+        assert not inspect(create_engine(options["uri"], poolclass=NullPool)).get_table_names()
+    put(lake, APRIL, "2024-04")
+    assert read(Lake(lake.root, options)) == in_order(APRIL)
 
 
 PLANS = {"a": ["2024-04", "2024-05"], "b": ["2024-04", "2024-06"], "c": ["2024-04"], "d": ["2024-07"]}

@@ -144,6 +144,25 @@ def test_a_catalog_that_cannot_be(monkeypatch, url, says):
     assert "NH_CATALOG_URL" in said
 
 
+@pytest.mark.parametrize(("written", "meant"), [("~/key.json", "{home}/key.json"), ("key.json", "{here}/key.json")])
+def test_a_key_file_is_the_same_wherever_the_process_works(monkeypatch, tmp_path, written, meant):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NH_DRIVE_CREDENTIALS", written)
+    found = Settings().drive_credentials
+    assert found is not None
+    assert found.get_secret_value() == meant.format(home=tmp_path / "home", here=tmp_path / "here")
+
+
+@pytest.mark.parametrize("key", ["-----BEGIN PRIVATE KEY-----\ngeheim\n", "geheim" * 1000])
+def test_a_key_in_the_place_of_its_file_is_not_shown(monkeypatch, key):
+    monkeypatch.setenv("NH_DRIVE_CREDENTIALS", key)
+    with pytest.raises(ValidationError, match="neither the path of a file") as caught:
+        Settings()
+    assert "geheim" not in str(caught.value)
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_postgres_however_it_is_written(monkeypatch, scheme):
     monkeypatch.setenv("NH_CATALOG_URL", f"{scheme}://nh:p%40ss@host/nh")
