@@ -187,9 +187,8 @@ class BuildContext:
         folder, ids = self.new_folder(table), self.lake.field_ids(table)
         cut = rows.select(F.expr(table.partitioning.sql).alias("partition"), "*")
         # All rows of a partition in one task, so that it becomes one sorted file; coalesce() would not keep the order.
-        # The order of days is that of their months: the text need not be compared again and again.
-        order = table.sort if table.partitioning.monthly else ("partition", *table.sort)
-        gathered = cut.repartition(max(len(replaces), 1), "partition").sortWithinPartitions(*order)
+        # Beginning with the partition, else Spark sorts once more by it, and that keeps no order where it spills.
+        gathered = cut.repartition(max(len(replaces), 1), "partition").sortWithinPartitions("partition", *table.sort)
         done = gathered if finish is None else finish(gathered)
         # Spark writes the ids that it finds here; files of others get theirs afterwards. What Sail notes of its own
         # schema in a file has none, and readers on the same libraries would take that for the whole truth.

@@ -154,6 +154,12 @@ def test_every_file_has_the_ids_of_its_table(lakes):
     assert wrong == {"sail": [], "jvm": [], "glue": []}
 
 
+def test_every_file_is_sorted_as_its_table_declares(lakes):
+    sail, others, _ = lakes
+    wrong = {engine: chain.unsorted(lake) for engine, lake in {"sail": sail, **others}.items()}
+    assert wrong == {"sail": [], "jvm": [], "glue": []}
+
+
 def test_all_refused_the_same_lines(lakes):
     sail, _, _ = lakes
     rejects = [(r["dataset"], r["stage"], r["reason"].partition(" expected ")[0]) for r in chain.rows(sail, REJECTS)]

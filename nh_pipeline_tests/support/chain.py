@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
@@ -138,6 +139,19 @@ def without_ids(lake: Lake) -> list[str]:
                 schemas.append(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(noted))))
             found = [{f.name: int((f.metadata or {}).get(b"PARQUET:field_id", -1)) for f in s} for s in schemas]
             wrong += [file.path] if any(f != {c: ids[c] for c in contract.names} for f in found) else []
+    return wrong
+
+
+def unsorted(lake: Lake) -> list[str]:
+    """Data files whose rows are not in the order that their table declares."""
+    wrong = []
+    for contract in tables():
+        for file in lake.snapshot(contract).files if contract.sort else ():
+            with lake.open(file.path) as source:
+                found = pq.ParquetFile(source).read(columns=list(contract.sort))
+            keys = [(c, "ascending") for c in contract.sort]
+            if not found.take(pc.sort_indices(found, sort_keys=keys, null_placement="at_start")).equals(found):
+                wrong.append(file.path)
     return wrong
 
 
