@@ -167,6 +167,9 @@ def _tell(landed: Landed, counts: dict[str, int]) -> set[str]:
     for each in landed.each:
         if isinstance(each.document, Manifest):
             counts["landed" if each.created else "known"] += 1
+            if each.created and each.document.told:
+                told = f"{each.document.name}: {each.document.told}"
+                console.print(f"[yellow]read[/] {safe(told)}", highlight=False)
         elif isinstance(each.document, Quarantined):
             counts["quarantined"] += 1
             console.print(f"[red]quarantined[/] {safe(each.document.reason)}", highlight=False)

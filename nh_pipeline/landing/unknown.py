@@ -49,6 +49,13 @@ def unknown(cells: Sequence[str], name: str) -> Unrecognised:
             what_to_do=f"Put the header of the file back into line 1. {AS_PUBLISHED}",
         )
     nearest, missing, unknown = _nearest(cells)
+    if not nearest:
+        return Unrecognised(
+            f"{name}: not a known CMS file: none of its columns is known",
+            expected=f"the header of one of: {', '.join(d.name for d in datasets.declared())}",
+            found=f"{len(cells)} cells in the first line, {[cell[:60] for cell in cells[:6]]!r}",
+            what_to_do="It may be a readme, or a file of another origin: take it out of the source.",
+        )
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
     return Unrecognised(
         f"{name}: not a known CMS file",
@@ -70,7 +77,7 @@ def _nearest(cells: Sequence[str]) -> tuple[str, list[str], Sequence[str]]:
 
     best = max(datasets.declared(), key=lambda dataset: (known(dataset), -len(dataset.columns)))
     if not known(best):
-        return "none", [], cells
+        return "", [], cells
     have = names(best, cells)
     wanted = dict.fromkeys((*best.told_by, *best.required))
     unknown = [cell for cell, name in zip(cells, have, strict=True) if name is None]

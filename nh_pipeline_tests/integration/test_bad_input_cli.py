@@ -107,3 +107,12 @@ def test_a_person_says_the_order_of_the_dates(nh, tmp_path):
     found = json.loads(manifest.read_text())
     assert (found["date_order"], found["overruled"]) == ("day-first", "asked the sender")
     assert [e["id"] for e in entries(nh)] == [odd]
+
+
+def test_what_was_repaired_is_told_when_it_lands_and_in_the_status(nh, tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text(staffing("2024Q2").replace(",", ";"))
+    told = "read excel.csv: semicolons between its cells"
+    assert told in nh("ingest", path).stdout
+    assert told not in nh("ingest", path).stdout
+    assert told in nh("status").stdout

@@ -350,6 +350,12 @@ def test_a_file_that_is_known_and_not_taken(spelt, cells, title):
     assert "labels" not in found.what_to_do
 
 
+def test_a_readme_is_not_taken_for_a_new_header_of_cms():
+    found = refused("Files of July, as they came, with thanks\nand so on\n", Unrecognised)
+    assert found.reason == "x.csv: not a known CMS file: none of its columns is known"
+    assert found.what_to_do.startswith("It may be a readme")
+
+
 def test_a_text_is_no_file_of_columns():
     found = refused("[.ShellClassInfo]\r\nIconFile=a.ico\r\n", Unrecognised)
     assert "its first line has one cell" in found.reason
