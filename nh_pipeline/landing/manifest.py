@@ -6,7 +6,7 @@ renamed. Not here: where they are kept (:mod:`nh_pipeline.landing.zone`).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -14,6 +14,9 @@ from nh_pipeline.landing.archive import Compression
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.dates import DateOrder
 from nh_pipeline.landing.dialect import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class InArchive(BaseModel):
@@ -36,7 +39,7 @@ class InArchive(BaseModel):
     path: str
 
 
-class _Received(BaseModel):
+class Received(BaseModel):
     """Where a delivery came from, and its bytes.
 
     Attributes:
@@ -65,8 +68,13 @@ class _Received(BaseModel):
     compression: Compression
     archive: InArchive | None = None
 
+    @property
+    def key(self) -> str:
+        """The name of its folder: this content of this file."""
+        return f"{self.file_id}-{self.md5}"
 
-class Manifest(_Received):
+
+class Manifest(Received):
     """A delivery that has landed (``manifest.json``).
 
     Attributes:
@@ -115,7 +123,7 @@ class Manifest(_Received):
         return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays))))
 
 
-class Quarantined(_Received):
+class Quarantined(Received):
     """A delivery that was refused (``reason.json``).
 
     Attributes:
@@ -137,7 +145,7 @@ class Quarantined(_Received):
     @property
     def path(self) -> str:
         """Its folder, relative to the storage."""
-        return f"quarantine/{self.file_id}-{self.md5}"
+        return f"quarantine/{self.key}"
 
     @property
     def file(self) -> str:
@@ -165,8 +173,16 @@ class ArchivePart(BaseModel):
     md5: str | None = None
     told: str = ""
 
+    @classmethod
+    def of(cls, path: str, size: int, document: Manifest | Quarantined) -> ArchivePart:
+        """A file that was kept."""
+        if isinstance(document, Manifest):
+            told = f"{document.dataset} {document.coverage.key}"
+            return cls(path=path, size=size, outcome="landed", md5=document.md5, told=told)
+        return cls(path=path, size=size, outcome="quarantined", md5=document.md5, told=document.reason)
 
-class Archive(_Received):
+
+class Archive(Received):
     """An archive of several deliveries that has come (``archive.json``); it is written when all of them are kept.
 
     Attributes:
@@ -179,6 +195,16 @@ class Archive(_Received):
     def contents(self) -> frozenset[str]:
         """md5 of what was kept of it."""
         return frozenset(part.md5 for part in self.parts if part.md5)
+
+    def now(self, landed: Mapping[str, Manifest]) -> Archive:
+        """The same, where files that were refused have landed since.
+
+        Args:
+            landed: All manifests, by key.
+        """
+        kept = ((part, landed.get(f"{self.file_id}-{part.md5}")) for part in self.parts)
+        parts = (ArchivePart.of(part.path, part.size, document) if document else part for part, document in kept)
+        return self.model_copy(update={"parts": tuple(parts)})
 
 
 class Delivery(BaseModel):

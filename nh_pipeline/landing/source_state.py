@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from nh_pipeline.lake.documents import DocumentReader
-from nh_pipeline.landing.manifest import Archive
+from nh_pipeline.landing.keeping import archives
 from nh_pipeline.sources.protocol import SourceFile, Unusable
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.manifest import Manifest
     from nh_pipeline.sources.protocol import Changes
 
-ARCHIVES = "raw/.archives"
-"""Folder of what became of the files in archives of several deliveries."""
-
 _DOCUMENT = "startPageToken.json"
-_ARCHIVES = DocumentReader(Archive.model_validate_json)
 
 
 class KnownFile(BaseModel):
@@ -158,8 +153,7 @@ def withdrawals(storage: Storage) -> Callable[[Manifest], bool]:
     sources = [path.split("/")[1] for path in storage.files("state", suffix=f"/{_DOCUMENT}")]
     holdings = {source: SourceState(storage, source) for source in sources}
     here = arrived(storage) if holdings else frozenset()
-    archives = _ARCHIVES.below(storage, ARCHIVES, suffix="/archive.json") if holdings else {}
-    contents = {path.split("/")[-2]: archive.contents for path, archive in archives.items()}
+    contents = {archive.key: archive.contents for archive in archives(storage)} if holdings else {}
 
     def withdrawn(manifest: Manifest) -> bool:
         found = holdings.get(manifest.source)

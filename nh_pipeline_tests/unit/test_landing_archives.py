@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from nh_pipeline import datasets
+from nh_pipeline.failpoints import Point
 from nh_pipeline.lake.storage import Storage
-from nh_pipeline.landing import Archive, Manifest, Quarantined, RawZone, archive, unpacking
+from nh_pipeline.landing import Archive, LandingError, Manifest, Quarantined, RawZone, archive, unpacking
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import Changes, FolderSource, SourceFile, SourceUnavailable
+from nh_pipeline_tests.support.landing import kill_at, land
 from nh_pipeline_tests.support.local import Nh
 from nh_pipeline_tests.unit.test_landing_archive import zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
@@ -121,18 +123,31 @@ def test_a_damaged_file_is_quarantined_and_the_others_land(zone, source, pack):
     assert kept(zone) == before
 
 
-def test_what_is_learned_is_taken_out_of_quarantine(zone, source, monkeypatch):
-    file = source.file("f1", zipped(("a.csv", A), ("b.csv", B)), name="m.zip")
-    known = datasets.declared()
+@pytest.fixture
+def unlearned(monkeypatch):
+    """Until it ends, claims measures are known to nobody."""
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "declared", lambda: tuple(d for d in known if d.name != "medicare_claims"))
-        patch.setattr(datasets, "DATASETS", datasets.declared())
-        zone.land(source, file)
-    if not zone.quarantined():
-        pytest.skip("headers are compared with another list")
+        known = [dataset for dataset in datasets.declared() if dataset.name != "medicare_claims"]
+        patch.setattr(datasets, "declared", lambda: tuple(known))
+        yield patch
+
+
+def test_what_is_learned_is_taken_out_of_quarantine(zone, source, unlearned):
+    file = source.file("f1", zipped(("a.csv", A), ("b.csv", B)), name="m.zip")
+    zone.land(source, file)
+    assert [entry.archive.path for entry in zone.quarantined()] == ["a.csv"]
+    assert [part.outcome for part in zone.archives()[0].parts] == ["quarantined", "landed"]
+    unlearned.undo()
     landed = zone.land(source, file)
+    assert [each.created for each in landed.each] == [True, False]
     assert all(isinstance(each.document, Manifest) for each in landed.each)
     assert zone.quarantined() == []
+    (archive,) = zone.archives()
+    assert [(part.outcome, part.told) for part in archive.parts] == [
+        ("landed", "medicare_claims 2024-10-01"),
+        ("landed", "daily_nurse_staffing 2024Q2"),
+    ]
+    assert not any(each.created for each in RawZone(zone.storage).land(source, file).each)
 
 
 def test_archives_in_archives_and_packed_members(zone, source):
@@ -195,23 +210,59 @@ def test_an_archive_without_deliveries_is_refused_as_a_whole(zone, source):
     assert not [path for path in kept(zone) if path.startswith("raw/")]
 
 
-def test_a_landing_that_stops_half_way_is_finished_by_the_next(zone, source, monkeypatch):
-    file = source.file("f1", zipped(("a.csv", A), ("b.csv", B), ("c.csv", C)), name="m.zip")
-    true, seen = RawZone._judged, []
+KILLS = [
+    (Point.RECEIVED, "m.zip"),
+    (Point.RECEIVED, "m.zip/a.csv"),
+    (Point.MOVED, "m.zip/a.csv"),
+    (Point.LANDED, "m.zip/a.csv"),
+    (Point.RECEIVED, "m.zip/odd.csv"),
+    (Point.MOVED, "m.zip/odd.csv"),
+    (Point.RECEIVED, "m.zip/in.zip/b.csv"),
+    (Point.MOVED, "m.zip/in.zip/b.csv"),
+    (Point.LANDED, "m.zip/in.zip/b.csv"),  # all are kept, and nothing says so
+]
 
-    def stop(self, path, name, word):
-        seen.append(name)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return true(self, path, name, word)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(RawZone, "_judged", stop)
-        with pytest.raises(KeyboardInterrupt):
-            zone.land(source, file)
-    assert not [path for path in kept(zone) if ".archives" in path or ".incoming" in path]
-    landed = RawZone(zone.storage).land(source, file)
-    assert [each.created for each in landed.each] == [False, True, True]
+def test_a_landing_that_is_killed_is_finished_by_the_next(tmp_path):
+    path = tmp_path / "m.zip"
+    path.write_bytes(zipped(("a.csv", A), ("odd.csv", ODD), ("readme.txt", b"x"), ("in.zip", zipped(("b.csv", B)))))
+
+    def state(zone):
+        """All that is kept, but for the time."""
+        found = {p: zone.storage.read(p) for p in kept(zone) if not p.startswith("raw/.incoming/")}
+        return {p: {**json.loads(c), "landed_at": 0} if p.endswith(".json") else c for p, c in found.items()}
+
+    undisturbed = RawZone(Storage(str(tmp_path / "undisturbed")))
+    assert land(undisturbed, path).created
+    kills = {tmp_path / f"lake {n}": kill for n, kill in enumerate(KILLS)}
+    kill_at(path, kills)
+    for root, told in kills.items():
+        left = RawZone(Storage(str(root)))
+        assert left.archives() == [], told
+        for delivery in left.deliveries():
+            assert md5_of(left.storage.read(delivery.file)) == delivery.delivery_id, told
+        before = {d.manifest.md5 for d in left.deliveries()}
+        landed = land(RawZone(left.storage), path)
+        assert landed.created, told
+        manifests = [each for each in landed.each if isinstance(each.document, Manifest)]
+        assert {each.document.md5 for each in manifests if not each.created} == before, told
+        assert state(left) == state(undisturbed), told
+        again = land(RawZone(left.storage), path)
+        assert not any(each.created for each in (again, *again.each)), told
+
+
+def test_a_crash_while_a_refused_file_is_taken_leaves_it_refused(zone, source, unlearned, monkeypatch):
+    file = source.file("f1", A)
+    entry = zone.land(source, file).document
+    unlearned.undo()
+    with monkeypatch.context() as crash:
+        crash.setattr(Storage, "write", lambda *_: (_ for _ in ()).throw(OSError("power cut")))
+        with pytest.raises(OSError, match="power cut"):
+            zone.readmit(entry)
+    assert zone.quarantined() == [entry]
+    assert zone.deliveries() == []
+    assert isinstance(RawZone(zone.storage).readmit(entry).document, Manifest)
+    assert zone.quarantined() == []
 
 
 class Held(Memory):
@@ -265,8 +316,42 @@ def test_a_known_file_is_read_once_and_not_copied(tmp_path, zone, monkeypatch):
     monkeypatch.setattr(FolderSource, "_chunks", lambda self, file: reads.append(file.name) or chunks(self, file))
     outcomes = [again.land(source, file) for file in source.changes().files]
     assert [landed.created for landed in outcomes] == [False] * 3
-    assert len(listings) == 1
+    assert [listing[1] for listing in listings] == ["raw", "quarantine"]
     assert reads == ["a.csv", "b.csv", "m.zip"]
+
+
+def test_a_refused_file_is_read_once_and_not_copied(tmp_path, zone, source, unlearned, monkeypatch):
+    (path := tmp_path / "a.csv").write_bytes(A)
+    folder = FolderSource(path)
+    (listed,) = folder.changes().files
+    told = source.file("f1", ODD, md5=md5_of(ODD))  # its source tells the md5
+    before = [zone.land(folder, listed).document, zone.land(source, told).document]
+    again, downloads = RawZone(zone.storage), source.downloads
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "create", lambda *_: pytest.fail("copied"))
+        patch.setattr(Storage, "move", lambda *_: pytest.fail("moved"))
+        outcomes = [again.land(folder, listed), again.land(source, told)]
+    assert [outcome.document for outcome in outcomes] == before
+    assert not any(outcome.created for outcome in outcomes)
+    assert source.downloads == downloads
+    unlearned.undo()
+    assert isinstance(again.land(folder, listed).document, Manifest)
+    assert [entry.file_id for entry in zone.quarantined()] == ["f1"]
+
+
+@pytest.mark.parametrize("change", [b"other bytes", None])
+def test_kept_bytes_that_were_changed_are_not_judged(zone, source, unlearned, change):
+    file = source.file("f1", A, name="a.csv", md5=md5_of(A))
+    entry = zone.land(source, file).document
+    zone.storage.write(entry.file, change) if change else zone.storage.delete(entry.file)
+    with pytest.raises(LandingError, match="land the file again"):
+        zone.readmit(entry)
+    assert zone.land(source, file).document == entry  # from the source: the evidence is whole again
+    assert zone.storage.read(entry.file) == A
+    zone.storage.delete(entry.file)
+    unlearned.undo()
+    assert isinstance(zone.land(source, file).document, Manifest)
+    assert zone.quarantined() == []
 
 
 def test_a_changed_file_is_not_taken_for_the_one_that_landed(tmp_path, zone):
