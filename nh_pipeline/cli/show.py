@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.pipeline.guards import DeliveryStatus
-    from nh_pipeline.pipeline.status import RefusalStatus, Status
+    from nh_pipeline.pipeline.status import ArchiveStatus, RefusalStatus, Status
 
 _MOST_STALE = 12
 """Lines on what is stale; --json has all."""
+
+_MOST_NAMED = 5
+"""Files of an archive that are named; --json has all."""
 
 
 class _Steps(logging.Handler):
@@ -136,13 +139,25 @@ def print_stale(console: Console, stale: Iterable[tuple[str, str, str]], *, most
         console.print(f"  {safe(told)}{f' ({count} of them)' if count > 1 else ''}", highlight=False)
 
 
+def _archive(archive: ArchiveStatus) -> str:
+    others = (("in quarantine", archive.quarantined), ("no delivery", archive.no_delivery))
+    named = (
+        f"; {what}: {', '.join(paths[:_MOST_NAMED])}{', ...' * (len(paths) > _MOST_NAMED)}"
+        for what, paths in others
+        if paths
+    )
+    return f"{archive.name}: {archive.deliveries} deliver{'y' if archive.deliveries == 1 else 'ies'}{''.join(named)}"
+
+
 def print_status(console: Console, found: Status) -> None:
-    """Deliveries, tables, checks that did not pass, quarantine."""
+    """Deliveries, archives, tables, checks that did not pass, quarantine."""
     deliveries = plain_table("dataset", "deliveries", "coverage", "", right="deliveries")
     for d in found.datasets:
         span = d.coverages[0] if len(d.coverages) == 1 else f"{d.coverages[0]} to {d.coverages[-1]}"
         deliveries.add_row(d.dataset, str(d.deliveries), span, "" if d.has_tables else "kept, no table")
     console.print(deliveries)
+    for archive in found.archives:
+        console.print(f"archive {safe(_archive(archive))}", highlight=False)
     print_not_counting(console, [s for d in found.datasets for s in d.needs_attention])
     print_drift(console, (text for d in found.datasets for text in d.header_drift))
     for told in (text for d in found.datasets for text in d.read_otherwise):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing.manifest import Delivery, Quarantined
+    from nh_pipeline.landing.manifest import Archive, Delivery, Quarantined
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.table import Table
 
@@ -39,6 +39,15 @@ class DatasetStatus(BaseModel):
     needs_attention: list[DeliveryStatus]
     header_drift: list[str]
     read_otherwise: list[str]
+
+
+class ArchiveStatus(BaseModel):
+    """An archive of several deliveries: how many landed, and which of its files are in quarantine or no delivery."""
+
+    name: str
+    deliveries: int
+    quarantined: list[str]
+    no_delivery: list[str]
 
 
 class TableStatus(BaseModel):
@@ -85,6 +94,7 @@ class Status(BaseModel):
     """Everything."""
 
     datasets: list[DatasetStatus]
+    archives: list[ArchiveStatus]
     tables: list[TableStatus]
     stale: list[StaleStatus]
     refused: list[RefusalStatus]
@@ -107,6 +117,7 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
     found = plan(lake, zone)
     return Status(
         datasets=[_dataset(name, deliveries, found) for name, deliveries in sorted(by_dataset.items())],
+        archives=[_archive(archive) for archive in zone.archives()],
         tables=[_table(lake, table) for table in tables()],
         stale=[StaleStatus(table=b.table.name, partition=b.partition, reason=b.reason) for b in found.builds],
         refused=[RefusalStatus(**r.model_dump(exclude={"built_from"})) for r in found.refused],
@@ -127,6 +138,18 @@ def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatu
         needs_attention=[s for s in found.deliveries.get(name, ()) if s.state not in ("effective", "superseded")],
         header_drift=list(found.drift.get(name, ())),
         read_otherwise=[f"{d.manifest.name}: {told}" for d in deliveries if (told := d.manifest.told)],
+    )
+
+
+def _archive(archive: Archive) -> ArchiveStatus:
+    def paths(outcome: str) -> list[str]:
+        return [part.path for part in archive.parts if part.outcome == outcome]
+
+    return ArchiveStatus(
+        name=archive.name,
+        deliveries=len(paths("landed")),
+        quarantined=paths("quarantined"),
+        no_delivery=paths("no delivery"),
     )
 
 

@@ -313,6 +313,13 @@ def test_ragged_lines(through):
     assert whole(BuildResult(found.manifest, found.bronze, found.facts, {}, []))
 
 
+def test_a_last_line_with_too_few_cells(through):
+    table = Table()
+    found = through(table, table.content()[:-80] + b"\n")
+    assert found.told(7)[1].startswith("expected 33 cells as in the header, found ")
+    assert len(found.facts) == 5
+
+
 @pytest.mark.parametrize("change", [{}, {"MDScensus": "51"}], ids=["equal", "different"])
 def test_a_doubled_key(through, change):
     table = Table()

@@ -32,7 +32,10 @@ from nh_pipeline.sources import FolderSource, SourceUnavailable
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support.aws_calls import AwsError
 from nh_pipeline_tests.support.aws_server import denied, throttled
+from nh_pipeline_tests.support.landing import land
 from nh_pipeline_tests.support.publishers import DAILY, add_days, meet_at, put, read, stage
+from nh_pipeline_tests.unit.test_landing_archive import zipped
+from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
 
 pytestmark = pytest.mark.integration
 
@@ -369,6 +372,24 @@ def test_a_delivery_lands_once(aws, tmp_path):
     with zone.open(delivery) as stream, file.open("rb") as original:
         assert stream.read() == original.read()
     assert open_csv(zone.storage.open(delivery.file), "x").stream.read() == file.read_bytes()
+
+
+def test_an_archive_of_several_lands_once(aws, tmp_path):
+    (path := tmp_path / "m.zip").write_bytes(
+        zipped(("a.csv", claims("2024-10-01")), ("odd.csv", b"a,b\n1,2\n"), ("b.csv", staffing("2024Q2").encode()))
+    )
+    zone = RawZone(Storage(aws.home))
+    first = land(zone, path)
+    assert [part.outcome for part in zone.archives()[0].parts] == ["landed", "quarantined", "landed"]
+    assert len(zone.deliveries()) == 2
+    before = {name: zone.storage.read(name) for name in zone.storage.files()}
+    assert not [name for name in before if ".incoming" in name]
+    aws.calls.clear()
+    again = land(RawZone(zone.storage), path)
+    assert [each.document for each in again.each] == [each.document for each in first.each]
+    assert not any(each.created for each in (again, *again.each))
+    assert {call.name for call in aws.calls} <= {"s3:GetObject", "s3:HeadObject", "s3:ListObjectsV2"}
+    assert {name: zone.storage.read(name) for name in zone.storage.files()} == before
 
 
 def _broken_off(_source, _file, out):

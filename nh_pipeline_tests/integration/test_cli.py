@@ -17,6 +17,8 @@ from nh_pipeline.settings import Settings
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.local import Nh, damaged
+from nh_pipeline_tests.unit.test_landing_archive import zipped
+from nh_pipeline_tests.unit.test_landing_recognise import staffing
 
 pytestmark = [
     pytest.mark.integration,
@@ -211,7 +213,7 @@ def test_an_unknown_format(done):
 
 def test_status(done):
     found = json.loads(done("status", "--json").stdout)
-    assert set(found) == {"datasets", "tables", "stale", "refused", "checks", "quarantine"}
+    assert set(found) == {"datasets", "archives", "tables", "stale", "refused", "checks", "quarantine"}
     datasets = {d["dataset"]: d for d in found["datasets"]}
     assert set(datasets["providers"]) == {
         "dataset",
@@ -244,6 +246,20 @@ def test_status_of_nothing(nh):
     found = json.loads(nh("status", "--json").stdout)
     assert (found["datasets"], found["checks"]) == ([], [])
     nh("status")
+
+
+def test_status_names_archives(nh, tmp_path):
+    papers = [(f"docs/[{n}].txt", b"x") for n in range(6)]
+    (tmp_path / "m.zip").write_bytes(
+        zipped(("PBJ.csv", staffing("2024Q2").encode()), ("odd.csv", b"a,b\n1,2\n"), *papers, (".DS_Store", b"x"))
+    )
+    nh("ingest", tmp_path / "m.zip", exits=3)
+    assert json.loads(nh("status", "--json").stdout)["archives"] == [
+        {"name": "m.zip", "deliveries": 1, "quarantined": ["odd.csv"], "no_delivery": [name for name, _ in papers]}
+    ]
+    told = " ".join(nh("status").stdout.split())
+    assert "archive m.zip: 1 delivery; in quarantine: odd.csv; no delivery: docs/[0].txt, docs/[1].txt" in told
+    assert "docs/[4].txt, ... " in told
 
 
 def test_a_held_delivery_is_shown_and_confirmed(copied, tmp_path):
