@@ -103,12 +103,13 @@ def candidates(header: Sequence[str]) -> list[Dataset]:
     return [dataset for dataset in matching if len(dataset.told_by) == most]
 
 
-def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
+def canonical_header(dataset: Dataset | str, header: Sequence[str], *, line: int = 1) -> Header:
     """Reads a header: which era it is, and which canonical column each position holds.
 
     Args:
         dataset: The dataset or its name.
         header: Cells as the file writes them; their letters and digits decide.
+        line: Where it is in the file, for messages.
 
     Returns:
         The header's era and columns.
@@ -124,7 +125,7 @@ def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
     if duplicated:
         cells = ", ".join(repr(cell) for cell, name in zip(header, columns, strict=True) if name in duplicated)
         raise HeaderError(
-            f"{dataset.name}: line 1 has column {', '.join(duplicated)} more than once (cells {cells}); "
+            f"{dataset.name}: line {line} has column {', '.join(duplicated)} more than once (cells {cells}); "
             "expected one each. Remove or rename the surplus column in the source.",
             dataset=dataset.name,
             duplicated=duplicated,
@@ -134,7 +135,7 @@ def canonical_header(dataset: Dataset | str, header: Sequence[str]) -> Header:
         labels = {column.name: " or ".join(repr(label) for label in column.labels) for column in dataset.columns}
         wanted = "; ".join(f"{name} (as {labels[name]})" for name in missing)
         raise HeaderError(
-            f"{dataset.name}: line 1 lacks required column {wanted}; found {len(header)} columns, the first "
+            f"{dataset.name}: line {line} lacks required column {wanted}; found {len(header)} columns, the first "
             f"{list(header[:6])!r}. Deliver the file as CMS publishes it, or add the new header cell to "
             f"the labels of the column in the module of {dataset.name} in nh_pipeline/datasets.",
             dataset=dataset.name,

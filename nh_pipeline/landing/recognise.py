@@ -155,7 +155,8 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         found = candidates(cells)
         if not found:
             raise unknown(cells, name)
-        header = _header(found[0], cells, name)
+        line = 1 + dialect.above
+        header = _header(found[0], cells, name, line)
         seen = Survey(found, header, cells, name)
         seen.read(text, complete=complete)
     except MalformedCsv as error:
@@ -170,7 +171,7 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         if seen.ragged_end and seen.rows and not detector.last.endswith((b"\n", b"\r")):
             raise _cut(seen.ragged_end, name)
     if not seen.rows:
-        raise _no_rows(found[0], seen, name, complete=complete)
+        raise _no_rows(found[0], seen, name, line, complete=complete)
     dataset = seen.dataset(complete=complete)
     if dataset is None:
         raise unknown(cells, name)
@@ -180,7 +181,7 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         dataset=dataset.name,
         encoding=detector.encoding,
         coverage=coverage,
-        header=_header(dataset, cells, name),
+        header=_header(dataset, cells, name, line),
         cells=tuple(cells),
         date_order=order,
         records=seen.records,
@@ -211,7 +212,7 @@ def _no_header(size: int, name: str) -> Refused:
     )
 
 
-def _no_rows(dataset: Dataset, seen: Survey, name: str, *, complete: bool) -> Refused:
+def _no_rows(dataset: Dataset, seen: Survey, name: str, line: int, *, complete: bool) -> Refused:
     if not complete:
         return CutOff(
             f"{name}: a header without rows",
@@ -223,7 +224,7 @@ def _no_rows(dataset: Dataset, seen: Survey, name: str, *, complete: bool) -> Re
         return Refused(
             f"{name}: a header without rows",
             expected=f"rows of {dataset.name}",
-            found="nothing after line 1",
+            found=f"nothing after line {line}",
             what_to_do="Deliver the complete file; an empty one would erase what it covers.",
         )
     one_cell = seen.ragged.endswith("found 1")
@@ -255,9 +256,9 @@ def _cut(line: str, name: str) -> Refused:
     )
 
 
-def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
+def _header(dataset: Dataset, cells: Sequence[str], name: str, line: int) -> Header:
     try:
-        header = canonical_header(dataset, cells)
+        header = canonical_header(dataset, cells, line=line)
     except HeaderError as error:
         raise Unrecognised(
             f"{name}: not a known layout of {dataset.name}",
@@ -266,11 +267,11 @@ def _header(dataset: Dataset, cells: Sequence[str], name: str) -> Header:
             what_to_do=AS_PUBLISHED,
         ) from error
     broken = [cell for cell, known in zip(cells, header.columns, strict=True) if not known and set(cell) & set("\r\n")]
-    if broken:  # a quote that is not closed in line 1 would make rows a part of the header
+    if broken:  # a quote that is not closed there would make rows a part of the header
         raise Unrecognised(
             f"{name}: a line break in the header",
             expected="names of columns in one line",
-            found=f"a cell that begins {broken[0][:60]!r} in line 1",
-            what_to_do=f"Look for a quote too much or too few in line 1. {AS_PUBLISHED}",
+            found=f"a cell that begins {broken[0][:60]!r} in line {line}",
+            what_to_do=f"Look for a quote too much or too few in line {line}. {AS_PUBLISHED}",
         )
     return header

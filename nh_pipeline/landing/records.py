@@ -79,12 +79,18 @@ class RecordReader:
         """Records and refused lines so far."""
         return self.rows + self.rejections
 
+    @property
+    def last_line(self) -> int:
+        """Line of the last of them; of the header, if there is none yet."""
+        return self.dialect.above + 1 + self.records
+
     def batches(self, text: CsvStream) -> Iterator[pa.RecordBatch]:
         """Streams the records after the header.
 
         Yields:
             The canonical columns in the file's order (all text, blank is NULL), ``extra_columns`` (JSON text or
-            NULL) and ``source_line`` (int64, the header being 1, blank lines not counted).
+            NULL) and ``source_line`` (int64: a line above the header counts, a blank one does not, and a record of
+            several lines is one).
 
         Raises:
             MalformedCsv: a record is longer than a block, or a quote is never closed.
@@ -111,7 +117,7 @@ class RecordReader:
                 if spans:
                     raise MalformedCsv(
                         expected=f"records of at most {self.block:,} bytes, and every quote closed",
-                        found=f"no end of a record that begins in line {self.records + 2:,} or after it",
+                        found=f"no end of a record that begins in line {self.last_line + 1:,} or after it",
                     )
                 before = len(begun)
                 end = 1 + max(block.rfind(b"\n"), block.rfind(b"\r"))
@@ -124,12 +130,12 @@ class RecordReader:
         if self._open:
             raise MalformedCsv(
                 expected="every quote closed",
-                found=f"the quote of a cell of line {self.records + 2:,} open at the end of the file",
+                found=f"the quote of a cell of line {self.last_line + 1:,} open at the end of the file",
             )
 
     def _parse(self, lines: Sequence[bytes | memoryview], names: list[str], only: list[str]) -> pa.RecordBatch:
         """Parses whole lines, but for a record at their end whose quote is open: keeps its bytes."""
-        self._first, self._numbers_rejected = self.records + 2, []
+        self._first, self._numbers_rejected = self.last_line + 1, []
         # The line end before them keeps pyarrow from taking a byte order mark away.
         content = b"".join((b"\n", *lines, b"\n", _PROBE.encode(), self._delimiter * len(names), b"\n"))
         table = pacsv.read_csv(

@@ -122,7 +122,7 @@ class Survey:
         if reader.rejected:
             last = reader.rejected[-1]
             self._last_ragged = (last.source_line, f"line {last.source_line:,}: {last.reason}")
-        self.ragged_end = self._last_ragged[1] if self._last_ragged[0] == 1 + reader.records else ""
+        self.ragged_end = self._last_ragged[1] if self._last_ragged[0] == reader.last_line else ""
         for line in reader.rejected[: not self.ragged]:
             self.ragged = f"in line {line.source_line:,}: {line.reason}"
         reader.rejected.clear()

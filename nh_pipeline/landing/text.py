@@ -236,7 +236,8 @@ class CsvStream:
         if size == len(start) and not self._all:
             raise MalformedCsv(
                 expected=f"a header that ends within the first {HEADER_BYTES:,} bytes",
-                found="no end of it: line 1 opens a quote that is not closed, or the file has no line ends",
+                found=f"no end of it: line {1 + self.dialect.above} opens a quote that is not closed, or the file has "
+                "no line ends",
             )
         return start[above:size], start[size:]
 
@@ -244,4 +245,6 @@ class CsvStream:
         try:
             return header_of(text, self.dialect.delimiter)
         except csv.Error as error:
-            raise MalformedCsv(expected="names of columns in line 1", found=str(error)) from error
+            raise MalformedCsv(
+                expected=f"names of columns in line {1 + self.dialect.above}", found=str(error)
+            ) from error

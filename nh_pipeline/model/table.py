@@ -154,7 +154,7 @@ LINEAGE = (
     text("extra_columns", "Columns that the header's era does not know, as a JSON object of text"),
     text("source_line", "", nullable=False).having(
         type=LONG,
-        description="Record number in the file, the header being 1 (the line number, where no cell holds a line break)",
+        description="Line in the file; blank lines do not count, and a record of several lines is one",
     ),
     text("layout", "Era of the file's header", nullable=False),
     text("coverage", "Quarter (2024Q2) or release (2024-10-01) of the delivery", nullable=False),
@@ -172,7 +172,7 @@ REJECTS = Table(
         text("coverage", "Quarter or release of the delivery", nullable=False),
         text("delivery_id", "md5 of the delivered file", nullable=False),
         text("file_name", "Name of the delivered file", nullable=False),
-        LINEAGE[1].having(description="Record number in the file, the header being 1"),
+        LINEAGE[1].having(description="Line in the file, counted in the same way"),
         text("reason", "What was expected and what was found, with the column", nullable=False),
         text("line", "The refused line (cut after 1,000 characters)"),
         text("column_name", "The column, or columns, that the reason is about; NULL if the line is no record"),

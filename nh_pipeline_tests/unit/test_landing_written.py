@@ -60,8 +60,9 @@ def read(content: bytes | str) -> Read:
     )
     rows = [row for batch in reader.batches(text) for row in batch.to_pylist()]
     assert reader.records == found.records == text.lines or any("\n" in str(row) for row in rows)
+    first = found.dialect.above + 2
     assert [row.pop("source_line") for row in rows] == [
-        n for n in range(2, found.records + 2) if n not in {r.source_line for r in reader.rejected}
+        n for n in range(first, first + found.records) if n not in {r.source_line for r in reader.rejected}
     ]
     assert [row.pop("extra_columns") for row in rows] == [None] * len(rows)
     return Read(found, rows, [(r.source_line, r.reason) for r in reader.rejected])
@@ -147,6 +148,21 @@ def test_titles_above_the_header(above, delimiter):
     assert (found.rows, found.rejected) == (PLAIN, [])
     assert found.found.dialect.above == above.count("\n")
     assert "above its header" in found.found.dialect.told
+
+
+def test_lines_below_titles_are_told_as_the_file_has_them():
+    """As any editor numbers them."""
+    title = '"Penalties, October"\n\n'
+    header, *rows = written().splitlines()
+    found = read(title + "\n".join([header, rows[0], "few,cells", *rows[1:], ""]))
+    assert [line for line, _ in found.rejected] == [5]
+    assert refused(title + "\n".join([header, *rows, "cut,of"])).found.startswith("line 7: ")
+    assert "nothing after line 3" in refused(title + header).found
+    doubled = written([[*row, "x"] for row in ROWS], [*HEADER, "Fine Amount"])
+    assert "line 3 has column fine_amount more than once" in refused(title + doubled, Unrecognised).found
+    unreadable = [[*row[:5], day] for row, day in zip(ROWS, ("2024-10-01", "?", "?"), strict=True)]
+    assert "in line 5, column 'Processing Date'" in refused(title + written(unreadable)).reason
+    assert "line 7" in refused(f'{title}{written()}a,"open').found
 
 
 def test_blank_lines_above_the_header_do_not_count():

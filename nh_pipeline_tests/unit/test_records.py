@@ -75,12 +75,13 @@ def assert_parsed(zone: RawZone, manifest: Manifest, content: bytes) -> None:
     rows_in = lines_in(text, reader, manifest, (c for b in batches for c in b.columns[:-1]))
     assert rows_in == reader.rows + reader.rejections == len(lines) - 1
     width = len(text.header())
-    ragged = {n for n, line in enumerate(lines[1:], 2) if len(line) != width + dialect.blank or any(line[width:])}
+    first = dialect.above + 2
+    ragged = {n for n, line in enumerate(lines[1:], first) if len(line) != width + dialect.blank or any(line[width:])}
     assert {r.source_line for r in reader.rejected} == ragged
     parsed = {row["source_line"]: row for b in batches for row in b.to_pylist()}
     assert parsed == {
         n: expected(line[:width], header.columns, header.extras, n)
-        for n, line in enumerate(lines[1:], 2)
+        for n, line in enumerate(lines[1:], first)
         if n not in ragged
     }
 

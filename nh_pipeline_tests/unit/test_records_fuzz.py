@@ -84,7 +84,7 @@ def filled(cells: list[str]) -> list[str]:
 
 
 def read(content: bytes, block: int = 8 << 20) -> tuple[dict[int, list[str]], set[int], int] | None:
-    """Cells by record number, the numbers of refused lines, and how many records there are; None if refused."""
+    """Cells by line below the header, refused lines as well, and how many records there are; None if refused."""
     try:
         found = recognise(content, "x", complete=True)
     except Refused:
@@ -99,10 +99,11 @@ def read(content: bytes, block: int = 8 << 20) -> tuple[dict[int, list[str]], se
     )
     rows = [row for batch in reader.batches(text) for row in batch.to_pylist()]
     assert len({row["source_line"] for row in rows}) == len(rows) == reader.rows
-    refused = {line.source_line for line in reader.rejected}
+    above = found.dialect.above
+    refused = {line.source_line - above for line in reader.rejected}
     assert len(refused) == reader.rejections
     parsed = {
-        row["source_line"]: filled(
+        row["source_line"] - above: filled(
             [*((row[column] or "") for column in COLUMNS), *json.loads(row["extra_columns"] or "{}").values()]
         )
         for row in rows
