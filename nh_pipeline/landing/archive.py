@@ -1,7 +1,7 @@
 """The CSV inside a delivery: plain, zipped or gzipped.
 
 What belongs here: telling the packing by its first bytes, opening the CSV as a stream in bounded memory, reading its
-beginning from the beginning of the delivery, and refusing what cannot or must not be unpacked. Not here: which member
+beginning from that of the delivery, and refusing what cannot or must not be unpacked. Not here: which member
 of a zip archive is the CSV (:mod:`nh_pipeline.landing.members`), and what the CSV holds
 (:mod:`nh_pipeline.landing.recognise`).
 """
@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from nh_pipeline.landing.members import counting, first_members, is_csv, only_csv
+from nh_pipeline.landing.members import only_csv
 from nh_pipeline.landing.refused import CutOff, Refused
+from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,25 +52,6 @@ class Opened:
     stream: BinaryIO
     compression: Compression
     member: str | None
-
-
-@dataclass(frozen=True)
-class Head:
-    """The beginning of a CSV, unpacked.
-
-    Attributes:
-        content: Its first bytes.
-        complete: Whether that is all of it.
-        compression: How its delivery is packed.
-        member: Its name within a zip archive, else None.
-        certain: Whether it is what landing takes for the CSV; if not, the one may come behind the bytes.
-    """
-
-    content: bytes
-    complete: bool
-    compression: Compression
-    member: str | None
-    certain: bool = True
 
 
 def kind(content: bytes) -> Compression:
@@ -116,69 +98,33 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
         raise
 
 
-def head(content: bytes, name: str, *, complete: bool = False, size: int = 65_536) -> Head:
-    """The beginning of the CSV, from the beginning of a delivery.
+def start_of_csv(content: bytes, name: str, *, size: int = PEEK_BYTES) -> bytes:
+    """The beginning of the CSV, from that of a delivery. In a zip archive only the end tells where it is.
 
     Args:
-        content: The delivery's first bytes, 64 KB or so.
+        content: The first bytes of a delivery that is plain or gzipped.
         name: The delivery's name, for messages.
-        complete: Whether that is all of it.
         size: Bytes of the CSV wanted at most.
 
-    Returns:
-        The CSV's first bytes.
-
     Raises:
-        Refused: If the delivery cannot be unpacked; :class:`CutOff` if the bytes do not show which member is the CSV.
+        Refused: If it cannot be unpacked; :class:`CutOff` for a zip archive.
     """
-    compression = kind(content)
+    compression, text = kind(content), b""
     if compression == "csv":
-        return Head(content[:size], complete and len(content) <= size, "csv", None)
-    if compression == "gz":
-        text, ended = b"", False
-        while len(text) < size and kind(content) == "gz":  # a gzip file may have several members
-            more, ended, content = _inflate(content, 16 + zlib.MAX_WBITS, size - len(text), name)
-            text += more
-        return Head(_not_nested(text, name), complete and ended and not content, "gz", None)
-    return _zip_head(content, name, size, complete=complete)
-
-
-def _inflate(content: bytes, window: int, size: int, name: str) -> tuple[bytes, bool, bytes]:
-    inflater = zlib.decompressobj(window)
-    with damage_refused(name):
-        text = inflater.decompress(content, size)
-    return text, inflater.eof, inflater.unused_data
-
-
-def _zip_head(content: bytes, name: str, size: int, *, complete: bool) -> Head:
-    members, all_shown = first_members(content)
-    counted = counting(member.info for member in members)
-    csvs = [info for info in counted if is_csv(info)]
-    certain = complete or all_shown or bool(csvs)
-    # The only member so far may be the only one; behind one that is all there, another one comes.
-    if not certain and (len(counted) != 1 or members[-1].complete or members[-1].info is not counted[0]):
-        raise _not_shown(content, name)
-    chosen = only_csv(csvs or counted, name)
-    member = next(member for member in members if member.info is chosen)
-    try:
-        if chosen.compress_type == zipfile.ZIP_STORED:
-            text, ended = member.content[:size], member.complete and len(member.content) <= size
-        else:
-            text, ended, _ = _inflate(member.content, -zlib.MAX_WBITS, size, name)
-        return Head(_not_nested(text, name), ended, "zip", chosen.filename, certain)
-    except Refused as refused:
-        if certain:
-            raise
-        raise _not_shown(content, name) from refused
-
-
-def _not_shown(content: bytes, name: str) -> CutOff:
-    return CutOff(
-        f"{name}: no CSV at the beginning of the zip archive",
-        expected=f"one CSV within its first {len(content):,} bytes",
-        found="none",
-        what_to_do="Look at more of the file; if it is never found, put the CSV first in the archive.",
-    )
+        return content[:size]
+    if compression == "zip":
+        raise CutOff(
+            f"{name}: only the beginning of a zip archive",
+            expected="its directory, which is at its end",
+            found=f"{len(content):,} bytes",
+            what_to_do="Look at the whole file.",
+        )
+    while len(text) < size and kind(content) == "gz":  # a gzip file may have several members
+        inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        with damage_refused(name):
+            text += inflater.decompress(content, size - len(text))
+        content = inflater.unused_data
+    return _not_nested(text, name)
 
 
 def check_size(unpacked: int, packed: int, name: str, *, most: int | None = None) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header
-from nh_pipeline.landing.archive import head, open_csv
+from nh_pipeline.landing.archive import open_csv, start_of_csv
 from nh_pipeline.landing.dialect import Dialect, find
 from nh_pipeline.landing.refused import CutOff, Refused, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
@@ -32,7 +32,6 @@ from nh_pipeline.sources.protocol import PEEK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nh_pipeline.landing.archive import Head
     from nh_pipeline.landing.coverage import Coverage
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.model.dataset import Dataset
@@ -75,7 +74,7 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
     """Recognises a delivery by its first bytes; what lies behind them may still refuse it when it lands.
 
     Args:
-        content: The first 64 KB or so of the delivery, packed or not.
+        content: The first 64 KB or so of the delivery, plain or gzipped; if it is complete, also zipped.
         name: The delivery's name, for messages only.
         complete: Whether that is all of it. If not, its last line counts as cut off.
 
@@ -91,32 +90,16 @@ def recognise(content: bytes, name: str, *, complete: bool = False) -> Recogniti
     if complete:  # as landing does it
         with open_csv(io.BytesIO(content), name).stream as stream:
             return inspect_file(stream, name)
-    start = head(content, name, size=max(len(content), PEEK_BYTES))
-    try:
-        return _by_beginning(start, name)
-    except Refused as refused:
-        if start.certain or isinstance(refused, CutOff):
-            raise
-        raise CutOff(
-            f"{name}: no CSV at the beginning of the zip archive",
-            expected=f"the CSV within its first {len(content):,} bytes",
-            found=f"{start.member!r}, which is none that is known",
-            what_to_do="Look at more of the file.",
-        ) from refused
-
-
-def _by_beginning(start: Head, name: str) -> Recognition:
-    if start.complete:
-        return inspect_file(io.BytesIO(start.content), name)
-    whole_lines = 1 + max(start.content.rfind(b"\n"), start.content.rfind(b"\r"))
+    start = start_of_csv(content, name, size=max(len(content), PEEK_BYTES))
+    whole_lines = 1 + max(start.rfind(b"\n"), start.rfind(b"\r"))
     if not whole_lines:
         raise CutOff(
             f"{name}: no header",
             expected="a line with the names of the columns",
-            found=f"no line end in the first {len(start.content):,} bytes",
+            found=f"no line end in the first {len(start):,} bytes",
             what_to_do=AS_PUBLISHED,
         )
-    return inspect_file(io.BytesIO(start.content[:whole_lines]), name, complete=False)
+    return inspect_file(io.BytesIO(start[:whole_lines]), name, complete=False)
 
 
 def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: DateOrder | None = None) -> Recognition:
@@ -144,8 +127,8 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         begun = detector.read(HEADER_BYTES)
         if complete and len(begun) < HEADER_BYTES:
             detector.end()
-        beginning = decoded(without_marks(begun), detector.encoding)
-        dialect, row = find(beginning, lambda cells: bool(candidates(cells)), complete=complete)
+        start = decoded(without_marks(begun), detector.encoding)
+        dialect, row = find(start, lambda cells: bool(candidates(cells)), complete=complete)
         if row:
             raise _rows_above(dialect, row, name)
         text = CsvStream(detector, "latin-1", dialect, begun)

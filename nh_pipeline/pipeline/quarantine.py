@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from nh_pipeline import datasets
-from nh_pipeline.landing.archive import head
+from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.manifest import Manifest, Quarantined
 from nh_pipeline.landing.refused import Refused
@@ -157,10 +157,14 @@ def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order
 
 def beginning(zone: RawZone, entry: SetAside, lines: int = 5) -> list[str]:
     """The first lines of what was delivered, unpacked, as far as they can be read; none if they cannot."""
-    with zone.storage.open(entry.file) as stream:
-        content = stream.read(PEEK_BYTES)
     try:
-        content = head(content, entry.name).content
+        with zone.storage.open(entry.file) as stream:
+            content = stream.read(PEEK_BYTES)
+            if kind(content) == "zip":
+                stream.seek(0)
+                content = open_csv(stream, entry.name, limited=False).stream.read(PEEK_BYTES)
+            else:
+                content = start_of_csv(content, entry.name)
     except Refused:
         return []
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

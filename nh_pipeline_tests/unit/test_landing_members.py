@@ -1,4 +1,4 @@
-"""Which member of an archive is the CSV: the first bytes and landing say the same."""
+"""Which member of an archive is the CSV: looking at it where it is, and landing, say the same."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nh_pipeline.lake.storage import Storage
-from nh_pipeline.landing import CutOff, Manifest, Quarantined, RawZone, Refused
-from nh_pipeline.landing.archive import head, open_csv
+from nh_pipeline.landing import Manifest, RawZone, Refused
+from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.recognise import inspect_file, recognise
+from nh_pipeline.landing.refused import SeveralDeliveries
+from nh_pipeline.landing.selection import recognised
+from nh_pipeline.sources.ranged import Ranged
 from nh_pipeline_tests.unit.test_landing_archive import JUNK, zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import citations, staffing
 from nh_pipeline_tests.unit.test_landing_zone import Memory
@@ -33,6 +36,29 @@ BEFORE = [
 ]
 
 
+class Far(Memory):
+    """A source of which only what is read is fetched."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched = 0
+
+    def open(self, file):
+        content = self.contents[file.file_id]
+
+        def fetch(start, size):
+            self.fetched += size
+            return content[start : start + size]
+
+        return io.BufferedReader(Ranged(fetch, len(content)))
+
+
+def looked_at(content, *, told=True):
+    """What a file is without landing it; ``told``: its source knows how large it is."""
+    source = Far()
+    return recognised(source, source.file("f1", content, name="x", size=len(content) if told else None))
+
+
 def landed(content):
     with open_csv(io.BytesIO(content), "x").stream as stream:
         return inspect_file(stream, "x")
@@ -43,31 +69,30 @@ def landed(content):
 @pytest.mark.parametrize("csv", [CSV, LONG], ids=["short", "long"])
 def test_what_comes_before_the_csv_does_not_matter(before, pack, csv):
     content = pack(*before, ("PBJ.CSV", csv), ("after.pdf", PDF))
+    assert open_csv(io.BytesIO(content), "x").member == "PBJ.CSV"
     assert recognise(content, "x", complete=True) == landed(content)
-    assert landed(content).coverage.key == "2024Q2"
-    first = content[: content.index(b"PBJ.CSV") + 40_000]
-    for beginning in (content, first):
-        found = recognise(beginning, "x")
+    for told in (True, False):
+        found = looked_at(content, told=told)
         assert (found.dataset, found.coverage.key) == ("daily_nurse_staffing", "2024Q2")
-        assert head(beginning, "x").member == "PBJ.CSV"
-    with pytest.raises(CutOff):
-        recognise(content[: content.index(b"PBJ.CSV")], "x")
-    for cut in range(0, content.index(b"PBJ.CSV"), 997):
-        with pytest.raises((CutOff, Refused)) as caught:
-            recognise(content[:cut], "x")
-        assert isinstance(caught.value, CutOff) == (cut > 0)
+        if csv is CSV:
+            assert found == landed(content)
+
+
+def test_only_what_is_read_is_fetched():
+    content, source = zipped(("a.pdf", NOISE * 40), ("a.csv", LONG), ("b.pdf", NOISE * 40)), Far()
+    assert recognised(source, source.file("f1", content, size=len(content))).coverage.key == "2024Q2"
+    assert source.fetched < 1_000_000 < len(content)
 
 
 @pytest.mark.parametrize("pack", [zipped, zipped_as_stream])
-def test_several_csvs_are_refused_alike(pack):
+def test_several_csvs_are_not_read_as_one(pack):
     content = pack(("readme.txt", b"x"), ("a.csv", CSV), ("b.csv", CSV))
-    told = []
-    for look in (landed, lambda c: recognise(c, "x", complete=True), lambda c: recognise(c, "x")):
-        with pytest.raises(Refused) as caught:
+    for look in (landed, lambda c: recognise(c, "x", complete=True)):
+        with pytest.raises(Refused, match=r"several files in the archive: .* found 2: 'a.csv', 'b.csv'"):
             look(content)
-        told.append((type(caught.value), str(caught.value)))
-    assert told[0] == told[1] == told[2]
-    assert "several files in the archive: expected exactly one CSV, found 2: 'a.csv', 'b.csv'" in told[0][1]
+    for told in (True, False):
+        with pytest.raises(SeveralDeliveries):
+            looked_at(content, told=told)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +130,10 @@ def test_a_damage_behind_the_first_rows_is_seen_if_all_is_there():
 
 def test_the_only_member_needs_no_name_of_a_csv():
     for content in (zipped(("data", LONG)), zipped(*JUNK, ("data", LONG)), zipped_as_stream(("data", LONG))):
-        assert recognise(content[:65536], "x").dataset == landed(content).dataset
-    # Not the only one: what follows may be the CSV.
+        assert looked_at(content).dataset == landed(content).dataset
     for first in (("data", NOISE), ("data", zipped(("x", NOISE))), ("data", b"a,b\n1,2\n" * 100_000)):
-        content = zipped(first, ("a.csv", CSV))
-        cut = content.index(b"a.csv") - 1000
-        with pytest.raises(CutOff):
-            recognise(content[:cut], "x")
-        assert recognise(content, "x", complete=True).dataset == landed(content).dataset
+        content = zipped(first, ("a.csv", CSV))  # not the only one
+        assert looked_at(content) == landed(content)
 
 
 def test_sizes_of_eight_bytes():
@@ -123,7 +144,7 @@ def test_sizes_of_eight_bytes():
                 stream.write(member)
     content = out.getvalue()
     assert struct.pack("<I", 0xFFFFFFFF) in content[:100]
-    assert recognise(content, "x") == landed(content)
+    assert looked_at(content) == landed(content)
 
 
 MEMBERS = st.lists(
@@ -134,46 +155,32 @@ MEMBERS = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(MEMBERS, st.booleans(), st.data())
-def test_no_archive_is_judged_in_two_ways(members, as_stream, data):
+@given(MEMBERS, st.booleans())
+def test_no_archive_is_judged_in_two_ways(members, as_stream):
     members = [(name, b"" if name.endswith("/") else content) for name, content in members]
     content = (zipped_as_stream if as_stream else zipped)(*members)
 
     def outcome(look, *arguments, **options):
         try:
             return look(*arguments, **options)
-        except CutOff:
-            return CutOff
+        except SeveralDeliveries:
+            return SeveralDeliveries
         except Refused as refused:
             return type(refused), str(refused)
 
     found = outcome(landed, content)
     assert outcome(recognise, content, "x", complete=True) == found
-    assert outcome(recognise, content, "x") in (found, CutOff)
-    first = outcome(recognise, content[: data.draw(st.integers(1, len(content)))], "x")
-    if not isinstance(first, tuple) and first is not CutOff and not isinstance(found, tuple):
-        assert first.coverage == found.coverage
+    for told in (True, False):
+        assert outcome(looked_at, content, told=told) in (found, SeveralDeliveries)
+    if not isinstance(found, tuple):  # one CSV, and no other file that may hold one
+        assert outcome(looked_at, content) == found
 
 
 def test_specimen_of_a_pdf_before_the_csv(field, tmp_path):
     (path,) = (field / "13-pdf-before-the-csv").glob("*.zip")
     content = path.read_bytes()
-    for size, complete in ((65536, True), (65536, False), (len(content) - 3000, False)):
-        assert recognise(content[:size], path.name, complete=complete).coverage.key == "2024Q1"
-    with pytest.raises(CutOff):
-        recognise(content[:1000], path.name)
+    assert looked_at(content).coverage.key == "2024Q1"
     zone, source = RawZone(Storage(str(tmp_path / "lake"))), Memory()
     document = zone.land(source, source.file("f1", content)).document
     assert isinstance(document, Manifest)
     assert document.member == "PBJ_Daily_Nurse_Staffing_Q1_2024.csv"
-
-
-def test_specimen_of_several_deliveries(field, tmp_path):
-    (path,) = (field / "11-monthly-zip").glob("*.zip")
-    content = path.read_bytes()
-    zone, source = RawZone(Storage(str(tmp_path / "lake"))), Memory()
-    document = zone.land(source, source.file("f1", content, name=path.name)).document
-    if isinstance(document, Quarantined):
-        with pytest.raises(Refused) as caught:
-            recognise(content, path.name, complete=True)
-        assert caught.value.reason == document.reason
