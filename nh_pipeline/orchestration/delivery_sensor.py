@@ -3,18 +3,18 @@
 The decision is a plain function (tested without a daemon); the sensor is its thin shell.
 """
 
-import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple, cast
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
 import dagster as dg
 
 from nh_pipeline import datasets
 from nh_pipeline.landing.manifest import Delivery
+from nh_pipeline.landing.receiving import md5_of
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.selection import recognised
 from nh_pipeline.landing.source_state import SourceState
@@ -26,6 +26,9 @@ from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
 
 MOST_ATTEMPTS = 3
 """How often a run is tried for the same cause before a person has to look."""
+
+SETTLED_SECONDS = 10
+"""A file that was changed so lately may still be growing, and waits for the next tick."""
 
 TICK_SECONDS = 40.0
 """Time budget of a tick; Dagster ends a tick after 60 s."""
@@ -138,6 +141,9 @@ def plan_requests(
         if time.monotonic() > deadline:
             say(f"out of time: {file.name} and what follows wait for the next tick")
             break
+        if _may_grow(file):
+            say(f"{file.name} was changed within the last {SETTLED_SECONDS} s: it waits for the next tick")
+            continue
         last = watch.requested.get(file.file_id)
         try:
             attempt = next_attempt(source, file, last, failed, deliveries)
@@ -153,18 +159,10 @@ def plan_requests(
     return requests
 
 
-class _Md5(io.RawIOBase):
-    """Digests what is written to it."""
-
-    def __init__(self) -> None:
-        self.digest = hashlib.md5(usedforsecurity=False)
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        self.digest.update(content)
-        return len(content)
+def _may_grow(file: SourceFile) -> bool:
+    """Whether a file may still be written; not where the source knows its md5, nor by a clock that is ahead of ours."""
+    age = (datetime.now(tz=timezone.utc) - file.modified_at).total_seconds()
+    return file.md5 is None and 0 <= age < SETTLED_SECONDS
 
 
 def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery]) -> bool:
@@ -173,9 +171,7 @@ def has_landed(source: Source, file: SourceFile, deliveries: Iterable[Delivery])
     alike = {content.md5 for content in contents if content.size == file.size}
     if not alike:
         return False
-    sink = _Md5()
-    source.download(file, cast("BinaryIO", sink))
-    return sink.digest.hexdigest() in alike
+    return md5_of(lambda out: source.download(file, out)) in alike
 
 
 def held_now(source: Source, state: SourceState, say: Callable[[str], object]) -> list[SourceFile]:

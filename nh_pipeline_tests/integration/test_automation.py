@@ -72,6 +72,12 @@ def drop(tmp_path):
     return Drop(tmp_path)
 
 
+def written(path, content, *, seconds_ago=60):
+    path.write_bytes(content)
+    when = time.time() - seconds_ago
+    os.utime(path, (when, when))
+
+
 def file_ids(request: dg.RunRequest) -> list[str]:
     (op,) = request.run_config["ops"].values()
     return op["config"]["file_ids"]
@@ -110,7 +116,7 @@ def test_a_release_is_one_run_of_its_month_and_what_is_not_modelled_is_only_land
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"", b"\x00\x01", b"PK\x03\x04 cut off"])
 def test_what_nobody_recognises_is_landed_to_be_put_into_quarantine(drop, content):
-    (drop.folder / "odd.csv").write_bytes(content)
+    written(drop.folder / "odd.csv", content)
     (request,) = drop.tick()
     assert request.job_name == "land_only"
     assert drop.tick() == []
@@ -118,7 +124,7 @@ def test_what_nobody_recognises_is_landed_to_be_put_into_quarantine(drop, conten
 
 def test_a_file_of_one_line_without_a_line_end_is_recognised(drop):
     path = PLAN.staffing(drop.folder, "2024Q1")
-    path.write_bytes(b"\n".join(path.read_bytes().split(b"\n")[:2]).rstrip())
+    written(path, b"\n".join(path.read_bytes().split(b"\n")[:2]).rstrip())
     (request,) = drop.tick()
     assert request.job_name == "daily_nurse_staffing_delivery"
 
@@ -135,7 +141,7 @@ def test_a_changed_content_is_a_new_run(drop):
     path = PLAN.staffing(drop.folder, "2024Q1")
     (first,) = drop.tick()
     drop.land()
-    path.write_bytes(path.read_bytes() + path.read_bytes().split(b"\n")[1] + b"\n")
+    written(path, path.read_bytes() + path.read_bytes().split(b"\n")[1] + b"\n")
     (second,) = drop.tick()
     assert second.run_key != first.run_key
     assert file_ids(second) == file_ids(first)
@@ -207,7 +213,7 @@ def test_an_archive_of_several_is_landed_once_however_far_behind_its_files_are(d
     quarter = PLAN.staffing(tmp_path, "2024Q1").read_bytes()
     members = [("a.pdf", bytes(range(256)) * 1000), ("PBJ.csv", quarter), ("averages.csv", averages.read_bytes())]
     archive = drop.folder / "monthly.zip"
-    archive.write_bytes(zipped(*members, method=zipfile.ZIP_STORED))
+    written(archive, zipped(*members, method=zipfile.ZIP_STORED))
     (drop.folder / "Thumbs.db").write_bytes(b"x")
     (drop.folder / "PBJ.csv.part").write_bytes(quarter[:5000])
     (request,) = drop.tick()
@@ -217,9 +223,26 @@ def test_an_archive_of_several_is_landed_once_however_far_behind_its_files_are(d
     os.utime(archive, (1, 1))
     assert drop.tick() == []
     single = drop.folder / "PBJ.zip"
-    single.write_bytes(zipped(*members[:2], method=zipfile.ZIP_STORED))
+    written(single, zipped(*members[:2], method=zipfile.ZIP_STORED))
     (request,) = drop.tick()
     assert request.job_name == "daily_nurse_staffing_delivery"
+
+
+def test_a_file_that_may_still_grow_waits_for_the_next_tick(drop, tmp_path):
+    content = PLAN.staffing(tmp_path, "2024Q1").read_bytes()
+    path = drop.folder / "PBJ.csv"
+    for part in (content[:-30], content):
+        path.write_bytes(part)
+        assert drop.tick() == []
+        assert drop.said.pop() == "PBJ.csv was changed within the last 10 s: it waits for the next tick"
+    written(path, content, seconds_ago=30)  # unchanged since the tick before
+    (first,) = drop.tick()
+    written(path, content + b"\n", seconds_ago=0)
+    assert drop.tick() == []
+    written(path, content + b"\n", seconds_ago=-3600)  # the clock of a network drive is ahead: it is not left for ever
+    (second,) = drop.tick()
+    assert first.run_key != second.run_key
+    assert drop.said == ["PBJ.csv was changed within the last 10 s: it waits for the next tick"]
 
 
 def test_a_listing_that_fails_raises_and_changes_nothing(drop):
