@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nh_pipeline.landing.judging import judged
-from nh_pipeline.landing.keeping import Landed
 from nh_pipeline.landing.manifest import ArchivePart, InArchive
 from nh_pipeline.landing.receiving import receiving
 from nh_pipeline.landing.refused import Refused
@@ -18,7 +17,7 @@ from nh_pipeline.sources.protocol import SourceFile
 
 if TYPE_CHECKING:
     from nh_pipeline.landing.judging import Word
-    from nh_pipeline.landing.keeping import Kept
+    from nh_pipeline.landing.keeping import Kept, Landed
     from nh_pipeline.landing.manifest import Manifest, Quarantined, Received
     from nh_pipeline.landing.receiving import Content
     from nh_pipeline.landing.unpacking import Part
@@ -40,7 +39,8 @@ def land_parts(kept: Kept, content: Content, word: Word) -> Landed:
     Raises:
         Refused: If no delivery is in it, or too much.
     """
-    archive, became = content.received, list[tuple[ArchivePart, Landed | Refused | None]]()
+    archive = content.received
+    became: list[tuple[ArchivePart, Landed | Refused | None]] = []
     with kept.storage.open(content.path) as stream:
         for part in parts(cast("BinaryIO", stream), archive.name, limited=word.limited):
             of_part = None if part.litter else _keep(kept, archive, part, word)

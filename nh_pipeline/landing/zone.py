@@ -118,8 +118,8 @@ class RawZone:
         if landed and isinstance(landed.document, Archive):
             file_id = landed.document.file_id
             contents = dict.fromkeys(part.md5 for part in landed.document.parts if part.md5)
-            each = (self._known(f"{file_id}-{md5}") for md5 in contents)
-            return replace(landed, parts=tuple(part for part in each if part))
+            parts = tuple(part for md5 in contents if (part := self._known(f"{file_id}-{md5}")))
+            return replace(landed, parts=parts) if len(parts) == len(contents) else None  # what is away comes again
         if landed:
             return landed
         refused = self._kept.refused(key)

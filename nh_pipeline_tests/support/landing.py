@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nh_pipeline import datasets, failpoints
+import pandas as pd  # noqa: F401 (for the children: pyarrow would import it in each)
+
+from nh_pipeline import failpoints
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import RawZone
 from nh_pipeline.sources import FolderSource
@@ -47,7 +49,6 @@ def _killed(path: Path, root: str, point: str, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    datasets.declared()  # once, not in each child
     for order in sys.argv[2:]:
         if not _killed(Path(sys.argv[1]), *order.split("\n")):
             sys.exit(f"not reached: {order}")

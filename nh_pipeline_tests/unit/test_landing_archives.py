@@ -251,6 +251,18 @@ def test_a_landing_that_is_killed_is_finished_by_the_next(tmp_path):
         assert not any(each.created for each in (again, *again.each)), told
 
 
+def test_what_was_taken_out_of_the_lake_comes_again(zone, source):
+    content = zipped(("a.csv", A), ("odd.csv", ODD), ("b.csv", B))
+    file = source.file("f1", content, name="m.zip", md5=md5_of(content))
+    first = zone.land(source, file)
+    before = kept(zone)
+    for lost in first.each:
+        zone.storage.delete(lost.path)
+        again = RawZone(zone.storage).land(source, file)
+        assert [each.path for each in again.each if each.created] == [lost.path]
+        assert kept(zone) == before
+
+
 def test_a_crash_while_a_refused_file_is_taken_leaves_it_refused(zone, source, unlearned, monkeypatch):
     file = source.file("f1", A)
     entry = zone.land(source, file).document
