@@ -2,27 +2,41 @@
 
 A run over a quarter reports every asset for each of its 91 days, twice. Dagster hands such events over as a batch (if
 ``DAGSTER_EVENT_BATCH_SIZE`` says so), but its SQLite storage takes a batch apart and commits each event several times.
+It also opens and closes a database for each, which is most of what a small run takes: here the databases stay open.
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import QueuePool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dagster import EventLogEntry
     from dagster._serdes import ConfigurableClassData
+    from sqlalchemy import Connection, Engine
 
 BATCH_SIZE = 1000
 """Events written at once, at most."""
 
+OPEN = 4
+"""Databases that stay open, at most: the index of all runs, and those of the runs last asked for."""
+
 
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
-    """SQLite event log with batches; on disk it is what Dagster's own leaves."""
+    """SQLite event log with batches and open databases; on disk it is what Dagster's own leaves."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: dict[str, Engine] = {}  # of shards, the one used last at the end
+        super().__init__(base_dir, inst_data)
 
     @classmethod
     def from_config_value(
@@ -31,17 +45,59 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         """From ``dagster.yaml``; the inherited one makes an instance of its own class."""
         return cls(inst_data=inst_data, **config_value)
 
+    def dispose(self) -> None:
+        """Closes the databases; whoever asks later opens them again."""
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+        super().dispose()
+
+    def wipe(self) -> None:
+        """Removes all events, with the files of the runs."""
+        self.dispose()
+        super().wipe()
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection:
+                database: Any = connection.connection.dbapi_connection
+                before = database.total_changes
+                with connection.begin():
+                    yield connection
+                changed = database.total_changes != before
+            if changed:  # the webserver follows a run by its file, to which SQLite seldom writes while it is open
+                os.utime(self.path_for_shard(shard))
+
+    def _engine(self, shard: str) -> Engine:
+        """One connection to a shard; the lock sees to it that one thread uses it at a time."""
+        engine = self._engines.pop(shard, None)
+        if engine is None:
+            options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+            engine = create_engine(
+                self.conn_string_for_shard(shard), poolclass=QueuePool, pool_size=1, connect_args=options
+            )
+            event.listen(engine, "connect", _without_waiting_for_the_disk)
+        self._engines[shard] = engine
+        if len(self._engines) > OPEN:
+            self._engines.pop(next(iter(self._engines))).dispose()
+        return engine
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores events of one run, as :meth:`store_event` would one by one."""
         of_assets = [e for e in events if e.is_dagster_event and e.dagster_event_type in ASSET_EVENTS]
         if of_assets:
             self._store_asset_events(of_assets)
-        for event in events:
-            if not (event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS):
-                self.store_event(event)
+        for one in events:
+            if not (one.is_dagster_event and one.dagster_event_type in ASSET_EVENTS):
+                self.store_event(one)
 
     def _store_asset_events(self, events: Sequence[EventLogEntry]) -> None:
-        inserts = [self.prepare_insert_event(event) for event in events]
+        inserts = [self.prepare_insert_event(one) for one in events]
         with self.run_connection(events[0].run_id) as connection:
             for insert in inserts:
                 connection.execute(insert)
@@ -50,5 +106,10 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             self._store_asset_event_tags(connection, events, ids)
             # Of several events of an asset its row keeps the last one.
             last = {e.get_dagster_event().asset_key: (e, i) for e, i in zip(events, ids, strict=True)}
-            for event, event_id in last.values():
-                self._store_asset_event(connection, event, event_id)
+            for one, event_id in last.values():
+                self._store_asset_event(connection, one, event_id)
+
+
+def _without_waiting_for_the_disk(database: Any, _: object) -> None:
+    """Without power, the last events may be lost, and nothing else: what is in the lake, the lake says itself."""
+    database.execute("pragma synchronous = normal")
