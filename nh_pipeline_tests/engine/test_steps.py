@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from datetime import date
 from decimal import Decimal
@@ -51,10 +50,8 @@ def finished(engine, drop, tmp_path_factory):
 def copied(finished, tmp_path_factory):
     """The same in a lake of its own, to be changed."""
     root = tmp_path_factory.mktemp("copy")
-    workspace = chain.workspace_at(root, finished.spark)
-    shutil.copytree(f"{finished.lake.storage.base}/raw", f"{workspace.lake.storage.base}/raw")
-    chain.whole(workspace)
-    return workspace
+    chain.copied(finished.lake.root, root)
+    return chain.workspace_at(root, finished.spark)
 
 
 def sums(rows: list[dict[str, Any]]) -> dict[str, Any]:

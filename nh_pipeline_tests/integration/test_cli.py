@@ -49,6 +49,13 @@ def copied(done, tmp_path):
     return Nh(tmp_path / "lake")
 
 
+@pytest.fixture
+def built(done, tmp_path):
+    """That lake in a folder of its own, to be changed."""
+    chain.copied(done.home, tmp_path / "lake")
+    return Nh(tmp_path / "lake")
+
+
 def test_help_names_every_command(nh):
     told = nh("--help").stdout
     for command in ("sample", "ingest", "materialize", "run", "demo", "ui", "confirm", "quarantine", "query", "status"):
@@ -287,70 +294,68 @@ def test_a_held_delivery_is_shown_and_confirmed(copied, tmp_path):
     assert "Checks" in copied("status").stdout
 
 
-def test_a_damaged_delivery_is_named_and_publishes_nothing(copied, drop, tmp_path):
-    copied("materialize")
-    before = {**chain.snapshots(copied.lake), "bronze.daily_nurse_staffing_raw": 2}
+def test_a_damaged_delivery_is_named_and_publishes_nothing(built, drop, tmp_path):
+    before = {**chain.snapshots(built.lake), "bronze.daily_nurse_staffing_raw": 2}
     path = damaged(drop / "PBJ_Daily_Nurse_Staffing_Q2_2024.csv", tmp_path / "damaged")
-    told = " ".join(copied("run", path, exits=3).stdout.split())
+    told = " ".join(built("run", path, exits=3).stdout.split())
     assert f"refused {path.name} (2024Q2): every line of it was refused (provider_id 60; line 2: provider_id:" in told
     assert "60 of 60 lines refused: nh quarantine show" in told
-    assert chain.snapshots(copied.lake) == before
-    assert all(run.is_success for run in copied.runs())  # no run fails, neither now nor ever again, on this file
-    told = " ".join(copied("run", path, exits=3).stdout.split())
+    assert chain.snapshots(built.lake) == before
+    assert all(run.is_success for run in built.runs())  # no run fails, neither now nor ever again, on this file
+    told = " ".join(built("run", path, exits=3).stdout.split())
     assert "nothing to do" in told
     assert "every line of it was refused" in told
     assert "nh withdraw" in told or "nh quarantine show" in told
-    (entry,) = json.loads(copied("quarantine", "list", "--json").stdout)
+    (entry,) = json.loads(built("quarantine", "list", "--json").stdout)
     assert (entry["state"], entry["lines_refused"], len(entry["rejects"])) == ("refused", 60, 20)
-    shown = copied("quarantine", "show", entry["id"][:12]).stdout
+    shown = built("quarantine", "show", entry["id"][:12]).stdout
     assert "line 2: provider_id: expected a CCN" in shown
-    told = copied("withdraw", entry["id"][:12], "--reason", "saved by a spreadsheet").stdout
+    told = built("withdraw", entry["id"][:12], "--reason", "saved by a spreadsheet").stdout
     assert told == f"withdrew {path.name}; nh materialize builds what that changes\n"
-    assert copied("materialize").stdout.startswith("nothing to do")
-    assert "saved by a spreadsheet" in " ".join(copied("status").stdout.split())
-    assert json.loads(copied("quarantine", "list", "--json").stdout) == []
-    copied("withdraw", entry["id"][:12], "--undo")
-    copied("withdraw", entry["id"][:12], "--undo", exits=2)
-    copied("withdraw", entry["id"][:12], exits=2)  # without a reason
+    assert built("materialize").stdout.startswith("nothing to do")
+    assert "saved by a spreadsheet" in " ".join(built("status").stdout.split())
+    assert json.loads(built("quarantine", "list", "--json").stdout) == []
+    built("withdraw", entry["id"][:12], "--undo")
+    built("withdraw", entry["id"][:12], "--undo", exits=2)
+    built("withdraw", entry["id"][:12], exits=2)  # without a reason
 
 
-def test_a_refused_gate_fails_the_run_and_publishes_nothing(copied, drop, tmp_path, monkeypatch):
-    copied("materialize")
+def test_a_refused_gate_fails_the_run_and_publishes_nothing(built, drop, tmp_path, monkeypatch):
     protected = ("bronze.rejects", "silver.fct_staffing_levels", "gold.facility_measures")
-    before = {name: chain.snapshots(copied.lake).get(name) for name in protected}
+    before = {name: chain.snapshots(built.lake).get(name) for name in protected}
     monkeypatch.setattr(
         "nh_pipeline.pipeline.guards._held", lambda *_, **__: ""
     )  # as if nothing guarded the deliveries
-    copied("ingest", PLAN.corrected(tmp_path, "2024Q2", Correction(drop_facilities=8, changed_facilities=0)))
-    found = copied("materialize", exits=1)
-    assert {name: chain.snapshots(copied.lake).get(name) for name in protected} == before
+    built("ingest", PLAN.corrected(tmp_path, "2024Q2", Correction(drop_facilities=8, changed_facilities=0)))
+    found = built("materialize", exits=1)
+    assert {name: chain.snapshots(built.lake).get(name) for name in protected} == before
     assert "✗ silver/fct_staffing_levels rows_kept: 24 found" in found.stdout
     told = " ".join(found.stdout.split())
     assert "The gate refused what was staged, the table is as it was. silver.fct_staffing_levels" in told
     assert "✓ gold/facility_measures" not in told
     assert "what it would have changed is as it was" in " ".join(found.stderr.split())
-    assert copied.runs()[-1].status is dg.DagsterRunStatus.FAILURE
-    failed = [c for c in json.loads(copied("status", "--json").stdout)["checks"] if c["severity"] == "ERROR"]
+    assert built.runs()[-1].status is dg.DagsterRunStatus.FAILURE
+    failed = [c for c in json.loads(built("status", "--json").stdout)["checks"] if c["severity"] == "ERROR"]
     (check,) = [c for c in failed if not c["passed"] and c["check"] == "rows_kept"]
     assert check["found"] > 0
     assert check["what_to_do"]
     # All other assets can still be built, and what was refused is not tried for ever.
     days = ("--from", "2024-04-01", "--to", "2024-04-03")
-    assert copied("materialize", *days, "--select", "gold/*").stdout.endswith("1 run done\n")
-    assert copied("materialize").stdout.startswith("nothing to do")
-    (refused,) = json.loads(copied("status", "--json").stdout)["refused"]
+    assert built("materialize", *days, "--select", "gold/*").stdout.endswith("1 run done\n")
+    assert built("materialize").stdout.startswith("nothing to do")
+    (refused,) = json.loads(built("status", "--json").stdout)["refused"]
     assert (refused["table"], refused["partition"], refused["rule"]) == (
         "silver.fct_staffing_levels",
         "2024Q2",
         "rows_kept",
     )
-    assert "refused by the gate: silver.fct_staffing_levels 2024Q2, rows_kept" in copied("status").stdout
+    assert "refused by the gate: silver.fct_staffing_levels 2024Q2, rows_kept" in built("status").stdout
     # A person's word lets it happen, and gold follows.
-    copied("confirm", "silver.dim_claims", exits=2)
-    copied("confirm", "silver.fct_staffing_levels", "--reason", "eight homes closed")
-    copied("materialize")
-    assert copied.rows("select count(*) as n from gold.facility_measures") == [{"n": 36}]
-    assert json.loads(copied("status", "--json").stdout)["refused"] == []
+    built("confirm", "silver.dim_claims", exits=2)
+    built("confirm", "silver.fct_staffing_levels", "--reason", "eight homes closed")
+    built("materialize")
+    assert built.rows("select count(*) as n from gold.facility_measures") == [{"n": 36}]
+    assert json.loads(built("status", "--json").stdout)["refused"] == []
 
 
 def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):

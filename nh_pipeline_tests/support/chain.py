@@ -7,6 +7,7 @@ Run as a module, it builds a whole lake on an engine of its own, and prints what
 from __future__ import annotations
 
 import base64
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.relocate import relocate
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import quarter_bounds
@@ -48,6 +50,14 @@ DERIVED = (REJECTS, FCT_STAFFING_LEVELS, DIM_PROVIDERS, DIM_CLAIMS, FACILITY_MEA
 
 def workspace_at(root: Path, spark: Any) -> BuildContext:
     return BuildContext(spark, Lake(str(root)), RunInfo(run_id="test", asset="test"))
+
+
+def copied(home: Path | str, root: Path) -> Lake:
+    """A copy of a local lake, with all that is in its folder: to build one takes much longer."""
+    shutil.copytree(home, root, dirs_exist_ok=True)
+    lake = Lake(str(root))
+    relocate(lake)
+    return lake
 
 
 def land(workspace: BuildContext, *paths: Path) -> list[Landed]:
