@@ -203,7 +203,7 @@ def test_an_extract_of_other_facilities_replaces_nothing(nh, tmp_path, request, 
             )
             for n, away in enumerate(parts)
         )
-    nh("run", first)
+    nh.built(first)
     before = everything(nh)
     told = words(nh("run", second, exits=3).stdout)
     assert f"held {second.name}" in told
@@ -285,10 +285,10 @@ def test_what_the_gate_would_refuse_is_named_at_once_and_never_fails_a_run(nh, f
 def test_a_withdrawn_delivery_gives_back_what_was_there_before(nh, tmp_path):
     first = PLAN.staffing(tmp_path, "2024Q2")
     release = [p for p in PLAN.release(tmp_path, 0) if "ProviderInfo" in p.name]
-    nh("run", first, *release)
+    nh.built(first, *release)
     before = everything(nh)
     second = PLAN.corrected(tmp_path / "drop", "2024Q2", Correction(drop_facilities=1, changed_facilities=3))
-    nh("run", second)
+    nh.built(second)
     assert not everything(nh)[FCT_STAFFING_LEVELS.name].equals(before[FCT_STAFFING_LEVELS.name])
     (id_,) = {d.delivery_id for d in RawZone(nh.lake.storage).deliveries() if d.manifest.name == second.name}
     nh("withdraw", id_, "--reason", "it was a test")
@@ -333,7 +333,7 @@ def test_a_dimension_is_not_emptied_when_no_delivery_counts(workspace, tmp_path)
 def test_landing_what_will_be_held_or_refused_changes_no_row(nh, tmp_path):
     """(a) and (c), through the whole chain."""
     drop = [*PLAN.release(tmp_path, 0), *PLAN.release(tmp_path, 1), PLAN.staffing(tmp_path, "2024Q2")]
-    nh("run", *drop)
+    nh.built(*drop)
     before, states = everything(nh), {s.delivery_id: s.state for s in _standings(nh)}
     providers = next(p for p in drop if "ProviderInfo" in p.name)
     bad = [
