@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
+from nh_pipeline import cli, lake, landing, pipeline, queries
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.support.chain import workspace_at
 from nh_pipeline_tests.support.drive_server import Drive, DriveServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from pyspark.sql import SparkSession
 
@@ -25,6 +29,32 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 settings.register_profile("nh", deadline=None)  # machines that test are shared, and slow at times
 settings.load_profile("nh")
+
+MEASURED = ("unit", "integration")
+"""Folders whose tests count for coverage. Measured, Python takes half as long again; the other tests run the same code,
+in other orders, on other engines or with faults."""
+
+
+def pytest_collection_finish() -> None:
+    """What commands import only when they run is measured, whichever test is the first one to run them."""
+    if Coverage.current() is not None:
+        for room in (cli, lake, landing, pipeline, queries):
+            for module in walk_packages(room.__path__, f"{room.__name__}."):
+                import_module(module.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage looks away while tests of other folders run."""
+    measuring = Coverage.current()
+    aside = measuring is not None and item.path.relative_to(Path(__file__).parent).parts[0] not in MEASURED
+    if aside:
+        measuring.stop()
+    try:
+        return (yield)
+    finally:
+        if aside:
+            measuring.start()
 
 
 @pytest.fixture(scope="session")
