@@ -42,9 +42,9 @@ def nh(tmp_path_factory):
     nh = Nh(tmp_path_factory.mktemp("browser") / "lake")
     drop = nh.home.parent / "drop"
     PLAN.write(drop)
-    nh("ingest", drop)
+    nh("ingest", *(p for p in drop.iterdir() if p.name.startswith(("PBJ_", "NH_ProviderInfo_"))))
     nh("materialize", "--select", "*/providers*")
-    nh("materialize", "--select", "silver/dim_providers, silver/dim_date")  # no claims are parsed
+    nh("materialize", "--select", "silver/dim_providers, silver/dim_date")
     nh("materialize", *DAYS)
     return nh
 
@@ -120,7 +120,7 @@ def test_a_range_is_one_run(page, server, nh):
 
 
 def test_a_refused_gate(page, nh, monkeypatch):
-    nh("materialize")  # what has landed besides, and the days of gold that it concerns
+    nh("materialize")  # the other days of gold, and the marts
     before = published(nh)
     monkeypatch.setattr(
         "nh_pipeline.pipeline.guards._held", lambda *_, **__: ""
