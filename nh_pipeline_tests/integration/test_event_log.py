@@ -1,5 +1,6 @@
 """The event log that writes batches leaves what Dagster's own would."""
 
+import time
 from datetime import date
 
 import dagster as dg
@@ -70,3 +71,21 @@ def test_batches_leave_what_single_events_leave(tmp_path, monkeypatch):
     with open_instance(Settings(home=str(tmp_path / "lake"))) as instance:
         assert outcome(instance) == expected
     assert batches == [4, 3]  # planned, with the check, then materialized
+
+
+@pytest.mark.integration
+def test_another_process_follows_a_run_while_its_log_is_open(tmp_path):
+    settings, seen = Settings(home=str(tmp_path / "lake")), []
+    job = dg.Definitions(assets=[days]).resolve_implicit_global_asset_job_def()
+    with open_instance(settings) as mine, open_instance(settings) as webserver:
+        run = mine.create_run_for_job(job, tags=range_tags(date(2024, 4, 1), date(2024, 4, 3)))
+        webserver.watch_event_logs(run.run_id, None, lambda entry, _: seen.append(entry.message))
+        for n in range(3):
+            mine.report_engine_event(f"number {n}", run)
+            end = time.monotonic() + 30
+            while f"number {n}" not in " ".join(seen) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert f"number {n}" in seen[-1]
+        mine.delete_run(run.run_id)
+        assert webserver.all_logs(run.run_id) == []
+    assert not list((tmp_path / "lake" / "dagster" / "history" / "runs").glob("*-wal"))  # closed
