@@ -111,7 +111,7 @@ def test_a_damaged_file_is_quarantined_and_the_others_land(zone, source, pack):
     assert [d.manifest.md5 for d in zone.deliveries()] == [md5_of(C), md5_of(A)]
     reasons = {q.archive.path: q.reason for q in zone.quarantined()}
     assert reasons["b.csv"] == "m.zip/b.csv: damaged archive"
-    assert reasons["odd.csv"] == "m.zip/odd.csv: not a known CMS file"
+    assert reasons["odd.csv"] == "m.zip/odd.csv: not a known CMS file: none of its columns is known"
     before = kept(zone)
     again = RawZone(zone.storage).land(source, file)
     assert not again.created

@@ -17,9 +17,11 @@ from nh_pipeline.datasets.cms.daily_nurse_staffing import JOBS
 from nh_pipeline.landing import Coverage, Refused, Unrecognised
 from nh_pipeline.landing.coverage import programme_year, release_covered
 from nh_pipeline.landing.recognise import CutOff, recognise
+from nh_pipeline.landing.selection import recognised
 from nh_pipeline.landing.text import EncodingDetector
 from nh_pipeline.sample.headers import is_lower_case, staffing_header
 from nh_pipeline.sample.periods import Quarter
+from nh_pipeline.sources import FolderSource
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.unit.test_datasets_headers import CLAIMS_2021, STAFFING_2024, of_the_api
 
@@ -264,16 +266,16 @@ def expected(name):
 
 @pytest.mark.golden
 def test_every_real_file(real_data):
-    paths = sorted((real_data / "drop").iterdir())
-    assert len(paths) == 43
-    for path in paths:
-        if "2017Q2" in path.name:  # it bears a header that CMS's file never had
+    source = FolderSource(real_data / "drop")
+    files = source.changes(None).files
+    assert len(files) == 43
+    for file in files:
+        if "2017Q2" in file.name:  # it bears a header that CMS's file never had
             with pytest.raises(Unrecognised, match="hrs_rndon more than once"):
-                recognise(path.read_bytes(), path.name, complete=True)
+                recognised(source, file)
             continue
-        with path.open("rb") as stream:
-            found = recognise(stream.read(65536), path.name, complete=path.stat().st_size <= 65536)
-        assert (found.dataset, found.header.layout, found.coverage.key) == expected(path.name)
+        found = recognised(source, file)
+        assert (found.dataset, found.header.layout, found.coverage.key) == expected(file.name)
         assert found.header.extras == ()
         assert None not in found.header.columns or not DATASETS[found.dataset].has_tables
 
