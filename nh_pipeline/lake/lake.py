@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyiceberg.catalog import load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
@@ -57,20 +57,16 @@ _lost_races_again = Retrying(
 )
 
 
-class SnapshotFile(BaseModel):
+class SnapshotFile(BaseModel, frozen=True):
     """One Parquet file of a snapshot: address, rows, and the partition (month, delivery, …) that it belongs to."""
-
-    model_config = ConfigDict(frozen=True)
 
     path: str
     rows: int
     partition: str
 
 
-class TableSnapshot(BaseModel):
+class TableSnapshot(BaseModel, frozen=True):
     """An exact state of (part of) a table: its snapshot and the files to read."""
-
-    model_config = ConfigDict(frozen=True)
 
     table: str
     snapshot_id: int | None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -47,10 +47,8 @@ class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a 
     """What the step read is no longer current: compute it again."""
 
 
-class Staged(BaseModel):
+class Staged(BaseModel, frozen=True):
     """Parquet files that wait for publication, the partitions that they replace, the field ids of their columns."""
-
-    model_config = ConfigDict(frozen=True)
 
     table: str
     folder: str
@@ -64,7 +62,7 @@ class Staged(BaseModel):
         return sum(f.rows for f in self.files)
 
 
-class Published(BaseModel):
+class Published(BaseModel, frozen=True):
     """BuildResult of a publish.
 
     Attributes:
@@ -76,8 +74,6 @@ class Published(BaseModel):
         partitions: those that the step built, changed or not; None for the whole table.
         paths: the files that they now consist of.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     table: str
     snapshot_id: int | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from nh_pipeline.lake.documents import parsed
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REFUSED, _ALLOWED = "state/refused", "state/allowed"
 
 
-class Refusal(BaseModel):
+class Refusal(BaseModel, frozen=True):
     """One partition that the gate refused.
 
     Attributes:
@@ -31,8 +31,6 @@ class Refusal(BaseModel):
         rule: the first rule that failed.
         reason: what was found, and what to do.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     table: str
     partition: str = Field(validation_alias=AliasChoices("partition", "slice"))  # as older lakes have it

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
@@ -47,10 +47,8 @@ _RAGGED = (
 )
 
 
-class ParseDelivery(BaseModel):
+class ParseDelivery(BaseModel, frozen=True):
     """Parses one delivery into ``bronze.<dataset>_raw`` and its refused lines into ``bronze.rejects``."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["parse_delivery"] = "parse_delivery"
     dataset: str

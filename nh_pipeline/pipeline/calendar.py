@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nh_pipeline.model.table import WHOLE
 from nh_pipeline.pipeline.build_state import of_deliveries, record_inputs
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from nh_pipeline.pipeline.context import BuildContext
 
 
-class BuildCalendar(BaseModel):
+class BuildCalendar(BaseModel, frozen=True):
     """Builds a calendar, whole."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["build_calendar"] = "build_calendar"
     table: str

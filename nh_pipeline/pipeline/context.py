@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyspark.sql import functions as F
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -55,22 +55,18 @@ ATTEMPTS = 5
 """How often a build is computed anew when others publish what it read."""
 
 
-class RunInfo(BaseModel):
+class RunInfo(BaseModel, frozen=True):
     """Who publishes: recorded with every snapshot."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     asset: str
 
 
-class TableResult(BaseModel):
+class TableResult(BaseModel, frozen=True):
     """What a build did to one table.
 
     ``published`` is None when the gate refused the staged rows; then the table is as it was.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     table: str
     checks: tuple[CheckResult, ...]

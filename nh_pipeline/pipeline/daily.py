@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, model_validator
 from pyspark.sql import functions as F
 
 from nh_pipeline import datasets
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 READABLE = "facilities_readable"
 
 
-class BuildDays(BaseModel):
+class BuildDays(BaseModel, frozen=True):
     """Builds the days from ``start`` to ``end`` (included) of one quarter (``2024Q2``)."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["build_days"] = "build_days"
     table: str

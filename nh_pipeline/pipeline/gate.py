@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 20
 
 
-class CheckResult(BaseModel):
+class CheckResult(BaseModel, frozen=True):
     """BuildResult of one rule: how many rows break it, at most 20 of them, and what to do.
 
     ``blocking`` results protect the table: if one fails, nothing is published.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     passed: bool

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ MOST_REFUSED = 0.01
 """Share of its lines that may be refused without a delivery being held; one line may always be."""
 
 
-class DeliveryStatus(BaseModel):
+class DeliveryStatus(BaseModel, frozen=True):
     """Whether a delivery counts, and why not.
 
     Attributes:
@@ -48,8 +48,6 @@ class DeliveryStatus(BaseModel):
         lines: of the file.
         lines_refused: those that no table shows, or would show.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     delivery_id: str
     coverage: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.kinds import Daily
@@ -32,13 +32,11 @@ if TYPE_CHECKING:
 _COUNT = "count(1)"
 
 
-class BuildMart(BaseModel):
+class BuildMart(BaseModel, frozen=True):
     """Builds a mart: whole, or the days from ``start`` to ``end`` (included).
 
     At most a quarter, so that memory stays flat. A mart that cannot be built by day takes the whole months.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["build_mart"] = "build_mart"
     table: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from nh_pipeline.lake.documents import DocumentReader
 
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 _FOLDER = "state/parsed"
 
 
-class RefusedSample(BaseModel):
+class RefusedSample(BaseModel, frozen=True):
     """A line that was refused: its record number in the file, the header being 1, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     line: int
     reason: str
 
 
-class DeliveryNote(BaseModel):
+class DeliveryNote(BaseModel, frozen=True):
     """What a delivery holds.
 
     Attributes:
@@ -46,8 +44,6 @@ class DeliveryNote(BaseModel):
         facilities: CCNs that can be read, sorted, with a blank between them.
         days: days that can be read, ISO, sorted; empty for a release.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     delivery_id: str
     parsed: str

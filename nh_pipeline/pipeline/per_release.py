@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nh_pipeline import datasets
 from nh_pipeline.model.table import WHOLE
@@ -28,10 +28,8 @@ def partition_of(built: Table, coverage: str) -> str:
     return coverage if built.partitioning.columns else WHOLE
 
 
-class BuildRelease(BaseModel):
+class BuildRelease(BaseModel, frozen=True):
     """Builds one release (``2024-10-01``), one fiscal year (``FY2024``), or the whole table of an undated file."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["build_release"] = "build_release"
     table: str

@@ -10,7 +10,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from nh_pipeline import datasets
 from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
 
 
-class SetAside(BaseModel):
+class SetAside(BaseModel, frozen=True):
     """A delivery that no table is made of, and why.
 
     Attributes:
@@ -49,8 +49,6 @@ class SetAside(BaseModel):
         lines_refused: Lines that no table would show.
         rejects: Some of them, with the reason.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     state: Literal["quarantined", "held", "refused"]

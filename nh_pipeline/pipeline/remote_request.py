@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.pipeline.bronze import ParseDelivery
@@ -27,7 +27,7 @@ Build = Annotated[
 ]
 
 
-class BuildRequest(BaseModel):
+class BuildRequest(BaseModel, frozen=True):
     """What to build elsewhere.
 
     Attributes:
@@ -35,8 +35,6 @@ class BuildRequest(BaseModel):
         run: for which run of Dagster.
         lake: the fields of the :class:`~nh_pipeline.lake.lake.Lake`, with the snapshots that the run saw.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     builds: tuple[Build, ...]
     run: RunInfo

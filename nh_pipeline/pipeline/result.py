@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from nh_pipeline.pipeline.context import TableResult
 from nh_pipeline.pipeline.guards import DeliveryStatus
 
 
-class BuildResult(BaseModel):
+class BuildResult(BaseModel, frozen=True):
     """What a build came to.
 
     Attributes:
@@ -16,8 +16,6 @@ class BuildResult(BaseModel):
         rejects: what it did to its part of ``bronze.rejects``, if it has one.
         deliveries: the ones that it chose from, if it did.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     table: TableResult
     rejects: TableResult | None = None

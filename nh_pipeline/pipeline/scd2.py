@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from nh_pipeline import datasets
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
 
 
-class BuildHistory(BaseModel):
+class BuildHistory(BaseModel, frozen=True):
     """Builds a dimension, whole."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["build_history"] = "build_history"
     table: str
