@@ -179,12 +179,7 @@ class Settings(BaseSettings):
 
 
 def catalog_properties(url: str, database_prefix: str) -> dict[str, str]:
-    """What the lake is told about its catalog; empty for the default of its home.
-
-    Args:
-        url: of the catalog's database, as people write it.
-        database_prefix: of :class:`Settings`.
-    """
+    """What the lake is told about its catalog, whose URL is as people write it; empty for the default of its home."""
     named = {"type": "sql", "uri": _url(url).render_as_string(hide_password=False)} if url else {}
     return {**named, **({"database-prefix": database_prefix} if database_prefix else {})}
 

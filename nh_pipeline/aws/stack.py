@@ -101,8 +101,7 @@ class Stack:
     def proposed(self, parameters: Mapping[str, str]) -> Iterator[Proposal]:
         """Has AWS look at the template and work out what would change; takes the proposal back in the end.
 
-        Args:
-            parameters: values for the template's parameters. The others stay as they are in the stack.
+        Parameters of the template that are not given stay as they are in the stack.
 
         Raises:
             DeployError: a parameter is not the template's, or the stack is in no state to be changed.

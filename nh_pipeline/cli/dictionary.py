@@ -44,15 +44,7 @@ _COVERS = {
 
 
 def dictionary(shown: Sequence[Table] | None = None, files: Iterable[Dataset] | None = None) -> str:
-    """The data dictionary.
-
-    Args:
-        shown: tables, in the order in which they are shown; default all.
-        files: the CMS files that are recognised; default all.
-
-    Returns:
-        Markdown that ends with a line break.
-    """
+    """Markdown on tables, in the order in which they are given, and CMS files that are recognised; default all."""
     shown, files = tables() if shown is None else shown, datasets.declared() if files is None else files
     contents = "\n".join(f"- [`{t.name}`](#{_anchor(t.name)}): {t.description}" for t in shown)
     sections = [_INTRODUCTION, "## Tables\n\n" + contents + "\n", *map(_table, shown), _files(files)]

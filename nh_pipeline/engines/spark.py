@@ -66,9 +66,7 @@ class EngineError(InfrastructureError):
 def spark_config(engine: str, *, on_s3: bool = False) -> dict[str, Any]:
     """Spark configuration for an engine name, for dagster-pyspark's resource; starts Sail when it is asked for.
 
-    Args:
-        engine: its name.
-        on_s3: whether the lake is there. Sail then takes region, address and credentials from AWS's own variables.
+    For a lake on S3, Sail takes region, address and credentials from AWS's own variables.
 
     Raises:
         EngineError: unknown engine.

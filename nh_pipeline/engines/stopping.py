@@ -25,11 +25,7 @@ _received: list[int] = []
 
 @contextmanager
 def on_signals(tell: Callable[[], None]) -> Iterator[None]:
-    """While it lasts, the first signal is a request; the second one ends the process at once.
-
-    Args:
-        tell: says so to people.
-    """
+    """While it lasts, the first signal is a request, and told; the second one ends the process at once."""
     if current_thread() is not main_thread():  # only that one may set handlers
         yield
         return

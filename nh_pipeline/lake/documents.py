@@ -33,11 +33,7 @@ def parsed(storage: Storage, path: str, content: bytes, parse: Callable[[bytes],
 
 
 class DocumentReader(Generic[Document]):
-    """Reads documents of one kind, in any lake.
-
-    Args:
-        parse: Makes a document of a file's content; None counts as no document.
-    """
+    """Reads documents of one kind, in any lake; content of which ``parse`` makes None counts as no document."""
 
     def __init__(self, parse: Callable[[bytes], Document | None]) -> None:
         self._parse = parse

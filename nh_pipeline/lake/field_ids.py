@@ -39,15 +39,9 @@ def numbered(schema: pa.Schema, ids: Mapping[str, int]) -> pa.Schema:
 
 
 def put_ids(storage: Storage, relative: str, ids: Mapping[str, int]) -> int:
-    """Gives the columns of a Parquet file that nobody reads yet their ids, if they do not have them.
+    """Gives the columns of a Parquet file that nobody reads yet their ids, if they do not have them; tells its rows.
 
-    Args:
-        storage: where the file is.
-        relative: its path.
-        ids: by column; there may be more than the file has.
-
-    Returns:
-        The file's rows.
+    There may be ids of more columns than the file has.
 
     Raises:
         LakeError: it is no Parquet file, is damaged, or has columns that are nested or have no id.

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def glue_catalog(properties: Mapping[str, str]) -> Catalog:
     """Opens the catalog of the account and the region.
 
-    Args:
-        properties: of PyIceberg. Throttled and failed requests are sent again ten times, unless they say otherwise.
+    Throttled and failed requests are sent again ten times, unless PyIceberg's properties say otherwise.
     """
     from pyiceberg.catalog.glue import GlueCatalog  # needs boto3, which only this catalog needs
 

@@ -42,15 +42,8 @@ def expire(
     Every reading of a table, and every look for what is swept, gets dearer with each of them. A table of which another
     process changes something meanwhile waits for the next time, as one does that is left alone (:func:`sweep`).
 
-    Args:
-        lake: the lake.
-        contracts: of the tables to look at.
-        spared: ids of snapshots that somebody still compares with, by table.
-        kept_for: what is younger stays.
-        kept: so many of the newest stay.
-
-    Returns:
-        How many expired, by table.
+    What is younger than ``kept_for`` stays, as do the newest ``kept``, and the ids in ``spared``, by table: somebody
+    still compares with these. Returns how many expired, by table.
     """
     before = (datetime.now(tz=timezone.utc) - kept_for).timestamp() * 1000
     gone = {}
@@ -86,13 +79,7 @@ def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = 
     A table that this lake's catalog does not know all of is left alone: a lake that was moved, copied or restored, one
     with another catalog, or one that another tool writes to. Whatever uses it says so; sweeping stops nobody.
 
-    Args:
-        lake: the lake.
-        contracts: of the tables to look at.
-        older_than: what is younger stays.
-
-    Returns:
-        Paths of what was deleted, below the lake's root.
+    Returns the paths of what was deleted, below the lake's root.
     """
     before = datetime.now(tz=timezone.utc) - older_than
     left = list(lake.storage.files("raw/.incoming", before=before))

@@ -53,15 +53,9 @@ def pointer(catalog: Catalog, identifier: Identifier) -> str | None:
 
 
 def repoint(catalog: Catalog, identifier: Identifier, *, now: str, to: str, before: str, location: str) -> None:
-    """Lets a table's pointer name another file, on condition that it is as it was read.
+    """Lets a table's pointer name the file ``to``, on condition that it is ``now``, as it was read.
 
-    Args:
-        catalog: PyIceberg's, of a SQL database or Glue.
-        identifier: of the table.
-        now: the pointer that is to be replaced.
-        to: address of the metadata file.
-        before: address of the metadata file before that one, for the record.
-        location: of the table, by that file.
+    ``before`` is the metadata file before that one, for the record; ``location`` is the table's, by that file.
 
     Raises:
         CommitFailedException: the pointer is another one by now.

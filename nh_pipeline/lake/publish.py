@@ -108,14 +108,7 @@ def find_staged(
     """Lists what an engine wrote into a staging folder; rows come from the Parquet footers, which get field ids.
 
     The partition of a file is the name of its sub-folder (``partition=2024-04/…``), or, for files that no engine
-    wrote, the only one replaced.
-
-    Args:
-        lake: the lake.
-        contract: of the table.
-        folder: see :func:`staging_folder`.
-        replaces: the partitions to be replaced.
-        ids: of the columns, if the caller has asked :meth:`Lake.field_ids` already.
+    wrote, the only one replaced. ``ids`` are those of :meth:`Lake.field_ids`, if the caller has asked already.
 
     Raises:
         LakeError: see :func:`nh_pipeline.lake.field_ids.put_ids`.
@@ -146,12 +139,12 @@ def publish(
     inputs: Sequence[tuple[Contract, TableSnapshot]],
     properties: Mapping[str, str],
 ) -> Published:
-    """Makes the staged files the content of the partitions that they replace.
+    """Makes the staged files, whose gate is passed, the content of the partitions that they replace.
 
     Args:
         lake: the lake.
         contract: of the table.
-        staged: what :func:`find_staged` found, gate passed.
+        staged: what :func:`find_staged` found.
         base: the table's partitions as the step saw them.
         inputs: contract and snapshot of everything that the step read.
         properties: for the snapshot (run id, asset, range).

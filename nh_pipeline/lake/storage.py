@@ -67,13 +67,7 @@ class Storage:
         return bool(self.fs.get_file_info(self.path(relative)).type != pafs.FileType.NotFound)
 
     def files(self, relative: str = "", *, suffix: str = "", before: datetime | None = None) -> Iterator[str]:
-        """Relative paths of all files below a folder, sorted; none if the folder is not there.
-
-        Args:
-            relative: the folder.
-            suffix: only names that end so.
-            before: only files that were modified earlier.
-        """
+        """Relative paths of all files below a folder that were modified ``before``, sorted; none if it is not there."""
         selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
         files = (info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
         names = (info.path for info in files if before is None or info.mtime < before)

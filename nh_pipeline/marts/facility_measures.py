@@ -45,17 +45,9 @@ PROVIDER_COLUMNS: tuple[str, ...] = (
 def facility_measures(
     facts: DataFrame, providers: DataFrame, claims: DataFrame, *, start: dt.date, end: dt.date
 ) -> DataFrame:
-    """The days from ``start`` to ``end`` (both included).
+    """The days from ``start`` to ``end`` (both included) of the facts, beside both dimensions, whole.
 
-    Args:
-        facts: days of ``silver.fct_staffing_levels``.
-        providers: ``silver.dim_providers``, whole.
-        claims: ``silver.dim_claims``, whole.
-        start: first day.
-        end: last day.
-
-    Returns:
-        One row per fact row, always: a provider or measure that is unknown gives NULLs and ``unknown``.
+    One row per fact row, always: a provider or measure that is unknown gives NULLs and ``unknown``.
     """
     from pyspark.sql import functions as F
 

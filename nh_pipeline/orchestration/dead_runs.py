@@ -31,11 +31,7 @@ _ENDED = "Its process ended without a word (killed, or out of memory). Tables ar
 
 @contextmanager
 def process_lock(home: Path) -> Iterator[str]:
-    """Holds a lock while a run executes in this process; gives the value of the run's tag.
-
-    Args:
-        home: of the Dagster instance.
-    """
+    """Holds a lock while a run executes in this process; gives the value of the run's tag."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     path = _locks(home) / name
     path.parent.mkdir(exist_ok=True)

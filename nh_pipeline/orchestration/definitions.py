@@ -25,14 +25,11 @@ def build_defs(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     by_the_clock: bool = True,
 ) -> dg.Definitions:
-    """The code location.
+    """The code location; by default with the settings of the environment, and the resources made from them.
 
-    Args:
-        settings: default from the environment.
-        resources: replace the ones made from the settings, by name (``lake``, ``engine``, ``source``).
-        loggers: default is Dagster's own.
-        by_the_clock: whether the checks and jobs are in it that only the clock starts. Dagster runs all checks of an
-            asset that is chosen, and whether a delivery is late is no question of a run over old ones.
+    Those given replace them, by name (``lake``, ``engine``, ``source``). Checks and jobs that only the clock starts can
+    be left out: Dagster runs all checks of an asset that is chosen, and whether a delivery is late is no question of a
+    run over old ones.
     """
     settings = settings or Settings()
     made = {

@@ -123,11 +123,11 @@ def plan_requests(
     """The runs to request now. What does not fit into the time waits, as does a file that cannot be read.
 
     Args:
-        source: the files.
+        source: is asked what it holds, unless ``files`` tells.
         watch: what was requested before; is brought up to date.
         failed: whether the run of a run key ended without success.
         deliveries: what has landed.
-        files: all that the source holds; it is asked if this is None.
+        files: all that the source holds.
         seconds: the time there is.
         say: told what waits.
 

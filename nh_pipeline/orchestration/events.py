@@ -206,13 +206,7 @@ def events(
 
     ``dagster/row_count`` is the whole table's; ``rows`` those of the months or deliveries that the run built.
 
-    Args:
-        context: of the table's asset.
-        lake: where the table is.
-        table: the table.
-        parts: what is committed by itself.
-        outcomes: of the parts, in their order; each is worked when it is asked for.
-        metadata: more of it.
+    There is an outcome for each part, in their order, which is worked when it is asked for.
 
     Raises:
         dg.Failure: the gate refused a part, or one of several raised. What was published before and beside it is

@@ -54,11 +54,7 @@ _EVENTS_MODULE = re.compile(r"""(module:\s*["']?)nh_pipeline\.event_log\b""")
 
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
-    """While it lasts no other process makes the instance: Dagster's databases are not made for two who begin at once.
-
-    Args:
-        home: folder of the instance.
-    """
+    """While it lasts no other process makes the instance: Dagster's databases are not made for two at once."""
     with closing(sqlite3.connect(home / "opening.lock", timeout=60, isolation_level=None)) as lock:
         try:
             lock.execute("begin exclusive")
@@ -72,11 +68,8 @@ def one_at_a_time(home: Path) -> Iterator[None]:
 def settle(home: Path) -> None:
     """Makes the file, or mends it: what an older version wrote is renewed.
 
-    The storage of events is the one of this version, its folder is below ``home``. A file that
+    The storage of events is the one of this version, its folder is below ``home``, which is absolute. A file that
     somebody has edited keeps everything else. Two processes may do this at once.
-
-    Args:
-        home: folder of the instance, absolute.
     """
     config = (home / "dagster.yaml").resolve()  # it may be a link
     escaped = json.dumps(str(home), ensure_ascii=False)[1:-1]  # YAML reads no surrogate pairs

@@ -96,13 +96,10 @@ def forget(settings: Settings, table: Table, start: date | None, end: date | Non
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
-    """Runs for chosen assets, in the order releases, dimensions, daily chain.
+    """Runs for chosen assets, in the order releases, dimensions, daily chain; by default for all that have days.
 
-    Args:
-        settings: of the installation.
-        patterns: asset keys (``silver/dim_date``), with wildcards (``gold/*``); none for all that have days.
-        start: first day; default the first that a landed delivery covers.
-        end: last day, likewise.
+    Patterns are asset keys (``silver/dim_date``), with wildcards (``gold/*``). First and last day are by default those
+    that landed deliveries cover.
 
     Raises:
         SelectionError: a pattern matches no asset, or daily assets are asked for and nothing has landed.

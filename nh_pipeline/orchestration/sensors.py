@@ -39,10 +39,8 @@ _UNDER_WAY = [
 def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]) -> list[dg.RunRequest]:
     """Requests for planned runs, as long as they have not been tried too often.
 
-    Args:
-        runs: what is stale.
-        state: names what the lake holds: what was tried in another state is tried again.
-        tried: how many runs a trigger has had. They are over and the lake is still stale, so they failed.
+    ``state`` names what the lake holds: what was tried in another state is tried again. ``tried`` says how many runs a
+    trigger has had: they are over and the lake is still stale, so they failed.
     """
     found = []
     for run in runs:

@@ -158,13 +158,9 @@ class ParseDelivery(BaseModel, frozen=True):
 
 
 def lines_in(text: CsvStream, reader: RecordReader, manifest: Manifest, cells: Iterator[pa.Array]) -> int:
-    """Records of the file, counted without the parser that read them: by line ends where cells hold none.
+    """Records of a file that was read to its end, counted without the parser that read them: by line ends.
 
-    Args:
-        text: the file's text, read to its end.
-        reader: its parser.
-        manifest: what landing counted.
-        cells: all columns of text that were parsed, part by part.
+    Where cells hold some (all columns of text that were parsed, part by part), by what landing counted.
     """
     if text.lines == reader.records:
         return text.lines

@@ -92,13 +92,7 @@ def deliveries_of(memory: str | None) -> dict[str, str]:
 
 
 def why_stale(then: str | None, now: str, names: Mapping[str, str]) -> str:
-    """How two memories of :func:`of_deliveries` differ, for people.
-
-    Args:
-        then: what a partition was built from; None if it was not.
-        now: what it would be built from.
-        names: of deliveries.
-    """
+    """How two memories of :func:`of_deliveries` differ, for people: what a partition was built from, and would be."""
     if then is None:
         return NOT_BUILT
     before, after = deliveries_of(then), deliveries_of(now)

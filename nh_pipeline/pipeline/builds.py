@@ -45,11 +45,6 @@ class Part:
 def builds(table: Table, found: Deliveries | None, date_range: tuple[date, date] | None) -> list[tuple[Part, Build]]:
     """The builds of a table, in order; last those of parts that no delivery counts for, as they fail.
 
-    Args:
-        table: which.
-        found: the deliveries that it is made of; None for calendars and marts.
-        date_range: first and last day; None for all of it.
-
     Raises:
         NothingDelivered: no delivery has anything for these days.
     """

@@ -92,13 +92,9 @@ def accounting(rows_in: int, rows_out: int, rejects: int) -> CheckResult:
 
 
 def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> CheckResult:
-    """The rule that no build takes all rows, or a large share of them, away, unless a person knows of it.
+    """The rule that no build takes all rows, or a large share of them, away, unless it is ``known`` why.
 
-    Args:
-        base: rows that the replaced partitions have.
-        staged: rows that they are to have.
-        known: why they may have fewer; empty if nobody has said so.
-        what: is counted. Of a history it is the keys: a corrected release may rightly take half of its versions away.
+    Of a history, keys are counted: a corrected release may rightly take half of its versions away.
     """
     lost = base - staged
     large = lost > max(LARGEST_LOSS * base, FEW_ROWS) or (base > 0 and not staged)
@@ -173,12 +169,8 @@ class BuildContext:
     ) -> Staged:
         """Writes rows into a folder that nobody reads yet: sorted, one file per partition.
 
-        Args:
-            table: the table.
-            rows: with the table's columns, or, with ``finish``, what it makes them of.
-            replaces: the partitions that the rows are to replace.
-            finish: makes the table's columns, row by row, once the rows are sorted. To sort costs by the byte, so
-                columns that only follow from others are better made afterwards.
+        ``finish`` makes the table's columns, row by row, once the rows are sorted: to sort costs by the byte, so
+        columns that only follow from others are better made afterwards.
         """
         folder, ids = self.new_folder(table), self.lake.field_ids(table)
         cut = rows.select(F.expr(table.partitioning.sql).alias("partition"), "*")
@@ -262,18 +254,11 @@ class BuildContext:
         loss_known: str = "",
         kept: CheckResult | None = None,
     ) -> list[TableResult]:
-        """Publishes a table and its part of ``bronze.rejects``, or neither.
+        """Publishes a table and its part of ``bronze.rejects``, or neither; else like :meth:`publish_if_valid`.
 
-        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
-
-        Args:
-            of_table: table, staged files, gate results, and the partitions as the build saw them.
-            rejects: staged files of the refused lines, and their partitions as the build saw them.
-            inputs: everything else that the build read.
-            extent: what the build covered.
-            built_from: see :meth:`publish_if_valid`.
-            loss_known: see :meth:`publish_if_valid`.
-            kept: the result of :func:`rows_kept`, where it is not the rows that count.
+        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too. Both are staged files
+        and the partitions as the build saw them, of the table with the gate's results between them. ``kept`` is the
+        result of :func:`rows_kept`, where it is not the rows that count.
         """
         table, staged, checks, base = of_table
         lines, lines_base = rejects

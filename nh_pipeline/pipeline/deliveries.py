@@ -85,11 +85,7 @@ class Deliveries:
         return self.by_coverage.get(coverage) or replace(self, statuses=())
 
     def chosen(self, what: str, built_from: Iterable[str]) -> list[str]:
-        """Ids of the deliveries to build from; none only if a person withdrew all that the table was built from.
-
-        Args:
-            what: is built, for the message.
-            built_from: ids of the deliveries that it was built from before.
+        """Ids of the deliveries to build from; none only if a person withdrew all that the table was built from before.
 
         Raises:
             NothingDelivered: No delivery counts. What was published stays: nothing is emptied because files are away.
@@ -159,14 +155,7 @@ class Deliveries:
 
 
 def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = None) -> Deliveries:
-    """Looks at the deliveries of a dataset.
-
-    Args:
-        lake: the lake.
-        zone: its raw zone.
-        dataset: which.
-        coverage: of a quarter, to look at that one alone. A release depends on the ones before.
-    """
+    """Looks at the deliveries of a dataset, or of one quarter alone; a release depends on the ones before."""
     landed = tuple(d for d in zone.deliveries(dataset.name) if coverage in (None, d.manifest.coverage.key))
     by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
     bronze, notes = noted(lake, dataset)

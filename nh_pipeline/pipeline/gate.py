@@ -39,15 +39,10 @@ class CheckResult(BaseModel, frozen=True):
 
 
 def gate(table: Table, staged: DataFrame, *, rows: int) -> list[CheckResult]:
-    """Checks staged rows against a table's declaration.
+    """Checks staged files, read with their own schema, against a table's declaration.
 
-    Args:
-        table: the table.
-        staged: the staged files, read with their own schema.
-        rows: what the file footers say; the engine must see as many.
-
-    Returns:
-        ``schema``, ``grain`` and ``values`` (all null, range and pattern rules), then one result per row rule.
+    The engine must see as many rows as the file footers say. Results are ``schema``, ``grain`` and ``values`` (all
+    null, range and pattern rules), then one per row rule.
     """
     results = [_schema(table, staged)]
     if not results[0].passed:

@@ -110,16 +110,10 @@ def effective(of: Iterable[DeliveryStatus]) -> list[str]:
 def statuses(
     kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str], *, every_facility: bool = True
 ) -> list[DeliveryStatus]:
-    """The status of every delivery of a dataset.
+    """The status of every delivery of a dataset, in order of business time.
 
-    Args:
-        kind: what one delivery covers. Quarters stand by themselves; a release is compared with the one before.
-        candidates: all deliveries; those of one coverage in order of precedence.
-        confirmed: ids of those that a person confirmed.
-        every_facility: whether each release names all facilities.
-
-    Returns:
-        By coverage, in order of business time; within a coverage in order of precedence.
+    Candidates of one coverage come, and leave, in order of precedence. Quarters stand by themselves; a release is
+    compared with the one before.
     """
     by_coverage: dict[str, list[Candidate]] = {}
     for candidate in candidates:

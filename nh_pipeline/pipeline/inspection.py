@@ -29,11 +29,7 @@ _COLUMN = "substring_index(reason, ': expected ', 1)"
 def inspected(bronze: DataFrame, dataset: Dataset, delivery: Delivery, *, ragged: DataFrame | None) -> dict[str, Any]:
     """Fields of a :class:`~nh_pipeline.pipeline.notes.DeliveryNote`, by the rules of all tables of the dataset.
 
-    Args:
-        bronze: the delivery's lines.
-        dataset: what they are of.
-        delivery: the delivery.
-        ragged: its lines that are no records, as ``bronze.rejects`` shows them; None if there are none.
+    ``ragged`` are its lines that are no records, as ``bronze.rejects`` shows them.
     """
     day_first = [delivery.delivery_id] if is_day_first(delivery) else []
     doubled = int(typed.doubled_keys(bronze, dataset, day_first=day_first).count()) if dataset.key else 0

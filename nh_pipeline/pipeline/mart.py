@@ -130,12 +130,8 @@ def _conserved(
 ) -> CheckResult:
     """The rule that nothing gets lost: sums over the mart equal those over what it is made of.
 
-    Args:
-        mart: says which.
-        built: all rows of the partitions.
-        source: what the new ones of them are made of.
-        kept: the ones that stay as they were.
-        rows: how many are built, and of how many, where that is known without counting.
+    ``built`` are all rows of the partitions, new ones made of ``source`` and ``kept`` ones. ``rows`` says how many are
+    built, and of how many, where that is known without counting.
     """
     mine, others = zip(*mart.conserves, strict=True)
     if rows and mart.conserves == ((_COUNT, _COUNT),):

@@ -65,13 +65,7 @@ class Inputs:
 
 
 def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
-    """Whether a mart of one partition would come out differently now.
-
-    Args:
-        lake: the lake.
-        inputs: the current snapshots.
-        passing: whether to pass over what the gate refused, and would refuse again.
-    """
+    """Whether a mart of one partition would come out differently now; ``passing`` over what the gate refused."""
     table = inputs.mart.table
     known = {recorded_inputs(lake, table).get(WHOLE, ""), _refused(lake, table).get(WHOLE) if passing else None}
     return any(snapshot.snapshot_id is not None for snapshot in inputs.snapshots) and inputs.of(WHOLE) not in known
@@ -86,11 +80,7 @@ def stale_days(
     only the days of the keys concerned are, inside the validity of the versions that differ. A mart that cannot be
     built by day is stale by whole months.
 
-    Args:
-        lake: the lake.
-        inputs: the current snapshots.
-        months: only these; default all loaded ones.
-        passing: whether to pass over months that the gate refused, and would refuse again.
+    Of all months that are loaded, or of some; ``passing`` over those that the gate refused, and would refuse again.
     """
     mart = inputs.mart
     state, refused = recorded_inputs(lake, mart.table), _refused(lake, mart.table) if passing else {}

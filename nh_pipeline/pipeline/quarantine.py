@@ -124,13 +124,7 @@ def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order
 
     A file in quarantine is judged again: the layouts that are known may have grown since. With a person's word it is
     also taken if it unpacks to too much, or in the order that the person says its dates have, and a delivery that is
-    held is confirmed.
-
-    Args:
-        zone: The raw zone.
-        entry: One of :func:`set_aside`.
-        confirmed: Why a person wants it to be taken all the same; None if none does.
-        order: The order of its dates, if nothing in it tells (``entry.undecided_dates``); needs ``confirmed``.
+    held is confirmed: ``confirmed`` says why.
 
     Raises:
         LandingError: The kept bytes are not the ones that came.

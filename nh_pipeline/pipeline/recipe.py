@@ -56,11 +56,7 @@ def judged_by(dataset: Dataset) -> str:
 def parse_recipe(dataset: str, header: Sequence[str]) -> str:
     """The recipe by which a file of this header becomes bronze: what each of its columns is taken for.
 
-    A spelling or column that this header does not use changes nothing.
-
-    Args:
-        dataset: Name of the dataset.
-        header: Cells of line 1, as the file writes them.
+    A spelling or column that this header (cells as the file writes them) does not use changes nothing.
 
     Raises:
         HeaderError: The header is no known one of the dataset (any more).

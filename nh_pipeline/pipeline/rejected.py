@@ -44,15 +44,9 @@ def staged(
     *,
     any_refused: bool,
 ) -> Staged:
-    """Stages the refused lines.
+    """Stages the refused ones of the lines of the deliveries that count, ``classified`` by their reason.
 
-    Args:
-        context: of the build.
-        table: that is built.
-        found: its deliveries.
-        bronze: the lines of those that count.
-        classified: the same lines with their reason.
-        any_refused: whether there is anything to find: it takes a second pass over the lines.
+    That takes a second pass over the lines, which is left out where there is nothing to find.
     """
     refused = (
         rejects(bronze, classified, dataset=found.dataset, stage=table.short, file_names=found.names)

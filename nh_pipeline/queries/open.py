@@ -29,11 +29,7 @@ class Queries(Protocol):
     """Answers queries."""
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """The rows of one SELECT.
-
-        Args:
-            sql: in DuckDB's dialect.
-            parameters: values for its ``?``, in order.
+        """The rows of one SELECT, with the values of its ``?`` in order.
 
         Raises:
             QueryError: it is wrong, or was not finished.

@@ -184,12 +184,7 @@ VIEWS = (
 
 
 def ddl(engine: str, *, prefix: str = "", views: Iterable[View] = VIEWS) -> str:
-    """The statements that make views, as text.
-
-    Args:
-        engine: whose dialect: ``athena`` or ``duckdb``.
-        prefix: begins the names of the databases.
-        views: which ones, in order.
+    """The statements that make views, in the dialect of ``athena`` or ``duckdb``; the prefix begins database names.
 
     Raises:
         MissingExtraError: sqlglot is not installed.

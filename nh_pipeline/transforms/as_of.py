@@ -40,15 +40,9 @@ def between(versions: DataFrame, start: date, end: date) -> DataFrame:
 def side_by_side(versions: DataFrame, key: str, by: str, value: str, names: Mapping[str, str]) -> DataFrame:
     """The values of a key side by side, cut where any of them changes.
 
-    Args:
-        versions: of a dimension whose key is ``key`` and ``by``.
-        key: the column that stays.
-        by: the column whose values become columns.
-        value: the column that these hold.
-        names: value of ``by`` to the name of its column.
-
-    Returns:
-        key, one column per name, ``valid_from`` (the latest first day of the versions in it), ``_from`` and ``_to``.
+    Of a dimension whose key is ``key`` and ``by``, the values of ``by`` become columns, called as ``names`` says, that
+    hold ``value``. Beside them are the key, ``valid_from`` (the latest first day of the versions in it), ``_from`` and
+    ``_to``.
     """
     values = holding(versions, [key, by]).select(key, by, value, "valid_from", "_from", "_to")
     cuts = values.select(key, F.col("_from").alias("_cut")).union(values.select(key, F.col("_to").alias("_cut")))

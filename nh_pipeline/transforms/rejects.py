@@ -39,14 +39,9 @@ def _advice(dataset: Dataset) -> dict[str, str]:
 def rejects(
     bronze: DataFrame, classified: DataFrame, *, dataset: Dataset, stage: str, file_names: Mapping[str, str]
 ) -> DataFrame:
-    """Lines whose ``reason`` is not NULL, beside the text that they had.
+    """Lines whose ``reason`` is not NULL, beside the text that they had; ``stage`` is the table that refuses them.
 
-    Args:
-        bronze: the lines as text.
-        classified: source_line, delivery_id, reason of the same lines.
-        dataset: what they are of.
-        stage: the table that refuses them.
-        file_names: delivered file name per delivery_id, for people.
+    ``classified`` has source_line, delivery_id and reason of the same lines.
     """
     refused = classified.where("reason is not null").select("delivery_id", "source_line", "reason")
     name = F.coalesce(*(F.when(F.col("delivery_id") == i, F.lit(n)) for i, n in file_names.items()))

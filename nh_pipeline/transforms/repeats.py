@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 def numbered(lines: DataFrame, columns: Sequence[str], name: str) -> DataFrame:
     """Adds a column ``name``: 1, 2, … among the lines with equal ``columns``, in the order of the file.
 
-    Args:
-        lines: of one release, with ``source_line``.
-        columns: that are equal; NULL equals NULL.
-        name: of the new column.
+    The lines are of one release, and have ``source_line``; NULL equals NULL.
     """
     equal = ", ".join(columns)
     return lines.selectExpr("*", f"row_number() over (partition by {equal} order by source_line) as {name}")

@@ -2,6 +2,8 @@
 
 A line is looked at in two steps. Nearly all values are written plainly, and to see that takes a third of the time of
 looking for every reason: so the reasons are looked for only where something is not plain.
+
+``day_first`` names the deliveries in which a date like 03/04/2024 is the third of April.
 """
 
 from __future__ import annotations
@@ -29,12 +31,7 @@ _MOST_DIGITS = 15
 
 
 def parse_sql(column: Column, day_first: Collection[str] = ()) -> str:
-    """SQL for the typed value of a text; NULL if it is blank or cannot be read.
-
-    Args:
-        column: says the type.
-        day_first: deliveries in which a date like 03/04/2024 is the third of April.
-    """
+    """SQL for the typed value of a text; NULL if it is blank or cannot be read."""
     if column.allowed == CCN:
         return values.ccn(column.name)
     if column.type == TEXT:
@@ -88,22 +85,14 @@ def classified(
     doubled: bool = False,
     day_first: Collection[str] = (),
 ) -> DataFrame:
-    """Says of every line why it is refused, if it is.
+    """Says of every line why it is refused, if it is, in the column ``reason``: NULL for accepted lines.
 
     Only texts are matched here, nothing is converted: engines push the filter on ``reason`` down to the scan, and
     would convert every accepted line twice.
 
-    Args:
-        bronze: lines of deliveries, all text.
-        dataset: what they are of.
-        columns: of the table, or tables, that they become.
-        quarter: that the delivery covers (``2024Q2``), if it is one of a quarter.
-        doubled: whether some key occurs more than once. The first readable line of each is then kept, and the others
-            are refused, which costs a sort.
-        day_first: deliveries in which a date like 03/04/2024 is the third of April.
-
-    Returns:
-        The same rows with ``reason``: NULL for accepted lines.
+    ``columns`` are those of the table, or tables, that the lines become; ``quarter`` is what the delivery covers
+    (``2024Q2``), if it is one of a quarter. If some key is ``doubled``, the first readable line of each is kept, and
+    the others are refused, which costs a sort.
     """
     covered = _of_quarter(dataset, quarter, day_first) if quarter else _of_release(dataset, day_first)
     dated = {dataset.dated_by}
@@ -183,16 +172,9 @@ def readable_sql(dataset: Dataset, *, day_first: Collection[str] = ()) -> str:
 def typed(
     lines: DataFrame, dataset: Dataset, columns: Sequence[Column], *, day_first: Collection[str] = ()
 ) -> DataFrame:
-    """Lines with their values read, as far as they can be.
+    """Lines of :func:`classified` with their values read, as far as they can be.
 
-    Args:
-        lines: as of :func:`classified`.
-        dataset: what they are of.
-        columns: of the table that they become.
-        day_first: deliveries in which a date like 03/04/2024 is the third of April.
-
-    Returns:
-        The columns; ``release`` (date), ``fiscal_year``, ``delivery_id``, ``source_line`` and ``reason``.
+    Beside the columns: ``release`` (date), ``fiscal_year``, ``delivery_id``, ``source_line`` and ``reason``.
     """
     return lines.select(
         *(F.expr(_value(c, dataset, day_first)).alias(c.name) for c in columns),
@@ -213,14 +195,7 @@ def accepted(
 ) -> DataFrame:
     """Accepted lines of a file of days, half as wide as the rows that they become: numbers are in double precision.
 
-    Args:
-        lines: of :func:`classified`.
-        dataset: what they are of.
-        columns: of the table that they become.
-        day_first: deliveries in which a date like 03/04/2024 is the third of April.
-
-    Returns:
-        The columns and ``delivery_id``; :func:`exact` makes the numbers exact again.
+    They are of :func:`classified`, and keep ``delivery_id``; :func:`exact` makes the numbers exact again.
     """
     sql = {c.name: values.checked_number(c.name) if _as_double(c) else _value(c, dataset, day_first) for c in columns}
     return lines.where("reason is null").select(

@@ -54,10 +54,8 @@ def checked_number(column: str) -> str:
 def date(column: str, *, day_first: bool | None = None) -> str:
     """A date written ``20240401``, ``2024-04-01`` or ``04/01/2024`` (or ``4/1/2024``); a time after it is left out.
 
-    Args:
-        column: The column's name.
-        day_first: Whether ``04/01/2024`` is the fourth of January. If that is known, ``4-1-2024`` and ``4.1.2024`` are
-            read, too; if nobody has decided (None), only CMS's ``04/01/2024``, as the first of April.
+    ``day_first`` says whether ``04/01/2024`` is the fourth of January. If that is known, ``4-1-2024`` and ``4.1.2024``
+    are read, too; if nobody has decided (None), only CMS's ``04/01/2024``, as the first of April.
     """
     t = f"trim(`{column}`)"
     separators = ("/",) if day_first is None else ("/", "-", "[.]")
