@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from nh_pipeline.cli.terminal import FAILED, USAGE, console, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from nh_pipeline.aws.stack import Proposal
 
 app = typer.Typer(help="An installation on AWS: S3, Glue Data Catalog, Glue job, Athena.", no_args_is_help=True)
-console, errors = Console(), Console(stderr=True)
 
-_FAILED, _USAGE = 1, 2
+# Addresses and what is to be copied stay in one line.
+_say = partial(console.print, markup=False, soft_wrap=True)
+_stop = partial(stop, soft_wrap=True)
 
 
 @app.command()
@@ -33,10 +36,10 @@ def deploy(
 ) -> None:
     """Make or change the stack of an environment, upload what the job runs, print the settings to use."""
     if not re.fullmatch(r"([a-z][a-z0-9]{0,15})?", environment):
-        _stop(f"--environment {environment}: expected up to 16 lower-case letters and digits, a letter first", _USAGE)
+        _stop(f"--environment {environment}: expected up to 16 lower-case letters and digits, a letter first", USAGE)
     given = dict(p.partition("=")[::2] for p in parameter or [])
     if "" in given or not all("=" in p for p in parameter or []):
-        _stop("--parameter: expected a name and a value, as Workers=4", _USAGE)
+        _stop("--parameter: expected a name and a value, as Workers=4", USAGE)
     with _explained():
         import boto3
 
@@ -74,14 +77,14 @@ def check() -> None:
 
         settings = Settings()
         if not settings.on_s3:
-            _stop(f"NH_HOME is {settings.home}: expected s3://bucket/prefix, as nh aws deploy prints it", _USAGE)
+            _stop(f"NH_HOME is {settings.home}: expected s3://bucket/prefix, as nh aws deploy prints it", USAGE)
         missing = 0
         for finding in Account(settings).findings():
             missing += not finding.fine
-            console.print(f"{'✓' if finding.fine else '✗'} {finding.what:14}", end="", highlight=False)
+            console.print(f"{'✓' if finding.fine else '✗'} {finding.what:14}", end="")
             _say(finding.told, style=None if finding.fine else "red")
     if missing:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
     _say("Nothing is missing")
 
 
@@ -125,7 +128,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        _stop(f"nh aws needs the libraries for AWS ({error.name}): pip install 'nh-pipeline[aws]'", _USAGE)
+        _stop(f"nh aws needs the libraries for AWS ({error.name}): pip install 'nh-pipeline[aws]'", USAGE)
     except Exception as error:
         from nh_pipeline.aws.stack import DeployError
         from nh_pipeline.errors import explain
@@ -133,13 +136,4 @@ def _explained() -> Iterator[None]:
         told = str(error) if isinstance(error, DeployError) else explain(error)
         if told is None:
             raise
-        _stop(told, _FAILED)
-
-
-def _say(text: str, style: str | None = None) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True, style=style)
-
-
-def _stop(message: str, code: int) -> None:
-    errors.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
+        _stop(told, FAILED)

@@ -30,7 +30,7 @@ def confirm(
     from nh_pipeline.lake.refusals import Refusals
     from nh_pipeline.landing.confirmations import confirm as record
 
-    lake = _lake()
+    lake = lake_of(read_settings())
     if "." in target:
         table = _table(target)
         refused = Refusals(lake.storage)
@@ -39,11 +39,11 @@ def confirm(
             stop(f"{table.name}: no build waits for a confirmation; nh status shows what the gate refused", USAGE)
         for refusal in found:
             refused.allow(refusal, reason=reason)
-        console.print(f"confirmed {table.name}; nh materialize builds it", highlight=False, soft_wrap=True)
+        console.print(f"confirmed {table.name}; nh materialize builds it", soft_wrap=True)
         return
     delivery = _delivery(lake, target)
     record(lake.storage, delivery, reason=reason)
-    console.print(f"confirmed {delivery.manifest.name}; nh materialize takes it", highlight=False, soft_wrap=True)
+    console.print(f"confirmed {delivery.manifest.name}; nh materialize takes it", soft_wrap=True)
 
 
 def withdraw(
@@ -60,18 +60,16 @@ def withdraw(
 
     if not undo and not reason.strip():
         stop("--reason TEXT is needed: it is kept with the withdrawal", USAGE)
-    lake = _lake()
+    lake = lake_of(read_settings())
     delivery = _delivery(lake, id_)
     name = safe(delivery.manifest.name)
     if undo:
         if not readmit(lake.storage, delivery):
             stop(f"{delivery.manifest.name} is not withdrawn by a person", USAGE)
-        console.print(
-            f"{name} may count again; nh materialize builds what that changes", highlight=False, soft_wrap=True
-        )
+        console.print(f"{name} may count again; nh materialize builds what that changes", soft_wrap=True)
         return
     record(lake.storage, delivery, reason=reason.strip())
-    console.print(f"withdrew {name}; nh materialize builds what that changes", highlight=False, soft_wrap=True)
+    console.print(f"withdrew {name}; nh materialize builds what that changes", soft_wrap=True)
 
 
 def rebuild(
@@ -102,17 +100,12 @@ def rebuild(
     execute_runs(settings, runs)
 
 
-def _lake() -> Lake:
-    return lake_of(read_settings())
-
-
 def _delivery(lake: Lake, begins: str) -> Delivery:
     """The one landed content whose id begins so."""
     from nh_pipeline.landing import RawZone
 
     found = [d for d in RawZone(lake.storage).deliveries() if begins and d.delivery_id.startswith(begins)]
-    if len({d.delivery_id for d in found}) != 1:
-        count = len({d.delivery_id for d in found})
+    if (count := len({d.delivery_id for d in found})) != 1:
         stop(f"{count} deliveries have an id that begins with {begins!r}; nh status --json shows the ids", USAGE)
     return found[0]
 

@@ -86,5 +86,5 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
             f"Reconciled: hours per resident day, recomputed from the daily rows of {quarter}, equal what the release "
             f"of {release} reports for {equal} of {facilities} nursing homes (within 0.00001)"
         )
-    console.print("\n".join(lines), highlight=False)
-    console.print(_NEXT, highlight=False)
+    console.print("\n".join(lines))
+    console.print(_NEXT)

@@ -37,10 +37,10 @@ def check(
     credentials = settings.drive_credentials.get_secret_value() if settings.drive_credentials else ""
     try:
         opened = open_drive(address, credentials=credentials, endpoint=settings.drive_endpoint)
-        console.print(f"credentials   read, of {opened.account}", highlight=False, markup=False)
+        console.print(f"credentials   read, of {opened.account}", markup=False)
         folder = opened.about()
         where = "on a shared drive" if folder.drive else "in My Drive"
-        console.print(f"folder        {folder.name!r}, {where}: it can be seen", highlight=False, markup=False)
+        console.print(f"folder        {folder.name!r}, {where}: it can be seen", markup=False)
         changes = opened.changes()
         table, unread = _deliveries(opened, changes.files)
     except SourceUnavailable as error:

@@ -91,7 +91,7 @@ def sample(
             seed=seed,
             progress=lambda text: progress.update(task, description=text),
         )
-    console.print(f"{len(files)} generated files in {out}", highlight=False)
+    console.print(f"{len(files)} generated files in {out}")
 
 
 @app.command()
@@ -131,7 +131,7 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
         except SourceUnavailable as error:
             stop(str(error), USAGE if isinstance(error, SourceMissing) else FAILED)
         for unusable in changes.unusable:
-            console.print(f"left out {safe(unusable.name)}: {safe(unusable.reason)}", highlight=False)
+            console.print(f"left out {safe(unusable.name)}: {safe(unusable.reason)}")
         with _bar() as progress:
             task = progress.add_task(f"landing {path}", total=len(changes.files))
             for file in changes.files:
@@ -142,17 +142,15 @@ def _landed(paths: list[Path]) -> tuple[set[str], bool]:
                     landed = zone.land(source, file)
                 except (SourceUnavailable, LandingError) as error:
                     counts["not landed"] += 1
-                    errors.print(f"[red]not landed[/] {safe(str(error))}", highlight=False)
+                    errors.print(f"[red]not landed[/] {safe(str(error))}")
                     continue
                 ids |= _tell(landed, counts)
                 progress.advance(task)
     failed = f", {counts['not landed']} could not be landed" if counts["not landed"] else ""
-    console.print(
-        f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine{failed}",
-        highlight=False,
-    )
+    told = f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine"
+    console.print(told + failed)
     if stopping.requested():
-        console.print("stopped: files that are not counted here have not been looked at; do it again", highlight=False)
+        console.print("stopped: files that are not counted here have not been looked at; do it again")
         raise typer.Exit(stopping.exit_code())
     if counts["not landed"]:
         raise typer.Exit(FAILED)
@@ -169,14 +167,14 @@ def _tell(landed: Landed, counts: dict[str, int]) -> set[str]:
             counts["landed" if each.created else "known"] += 1
             if each.created and each.document.told:
                 told = f"{each.document.name}: {each.document.told}"
-                console.print(f"[yellow]read[/] {safe(told)}", highlight=False)
+                console.print(f"[yellow]read[/] {safe(told)}")
         elif isinstance(each.document, Quarantined):
             counts["quarantined"] += 1
-            console.print(f"[red]quarantined[/] {safe(each.document.reason)}", highlight=False)
+            console.print(f"[red]quarantined[/] {safe(each.document.reason)}")
     archive = landed.document
     others = [p.path for p in archive.parts if p.outcome == "no delivery"] if isinstance(archive, Archive) else []
     if others:
-        console.print(f"left out of {safe(archive.name)}, as no delivery: {safe(', '.join(others))}", highlight=False)
+        console.print(f"left out of {safe(archive.name)}, as no delivery: {safe(', '.join(others))}")
     return {each.document.md5 for each in landed.each}
 
 
@@ -210,7 +208,7 @@ def materialize(
         stop(str(error), USAGE)
     if dry_run:
         for planned in runs:
-            console.print(planned.title, highlight=False)
+            console.print(planned.title)
         return
     execute_runs(settings, runs)
 
@@ -252,7 +250,7 @@ def demo() -> None:
     strangers = foreign(RawZone(Lake(settings.home, settings.catalog_properties).storage), folder)
     if strangers:
         stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
-    console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}", highlight=False)
+    console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}")
     run([folder])
     with open_instance(settings) as instance:
         summary(console, settings, last_checks(instance, _check_keys(settings)))
@@ -276,21 +274,11 @@ def ui(
         pass
     if "://" not in settings.source_folder:
         Path(settings.source_folder).mkdir(parents=True, exist_ok=True)
-    console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor", highlight=False)
+    console.print(f"Files dropped into {settings.source_folder} are picked up by the drive sensor")
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     os.environ["NH_HOME"] = settings.home
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "nh_pipeline.orchestration.definitions",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
+    options = ["-m", "nh_pipeline.orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "dagster", "dev", *options]
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter, no shell)
 
 
@@ -327,13 +315,8 @@ def _check_keys(settings: Any) -> Any:
 
 
 def _bar() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -349,5 +332,5 @@ def main() -> None:
         message = told(error)
         if message is None:
             raise
-        errors.print(message, style="red", highlight=False, markup=False)
+        errors.print(message, style="red", markup=False)
         sys.exit(USAGE if is_of_settings(error) else FAILED)

@@ -34,14 +34,14 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
         sys.stdout.write(json.dumps([e.model_dump(mode="json") for e in entries], indent=1) + "\n")
         return
     if not entries:
-        console.print("nothing is set aside", highlight=False)
+        console.print("nothing is set aside")
         return
     table = plain_table("id", "state", "file", "why")
     for e in entries:
         why = e.reason.removeprefix(f"{e.name}: ")
         table.add_row(e.id[:12], e.state, safe(e.name[:_NAME]), safe(why))
     console.print(table)
-    console.print("nh quarantine show ID tells everything", highlight=False)
+    console.print("nh quarantine show ID tells everything")
 
 
 @app.command()
@@ -73,14 +73,14 @@ def show(id_: _Id) -> None:
                 table.add_row(key, safe(value))
         console.print(table)
         if e.lines_refused:
-            console.print(f"{e.lines_refused:,} lines refused, the first of them:", highlight=False)
+            console.print(f"{e.lines_refused:,} lines refused, the first of them:")
         for reject in e.rejects:
-            console.print(f"  {safe(reject[:_LINE])}", highlight=False)
+            console.print(f"  {safe(reject[:_LINE])}")
         lines = beginning(zone, e)
-        console.print("begins with" if lines else "begins with nothing that can be read", highlight=False)
+        console.print("begins with" if lines else "begins with nothing that can be read")
         for line in lines:
             cut = line[:_LINE] + ("…" if len(line) > _LINE else "")
-            console.print(f"  {safe(cut)}", highlight=False)
+            console.print(f"  {safe(cut)}")
 
 
 @app.command()
@@ -122,8 +122,8 @@ def admit(
             stop(str(error), FAILED)
         left += not done.taken
         word = "[green]admitted[/]" if done.taken else f"[red]{e.state}[/]"
-        console.print(f"{word} {safe(e.name)}: {safe(done.told)}", highlight=False)
-    console.print(f"{len(chosen) - left} admitted, {left} still set aside", highlight=False)
+        console.print(f"{word} {safe(e.name)}: {safe(done.told)}")
+    console.print(f"{len(chosen) - left} admitted, {left} still set aside")
     if left:
         raise typer.Exit(QUARANTINED)
 
@@ -140,7 +140,6 @@ def _open() -> tuple[RawZone, list[SetAside]]:
 def _chosen(entries: list[SetAside], begins: str) -> list[SetAside]:
     """All entries of the one content whose id begins so: it may have come under several names."""
     found = [e for e in entries if begins and e.id.startswith(begins)]
-    if len({e.id for e in found}) != 1:
-        known = len({e.id for e in found})
+    if (known := len({e.id for e in found})) != 1:
         stop(f"{known} deliveries that are set aside have an id that begins with {begins!r}; nh quarantine list", USAGE)
     return found

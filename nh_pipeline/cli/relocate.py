@@ -18,6 +18,6 @@ def relocate() -> None:
         stop(str(error), FAILED)
     for table in tables:
         found = f"snapshots: {table.snapshots:,}, data files: {table.files:,}"
-        console.print(f"{table.table}: {found}, was {table.was}", highlight=False, markup=False)
+        console.print(f"{table.table}: {found}, was {table.was}", markup=False)
     told = f"{len(tables)} table{'s' * (len(tables) != 1)} relocated to {settings.home}" if tables else ""
-    console.print(told or "nothing to do: the lake is where its catalog says", highlight=False, markup=False)
+    console.print(told or "nothing to do: the lake is where its catalog says", markup=False)

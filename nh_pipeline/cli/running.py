@@ -34,7 +34,7 @@ def print_plan(settings: Settings, *, most: int | None = None) -> None:
     lake = Lake(settings.home, settings.catalog_properties)
     found = plan(lake, RawZone(lake.storage))
     if not found.builds:
-        console.print("nothing to do: every table is up to date", highlight=False)
+        console.print("nothing to do: every table is up to date")
     print_stale(console, ((b.table.name, b.partition, b.reason) for b in found.builds), most=most)
 
 
@@ -55,10 +55,10 @@ def execute_runs(settings: Settings, runs: Iterable[PlannedRun]) -> None:
                 break
             if not done:
                 require_engine(settings.engine)
-            console.print(f"[bold]{run.title}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
+            console.print(f"[bold]{run.title}[/]", no_wrap=True, overflow="ellipsis")
             for reason, count in Counter(run.reasons).most_common(_REASONS):
                 told = safe(f"{reason}{f' ({count} times)' if count > 1 else ''}")
-                console.print(f"  {told}", style="dim", highlight=False, no_wrap=True, overflow="ellipsis")
+                console.print(f"  {told}", style="dim", no_wrap=True, overflow="ellipsis")
             with run_logger(console) as logger:
                 result = stopping.aside(partial(execute, settings, instance, run, logger=logger))
             done += 1
@@ -71,18 +71,15 @@ def execute_runs(settings: Settings, runs: Iterable[PlannedRun]) -> None:
                 )
         if stopping.requested():
             told = f"stopped: {done - failed} run{'s' * (done - failed != 1)} done, none half done. Not done is"
-            console.print(told, highlight=False)
+            console.print(told)
             print_plan(settings, most=_MOST_LEFT)
-            console.print("nh materialize goes on from there", highlight=False)
+            console.print("nh materialize goes on from there")
             raise typer.Exit(stopping.exit_code())
     if failed:
         raise typer.Exit(FAILED)
-    console.print(
-        "nothing to do: every table is up to date" if not done else f"{done} run{'s' * (done > 1)} done",
-        highlight=False,
-    )
+    console.print(f"{done} run{'s' * (done > 1)} done" if done else "nothing to do: every table is up to date")
 
 
 def say_stopping() -> None:
     """That a signal was heard, and what a second one does."""
-    errors.print("stopping as soon as what is being done is done; once more: at once", style="yellow", highlight=False)
+    errors.print("stopping as soon as what is being done is done; once more: at once", style="yellow")

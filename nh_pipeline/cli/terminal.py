@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 FAILED, USAGE, QUARANTINED = 1, 2, 3
 """Exit codes; 0 is done, and 128 and its number that a signal ended the command."""
 
-console, errors = Console(), Console(stderr=True)
+console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
-def stop(message: str, code: int) -> NoReturn:
+def stop(message: str, code: int, *, soft_wrap: bool = False) -> NoReturn:
     """Ends the command with a message."""
-    errors.print(message, style="red", highlight=False, markup=False)
+    errors.print(message, style="red", markup=False, soft_wrap=soft_wrap)
     raise typer.Exit(code)
 
 
@@ -42,12 +42,8 @@ def lake_of(found: Settings) -> Lake:
 
     lake = Lake(found.home, found.catalog_properties)
     if lake.storage.local and not lake.storage.exists(""):
-        errors.print(
-            f"There is no lake at {found.home} (NH_HOME) yet; nh run makes one",
-            style="yellow",
-            highlight=False,
-            markup=False,
-        )
+        told = f"There is no lake at {found.home} (NH_HOME) yet; nh run makes one"
+        errors.print(told, style="yellow", markup=False)
     return lake
 
 
