@@ -4,7 +4,9 @@ Each counts, shows at most 20 rows and says what to do. Those of days look at th
 of, or at the whole table when run alone. They query the pinned Parquet files with DuckDB: no engine is needed.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
+from typing import TypeAlias
 
 import dagster as dg
 import pandas as pd
@@ -16,13 +18,13 @@ from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Calendar, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.table import REJECTS, Table
-from nh_pipeline.orchestration.events import check_result
+from nh_pipeline.orchestration.events import advisory
 from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.periods import months
 from nh_pipeline.pipeline.deliveries import look
-from nh_pipeline.pipeline.gate import SAMPLE_ROWS, CheckResult
+from nh_pipeline.pipeline.gate import SAMPLE_ROWS
 from nh_pipeline.tables import gold, silver, table, tables
 
 FRESH, GAVE_UP = "newest_is_fresh", "no_build_gave_up"
@@ -30,82 +32,76 @@ FRESH, GAVE_UP = "newest_is_fresh", "no_build_gave_up"
 LARGEST_SWING = 0.05
 """Share by which the number of facilities of a day may differ from that of the day before."""
 
+Days: TypeAlias = tuple[date, date] | None
+"""The days of the run; None for everything."""
 
-def _date_range(context: dg.AssetCheckExecutionContext) -> tuple[date, date] | None:
-    """The days of the run; None for everything."""
-    tags = context.run.tags
-    if RANGE_START not in tags:
-        return None
-    return date.fromisoformat(tags[RANGE_START]), date.fromisoformat(tags[RANGE_END])
+Found: TypeAlias = tuple[list[dict[str, str]], str, str]
+"""What breaks a check, what was looked at, and what to do."""
 
 
-def _only(snapshot: TableSnapshot, date_range: tuple[date, date] | None) -> TableSnapshot:
-    return snapshot.only(snapshot.present & set(months(*date_range))) if date_range else snapshot
+def _check(
+    of: Table,
+    name: str,
+    description: str,
+    looked: Callable[[LakeResource, Days], Found],
+    after: Sequence[dg.AssetKey] = (),
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(name=name, asset=asset_key(of), additional_deps=after, description=description)
+    def _made(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+        days = [date.fromisoformat(context.run.tags[t]) for t in (RANGE_START, RANGE_END) if t in context.run.tags]
+        return advisory(name, of, *looked(lake, (days[0], days[1]) if days else None))
+
+    return _made
 
 
-def _rows(
-    lake: Lake, of: Table, sql: str, date_range: tuple[date, date] | None = None, *, day: str = ""
-) -> list[dict[str, str]]:
+def _only(snapshot: TableSnapshot, days: Days) -> TableSnapshot:
+    return snapshot.only(snapshot.present & set(months(*days))) if days else snapshot
+
+
+def _rows(lake: Lake, of: Table, sql: str, days: Days, day: str) -> list[dict[str, str]]:
     """Runs SQL over a table (``t``), cut to the months and days of a range of days."""
-    snapshot = lake.snapshot(of)
-    snapshot = _only(snapshot, date_range) if of.partitioning.monthly else snapshot
-    days = f"where {day} between '{date_range[0]}' and '{date_range[1]}'" if date_range and day else ""
-    with reading(lake, {"files": (of, snapshot)}) as db:
-        found = db.execute(f"with t as (select * from files {days}) {sql}")
+    inside = f"where {day} between '{days[0]}' and '{days[1]}'" if days else ""
+    with reading(lake, {"files": (of, _only(lake.snapshot(of), days))}) as db:
+        found = db.execute(f"with t as (select * from files {inside}) {sql}")
         names = [c[0] for c in found.description or ()]
         return [dict(zip(names, map(str, row), strict=True)) for row in found.fetchall()]
 
 
-def _warn(name: str, of: Table, broken: list[dict[str, str]], description: str, advice: str) -> dg.AssetCheckResult:
-    return check_result(
-        CheckResult(
-            name=name,
-            passed=not broken,
-            blocking=False,
-            failed_rows=len(broken),
-            description=description,
-            advice=advice if broken else "",
-            sample=broken[:SAMPLE_ROWS],
-        ),
-        asset_key(of),
-    )
+def _dates(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
+    day = str(dataset.day)
 
-
-def _days(of: Table, dataset: Dataset) -> list[dg.AssetChecksDefinition]:
-    """Checks of a table that has rows for each day."""
-    key, day = asset_key(of), str(dataset.day)
-
-    @dg.asset_check(asset=key, description="Every day of a delivered quarter has rows.")
-    def dates_complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def looked(lake: LakeResource, days: Days) -> Found:
         """Compares the days that have rows with the days that landed deliveries cover, both ways."""
-        date_range = _date_range(context)
-        found = _rows(lake.lake, of, f"select distinct {day} as day from t", date_range, day=day)
+        found = _rows(lake.lake, of, f"select distinct {day} as day from t", days, day)
         present = {date.fromisoformat(r["day"]) for r in found}
         expected: set[date] = set()
         for delivery in lake.zone.deliveries(dataset.name):
             first, last = delivery.manifest.coverage.start, delivery.manifest.coverage.end
             if first and last:
-                days = (first + timedelta(days=i) for i in range((last - first).days + 1))
-                expected |= {d for d in days if date_range is None or date_range[0] <= d <= date_range[1]}
+                covered = (first + timedelta(days=i) for i in range((last - first).days + 1))
+                expected |= {d for d in covered if days is None or days[0] <= d <= days[1]}
         broken = [{day: str(d), "found": "no rows"} for d in sorted(expected - present)]
         broken += [{day: str(d), "found": "rows, but no delivery covers the day"} for d in sorted(present - expected)]
         advice = "materialize the missing days, or look at bronze.rejects for their lines"
-        told = f"{len(present)} days with rows, {len(expected)} delivered"
-        return _warn("dates_complete", of, broken, told, advice)
+        return broken, f"{len(present)} days with rows, {len(expected)} delivered", advice
 
-    @dg.asset_check(asset=key, description="The number of facilities does not jump from one day to the next.")
-    def facilities_per_day_stable(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    return _check(of, "dates_complete", "Every day of a delivered quarter has rows.", looked)
+
+
+def _facilities(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
+    def looked(lake: LakeResource, days: Days) -> Found:
         """Within a quarter a facility reports every day, so that a swing of 5 % means missing lines."""
+        day = str(dataset.day)
         quarter = f"date_trunc('quarter', {day})"
         sql = f"""
             , daily as (select {quarter} as quarter, {day}, count(*) as facilities from t group by all),
             beside as (select *, lag(facilities) over (partition by quarter order by {day}) as day_before from daily)
             select * from beside where abs(facilities - day_before) > {LARGEST_SWING} * day_before order by {day}"""
-        broken = _rows(lake.lake, of, sql, _date_range(context), day=day)
         advice = "compare with the delivery: lines may have been refused (bronze.rejects) or were never in the file"
-        return _warn("facilities_per_day_stable", of, broken, "facilities per day, day over day", advice)
+        return _rows(lake.lake, of, sql, days, day), "facilities per day, day over day", advice
 
-    return [dates_complete, facilities_per_day_stable]
+    told = "The number of facilities does not jump from one day to the next."
+    return _check(of, "facilities_per_day_stable", told, looked)
 
 
 def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinition:
@@ -114,49 +110,34 @@ def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinitio
     # In a run of both, after both; where they have no partitions in common, they are not in one run.
     after = [asset_key(other)] if partitions_of(of) is None and partitions_of(other) is None else []
 
-    @dg.asset_check(
-        name=f"known_{column}",
-        asset=asset_key(of),
-        additional_deps=after,
-        description=f"Every {column} is in {target}. Others are counted, never dropped.",
-    )
-    def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    def looked(lake: LakeResource, days: Days) -> Found:
         snapshots = lake.lake.snapshot(of), lake.lake.snapshot(other)
-        mine = _only(snapshots[0], _date_range(context)) if of.partitioning.monthly else snapshots[0]
+        mine = _only(snapshots[0], days) if of.partitioning.monthly else snapshots[0]
         sql = f"""select mine.{column}, count(*) as rows from mine anti join other on mine.{column} = other.{key}
             where mine.{column} is not null group by all order by all"""
         with reading(lake.lake, {"mine": (of, mine), "other": (other, snapshots[1])}) as db:
             broken = [{column: str(value), "rows": f"{rows:,}"} for value, rows in db.execute(sql).fetchall()]
         advice = f"usual for a few; for many, deliver what {name} is made of for that time"
-        return _warn(f"known_{column}", of, broken, f"values unknown to {target}: {len(broken)}", advice)
+        return broken, f"values unknown to {target}: {len(broken)}", advice
 
-    return _check
+    told = f"Every {column} is in {target}. Others are counted, never dropped."
+    return _check(of, f"known_{column}", told, looked, after)
 
 
 def _headers(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name="headers_known",
-        asset=asset_key(of),
-        description="No known column is away beside a header cell that nobody knows.",
-    )
-    def _check(lake: LakeResource) -> dg.AssetCheckResult:
-        broken = [{"found": text} for text in look(lake.lake, lake.zone, dataset).drift]
+    def looked(lake: LakeResource, _: Days) -> Found:
         advice = (
             "if CMS has renamed the column, add the cell to its labels in nh_pipeline/datasets: the files are then "
             "read again; if the file was changed on its way, deliver it as CMS publishes it"
         )
-        return _warn("headers_known", of, broken, "headers of the deliveries that count", advice)
+        broken = [{"found": text} for text in look(lake.lake, lake.zone, dataset).drift]
+        return broken, "headers of the deliveries that count", advice
 
-    return _check
+    return _check(of, "headers_known", "No known column is away beside a header cell that nobody knows.", looked)
 
 
 def _fresh(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name=FRESH,
-        asset=asset_key(of),
-        description=f"The newest delivery that counts covers a day less than {dataset.late_after} days ago.",
-    )
-    def _check(lake: LakeResource) -> dg.AssetCheckResult:
+    def looked(lake: LakeResource, _: Days) -> Found:
         found = look(lake.lake, lake.zone, dataset)
         counting = {d.delivery_id: d.manifest.coverage.end for d in found.landed}
         last = max((day for i in found.effective if (day := counting.get(i))), default=None)
@@ -164,66 +145,48 @@ def _fresh(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
         late = last is not None and (today - last).days > dataset.late_after
         broken = [{"newest": str(last), "today": str(today), "days": str((today - last).days)}] if late and last else []
         advice = f"look whether CMS has published a newer {dataset.title}, and deliver it"
-        return _warn(FRESH, of, broken, f"the newest one covers {last or 'no day'}", advice)
+        return broken, f"the newest one covers {last or 'no day'}", advice
 
-    return _check
+    told = f"The newest delivery that counts covers a day less than {dataset.late_after} days ago."
+    return _check(of, FRESH, told, looked)
 
 
 def _gave_up(of: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name=GAVE_UP,
-        asset=asset_key(of),
-        description="No build of it has failed so often that the automation gave up. Fails until a build succeeds.",
-    )
-    def _check() -> dg.AssetCheckResult:
-        return _warn(GAVE_UP, of, [], "it was built", "")
-
-    return _check
+    told = "No build of it has failed so often that the automation gave up. Fails until a build succeeds."
+    return _check(of, GAVE_UP, told, lambda _lake, _days: ([], "it was built", ""))
 
 
 def _complete(of: Table) -> dg.AssetChecksDefinition:
     first = of.kind.inputs[0]
 
-    @dg.asset_check(
-        name="months_complete", asset=asset_key(of), description=f"It has rows of every month that {first.name} has."
-    )
-    def _check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-        date_range = _date_range(context)
-        mine, theirs = (_only(lake.lake.snapshot(t), date_range) for t in (of, first))
+    def looked(lake: LakeResource, days: Days) -> Found:
+        mine, theirs = (_only(lake.lake.snapshot(t), days) for t in (of, first))
         broken = [{"month": m, "found": "no rows"} for m in sorted(theirs.present - mine.present)]
         broken += [{"month": m, "found": f"rows, but {first.name} has none"} for m in mine.present - theirs.present]
         if of.kind.conserves == (("count(1)", "count(1)"),):
             counts = [(m, theirs.only([m]).rows, mine.only([m]).rows) for m in sorted(theirs.present & mine.present)]
             broken += [{"month": m, "found": f"{b:,} rows, {a:,} in {first.name}"} for m, a, b in counts if a != b]
         told = f"{len(theirs.present)} months, {theirs.rows:,} rows of {first.name}"
-        return _warn("months_complete", of, broken, told, f"materialize {of.name} for these months")
+        return broken, told, f"materialize {of.name} for these months"
 
-    return _check
+    return _check(of, "months_complete", f"It has rows of every month that {first.name} has.", looked)
 
 
 def _as_declared(of: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name="pandera",
-        asset=asset_key(of),
-        description="All of it keeps to its pandera schema, read back from the lake.",
-    )
-    def _check(lake: LakeResource) -> dg.AssetCheckResult:
+    def looked(lake: LakeResource, _: Days) -> Found:
         """Small tables alone: the rows go through memory."""
         from pandera.errors import SchemaErrors  # noqa: PLC0415 (heavy)
 
+        broken: list[dict[str, str]] = []
         with reading(lake.lake, {"t": (of, lake.lake.snapshot(of))}) as db:
             rows = db.sql("select * from t").to_arrow_table().cast(of.arrow)
         try:
             of.pandera().validate(rows.to_pandas(types_mapper=pd.ArrowDtype), lazy=True)
         except SchemaErrors as errors:
             broken = errors.failure_cases.head(SAMPLE_ROWS).astype(str).to_dict("records")
-        else:
-            broken = []
-        return _warn(
-            "pandera", of, broken, f"{rows.num_rows:,} rows", "look at the transform, or at who wrote the files"
-        )
+        return broken, f"{rows.num_rows:,} rows", "look at the transform, or at who wrote the files"
 
-    return _check
+    return _check(of, "pandera", "All of it keeps to its pandera schema, read back from the lake.", looked)
 
 
 def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
@@ -233,7 +196,7 @@ def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
         dataset = datasets.dataset(of.dataset) if of.dataset else None
         if dataset is not None:
             found += [_headers(of, dataset), *([_fresh(of, dataset)] if by_the_clock else [])]
-            found += _days(of, dataset) if isinstance(of.kind, Daily) else []
+            found += [_dates(of, dataset), _facilities(of, dataset)] if isinstance(of.kind, Daily) else []
         if isinstance(of.kind, Calendar):
             found.append(_as_declared(of))
     found += [_complete(of) for of in gold() if isinstance(of.kind, Mart) and of.kind.month]

@@ -85,16 +85,15 @@ def held_check(found: Sequence[DeliveryStatus], table: Table) -> dg.AssetCheckRe
         "read the reason; deliver the complete file, or decide: nh confirm ID takes it, nh withdraw ID lets it count "
         "no longer, nh quarantine show ID shows its refused lines"
     )
-    result = CheckResult(
-        name=NO_DELIVERY_HELD,
-        passed=not broken,
-        blocking=False,
-        failed_rows=len(broken),
-        description=f"{len(found)} deliveries",
-        advice=advice if broken else "",
-        sample=broken[:SAMPLE_ROWS],
-    )
-    return check_result(result, asset_key(table))
+    return advisory(NO_DELIVERY_HELD, table, broken, f"{len(found)} deliveries", advice)
+
+
+def advisory(
+    name: str, of: Table, broken: Sequence[dict[str, str]], description: str, advice: str
+) -> dg.AssetCheckResult:
+    """Of a check that warns and stops nothing."""
+    result = CheckResult.counted(name, len(broken), description, advice, sample=broken, blocking=False)
+    return check_result(result, asset_key(of))
 
 
 def gate_specs(table: Table) -> list[dg.AssetCheckSpec]:
@@ -146,13 +145,11 @@ def _sources(table: Table, column: str) -> list[dg.TableColumnDep]:
 
 def merged(results: Sequence[TableResult]) -> list[CheckResult]:
     """One result per rule over all parts of a run (a check has one evaluation per run)."""
-    by_name: dict[str, list[tuple[str, CheckResult]]] = {}
-    for result in results:
-        for check in result.checks:
-            by_name.setdefault(check.name, []).append((result.table, check))
+    by_name: dict[str, list[CheckResult]] = {}
+    for check in (c for result in results for c in result.checks):
+        by_name.setdefault(check.name, []).append(check)
     merged = []
-    for name, parts in by_name.items():
-        checks = [c for _, c in parts]
+    for name, checks in by_name.items():
         failed = [c for c in checks if not c.passed]
         shown = failed or checks
         merged.append(

@@ -81,14 +81,9 @@ class TableResult(BaseModel, frozen=True):
 
 def accounting(rows_in: int, rows_out: int, rejects: int) -> CheckResult:
     """The rule that no line gets lost: ``rows_in = rows_out + rejects``."""
-    return CheckResult(
-        name="row_accounting",
-        passed=rows_in == rows_out + rejects,
-        failed_rows=abs(rows_in - rows_out - rejects),
-        rows=rows_in,
-        description=f"{rows_in} rows in = {rows_out} out + {rejects} rejected",
-        advice="" if rows_in == rows_out + rejects else "rows were lost or doubled between input and output",
-    )
+    told = f"{rows_in} rows in = {rows_out} out + {rejects} rejected"
+    advice = "rows were lost or doubled between input and output"
+    return CheckResult.counted("row_accounting", abs(rows_in - rows_out - rejects), told, advice, rows=rows_in)
 
 
 def rows_kept(base: int, staged: int, known: str, *, what: str = "rows") -> CheckResult:

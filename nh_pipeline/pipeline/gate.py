@@ -6,7 +6,7 @@ One aggregate pass for all rules plus one grouping for the grain, and a sample q
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from pyspark.sql import functions as F
@@ -36,6 +36,22 @@ class CheckResult(BaseModel, frozen=True):
     description: str = ""
     advice: str = ""
     sample: list[dict[str, str]] = []
+
+    @classmethod
+    def counted(
+        cls,
+        name: str,
+        failed_rows: int,
+        description: str,
+        advice: str,
+        *,
+        sample: Sequence[dict[str, str]] = (),
+        **more: Any,
+    ) -> CheckResult:
+        """Passed if nothing breaks the rule; else with the advice and a sample."""
+        sample = list(sample)[:SAMPLE_ROWS] if failed_rows else []
+        told = {"failed_rows": failed_rows, "description": description, "advice": advice if failed_rows else ""}
+        return cls(name=name, passed=not failed_rows, sample=sample, **told, **more)
 
 
 def gate(table: Table, staged: DataFrame, *, rows: int) -> list[CheckResult]:
@@ -71,13 +87,9 @@ def _schema(table: Table, staged: DataFrame) -> CheckResult:
         for c in [*expected, *(c for c in found if c not in expected)]
         if expected.get(c) != found.get(c)
     ]
-    return CheckResult(
-        name="schema",
-        passed=not wrong,
-        failed_rows=len(wrong),
-        description="columns and types are those of the contract",
-        advice="the transform and the declaration disagree: change one of them" if wrong else "",
-        sample=wrong[:SAMPLE_ROWS],
+    advice = "the transform and the declaration disagree: change one of them"
+    return CheckResult.counted(
+        "schema", len(wrong), "columns and types are those of the contract", advice, sample=wrong
     )
 
 
@@ -86,15 +98,9 @@ def _grain(table: Table, staged: DataFrame, rows: int) -> CheckResult:
     doubled = staged.groupBy(*table.grain).agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
     total = doubled.agg(F.count(F.lit(1)).alias("keys")).first()
     keys = int(total["keys"]) if total is not None else 0
-    return CheckResult(
-        name="grain",
-        passed=keys == 0,
-        failed_rows=keys,
-        rows=rows,
-        description=f"one row per {', '.join(table.grain)}",
-        advice="keys that occur more than once: the transform joins or unions too much" if keys else "",
-        sample=gate_sample(doubled) if keys else [],
-    )
+    told, sample = f"one row per {', '.join(table.grain)}", gate_sample(doubled) if keys else []
+    advice = "keys that occur more than once: the transform joins or unions too much"
+    return CheckResult.counted("grain", keys, told, advice, rows=rows, sample=sample)
 
 
 def _values(table: Table, staged: DataFrame, rules: Sequence[Rule], failed: dict[str, int], rows: int) -> CheckResult:
@@ -103,28 +109,15 @@ def _values(table: Table, staged: DataFrame, rules: Sequence[Rule], failed: dict
     for rule in broken[:SAMPLE_ROWS]:
         found = gate_sample(staged.where(f"not ({rule.sql})").select(*table.grain), 1)
         sample += [{"rule": rule.name, "rows": str(failed[rule.name]), **row} for row in found]
-    return CheckResult(
-        name="values",
-        passed=not broken,
-        failed_rows=sum(failed[r.name] for r in broken),
-        rows=rows,
-        description=f"{len(rules)} rules on single columns: not null, ranges, patterns, closed lists",
-        advice="; ".join(r.advice for r in broken[:5]),
-        sample=sample,
-    )
+    told = f"{len(rules)} rules on single columns: not null, ranges, patterns, closed lists"
+    advice = "; ".join(r.advice for r in broken[:5])
+    return CheckResult.counted("values", sum(failed[r.name] for r in broken), told, advice, rows=rows, sample=sample)
 
 
 def _one(staged: DataFrame, rule: Rule, failed: int, rows: int) -> CheckResult:
-    return CheckResult(
-        name=rule.name,
-        passed=failed == 0,
-        blocking=rule.blocking,
-        failed_rows=failed,
-        rows=rows,
-        description=rule.sql,
-        advice=rule.advice if failed else "",
-        sample=gate_sample(staged.where(f"not ({rule.sql})")) if failed else [],
-    )
+    sample = gate_sample(staged.where(f"not ({rule.sql})")) if failed else []
+    more = {"blocking": rule.blocking, "rows": rows}
+    return CheckResult.counted(rule.name, failed, rule.sql, rule.advice, sample=sample, **more)
 
 
 def gate_sample(rows: DataFrame, limit: int = SAMPLE_ROWS) -> list[dict[str, str]]:

@@ -146,15 +146,9 @@ def _conserved(
         if a != b
     ]
     told = f"{mine[0]} is {ours[0]:,}, expected {theirs[0]:,}"
-    return CheckResult(
-        name="row_accounting",
-        passed=not wrong,
-        failed_rows=len(wrong),
-        rows=int(theirs[0]),
-        description=told if wrong else f"{told}; {len(mine)} sums equal those over {mart.inputs[0].name}",
-        advice="the transform adds or drops rows: look at its joins and groups" if wrong else "",
-        sample=wrong,
-    )
+    told = told if wrong else f"{told}; {len(mine)} sums equal those over {mart.inputs[0].name}"
+    advice = "the transform adds or drops rows: look at its joins and groups"
+    return CheckResult.counted("row_accounting", len(wrong), told, advice, rows=int(theirs[0]), sample=wrong)
 
 
 def _sums(rows: DataFrame, sums: Sequence[str]) -> list[int]:

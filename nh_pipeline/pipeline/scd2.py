@@ -90,20 +90,11 @@ def _history(staged: DataFrame, rows: DataFrame, built: Table) -> list[CheckResu
     newest = rows.where(F.col("release") == F.lit(latest["release"] if latest else None)).select(*key).distinct()
     current = staged.where("is_current").select(*key)
     strays = int(newest.exceptAll(current).count()) + int(current.exceptAll(newest).count())
+    told = "versions of a key do not overlap, differ from their neighbour, and only the last is current"
+    advice = "transforms/scd2.py builds versions that break its own rules"
+    as_of_latest = "the current versions are exactly the keys of the latest effective release"
+    left = "keys are missing or left over: transforms/scd2.py"
     return [
-        CheckResult(
-            name="scd2_history",
-            passed=failed == 0,
-            failed_rows=failed,
-            description="versions of a key do not overlap, differ from their neighbour, and only the last is current",
-            advice="transforms/scd2.py builds versions that break its own rules" if failed else "",
-            sample=sample,
-        ),
-        CheckResult(
-            name="current_is_latest_release",
-            passed=strays == 0,
-            failed_rows=strays,
-            description="the current versions are exactly the keys of the latest effective release",
-            advice="keys are missing or left over: transforms/scd2.py" if strays else "",
-        ),
+        CheckResult.counted("scd2_history", failed, told, advice, sample=sample),
+        CheckResult.counted("current_is_latest_release", strays, as_of_latest, left),
     ]
