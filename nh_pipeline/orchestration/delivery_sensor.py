@@ -209,29 +209,9 @@ def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str])
     return status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
-def drive_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """The sensor that watches the delivery folder, on Google Drive or on disk.
-
-    Args:
-        jobs: that it may request.
-    """
-
-    @dg.sensor(
-        name="drive_sensor",
-        jobs=jobs,
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Turns every new or changed file of the delivery folder into one run over what the file covers.",
-    )
-    def _sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
-        return look(context, source.source, lake)
-
-    return _sensor
-
-
-def look(context: dg.SensorEvaluationContext, drop: Source, lake: LakeResource) -> dg.SensorResult:
+def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
     """Decides, and keeps what it decided in the cursor."""
-    started, watch = time.monotonic(), SensorState.load(context.cursor)
+    started, watch, drop = time.monotonic(), SensorState.load(context.cursor), source.source
     files, waiting = None, frozenset[str]()
     if drop.authoritative:
         state = SourceState(lake.lake.storage, drop.name)

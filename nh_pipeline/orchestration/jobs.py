@@ -10,7 +10,6 @@ import dagster as dg
 from nh_pipeline import datasets
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
-from nh_pipeline.model.mart import Mart
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.partitions import WORK_DATES, partitions_of, partitions_of_file
@@ -103,7 +102,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
     ]
     made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
     made.append(_job(MARTS, day_marts(), "Marts alone, for days whose versions of dimensions changed."))
-    whole = [asset_key(mart.table) for mart in _whole_marts()]
+    whole = [asset_key(t) for t in gold() if partitions_of(t) is None]
     if whole:
         made.append(_job(WHOLE_MARTS, whole, "Marts that are built whole."))
     if by_the_clock:
@@ -112,36 +111,28 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
     return [*made, LAND_ONLY, RECONCILE]
 
 
-def _whole_marts() -> list[Mart]:
-    return [t.kind for t in gold() if partitions_of(t) is None]
-
-
 def _job(name: str, keys: list[dg.AssetKey], description: str, *, by_the_clock: bool = False) -> Any:
     selected = dg.AssetSelection.assets(*keys)
-    late = [dg.AssetCheckKey(key, FRESH) for key in keys if by_the_clock and _dated(key)]
+    dated = {asset_key(t) for t in silver() if t.dataset}
+    late = [dg.AssetCheckKey(key, FRESH) for key in keys if by_the_clock and key in dated]
     return dg.define_asset_job(name, selected - dg.AssetSelection.checks(*late), description=description)
-
-
-def _dated(key: dg.AssetKey) -> bool:
-    return any(asset_key(t) == key for t in silver() if t.dataset)
 
 
 def schedules(*, by_the_clock: bool = True) -> list[dg.ScheduleDefinition]:
     """What happens by the clock."""
-    nightly = dg.ScheduleDefinition(
-        name="nightly_reconciliation",
-        job=RECONCILE,
-        cron_schedule="15 3 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Lists all of the delivery folder, whatever its changes said, and lands what is missing.",
-    )
-    daily = dg.ScheduleDefinition(
-        name="daily_freshness",
-        job_name=FRESHNESS,
-        cron_schedule="45 6 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Says which deliveries are late.",
-    )
+    told = "Lists all of the delivery folder, whatever its changes said, and lands what is missing."
+    nightly = scheduled("nightly_reconciliation", RECONCILE.name, "15 3 * * *", told)
+    daily = scheduled("daily_freshness", FRESHNESS, "45 6 * * *", "Says which deliveries are late.")
     return [nightly, daily] if by_the_clock else [nightly]
+
+
+def scheduled(name: str, job: str, at: str, description: str) -> dg.ScheduleDefinition:
+    """A job by the clock, in UTC."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job_name=job,
+        cron_schedule=at,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )

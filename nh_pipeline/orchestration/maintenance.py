@@ -1,12 +1,12 @@
 """Maintenance of the lake, by ``nh`` before its runs and by the daemon every night."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import dagster as dg
 
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
+from nh_pipeline.orchestration.jobs import scheduled
 from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.pipeline.build_state import compared_snapshots
 from nh_pipeline.tables import tables
@@ -36,13 +36,7 @@ def MAINTENANCE() -> None:  # noqa: N802 (a constant like the other jobs)
     maintenance_of_lake()
 
 
-def maintenance_schedule() -> Any:
+def maintenance_schedule() -> dg.ScheduleDefinition:
     """Every night, when no delivery is reconciled."""
-    return dg.ScheduleDefinition(
-        name="nightly_maintenance",
-        job=MAINTENANCE,
-        cron_schedule="45 4 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Lets old snapshots expire, and deletes files that nothing names.",
-    )
+    told = "Lets old snapshots expire, and deletes files that nothing names."
+    return scheduled("nightly_maintenance", MAINTENANCE.name, "45 4 * * *", told)

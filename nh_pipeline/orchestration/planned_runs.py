@@ -10,7 +10,7 @@ from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.jobs import DIMENSIONS, MARTS, WHOLE_MARTS, delivery_job, of_delivery, whole_tables
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, range_tags
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.periods import joined, month_bounds
 from nh_pipeline.pipeline.build_state import NOT_BUILT
@@ -38,7 +38,7 @@ class PlannedRun:
     start: date | None = None
     end: date | None = None
     assets: tuple[dg.AssetKey, ...] = ()
-    raw: tuple[str, ...] = field(default=())
+    raw: tuple[str, ...] = ()
     reasons: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -46,6 +46,11 @@ class PlannedRun:
         """For people."""
         what = ", ".join(a.to_user_string() for a in self.assets) if self.assets else self.job
         return what if self.start is None or self.end is None else f"{what} {self.start} to {self.end}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of the run: its range of partitions."""
+        return range_tags(self.start, self.end) if self.start and self.end else {}
 
     @property
     def config(self) -> dict[str, object]:
@@ -132,8 +137,5 @@ def _together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
 def _reasons(builds: Iterable[Stale]) -> tuple[str, ...]:
     """Why something is built again; that something new is built needs no words."""
     again = (b for b in builds if not b.reason.endswith((LANDED, NOT_BUILT)))
-    return tuple(dict.fromkeys(b.reason if isinstance(b.table.kind, (Bronze, Mart)) else _of_table(b) for b in again))
-
-
-def _of_table(build: Stale) -> str:
-    return f"{build.table.name}: {build.reason}"
+    named = (("" if isinstance(b.table.kind, (Bronze, Mart)) else f"{b.table.name}: ") + b.reason for b in again)
+    return tuple(dict.fromkeys(named))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -25,7 +25,7 @@ from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
 from nh_pipeline.orchestration.maintenance import maintain
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, range_tags
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
@@ -189,14 +189,11 @@ def execute(
 
     defs = build_defs(settings, loggers={"progress": _progress}, by_the_clock=False)
     job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
-    config: dict[str, Any] = {"loggers": {"progress": {}}}
-    config |= run.config
-    tags = {} if run.start is None or run.end is None else range_tags(run.start, run.end)
     with process_lock(settings.dagster_home) as process:
         return job.execute_in_process(
             instance=instance,
-            run_config=config,
-            tags={**tags, "nh/by": "nh", PROCESS_TAG: process},
+            run_config={"loggers": {"progress": {}}, **run.config},
+            tags={**run.tags, "nh/by": "nh", PROCESS_TAG: process},
             asset_selection=list(run.assets) or None,
             raise_on_error=False,
         )

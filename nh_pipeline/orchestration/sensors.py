@@ -5,6 +5,7 @@ The drive sensor, which watches the deliveries, is in :mod:`.delivery_sensor`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
 from nh_pipeline.orchestration.jobs import DIMENSIONS, LAND_ONLY, MARTS, WHOLE_MARTS, delivery_job
-from nh_pipeline.orchestration.partitions import range_tags
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, runs_of
 from nh_pipeline.orchestration.resources import LakeResource
@@ -44,12 +44,10 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
     """
     found = []
     for run in runs:
-        trigger = _trigger(run, state)
+        trigger = f"{run.title}:{state[:16]}"
         attempt = tried(trigger) + 1
         if attempt <= MOST_ATTEMPTS:
-            tags = {_TRIGGER: trigger, "nh/attempt": str(attempt)}
-            if run.start and run.end:
-                tags |= range_tags(run.start, run.end)
+            tags = {_TRIGGER: trigger, "nh/attempt": str(attempt), **run.tags}
             found.append(
                 dg.RunRequest(
                     f"{trigger}:{attempt}",
@@ -60,32 +58,6 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
                 )
             )
     return found
-
-
-def _trigger(run: PlannedRun, state: str) -> str:
-    return f"{run.title}:{state[:16]}"
-
-
-def catch_up_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """The sensor that builds what has stayed stale.
-
-    Args:
-        jobs: that it may request.
-    """
-
-    @dg.sensor(
-        name="catch_up",
-        jobs=jobs,
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Builds what has stayed stale: a delivery that landed without its own run, a table whose run "
-        "failed, what a confirmation or a withdrawal changed, days of gold that a changed dimension concerns, and what "
-        "was built by older rules.",
-    )
-    def _sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        return catch_up(context, lake)
-
-    return _sensor
 
 
 def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
@@ -166,10 +138,20 @@ def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     """All sensors; each may request some of the jobs."""
     of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.with_tables()}]
     of_tables = [job for job in jobs if job.name in (DIMENSIONS, MARTS, WHOLE_MARTS)]
+    sensor = partial(dg.sensor, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     histories = [asset_key(table) for table in silver() if isinstance(table.kind, Scd2)]
     return [
-        drive_sensor([*of_deliveries, LAND_ONLY]),
-        catch_up_sensor([*of_deliveries, *of_tables]),
+        sensor(
+            jobs=[*of_deliveries, LAND_ONLY],
+            description="Turns every new or changed file of the delivery folder into one run over what the file "
+            "covers.",
+        )(drive_sensor),
+        sensor(
+            jobs=[*of_deliveries, *of_tables],
+            description="Builds what has stayed stale: a delivery that landed without its own run, a table whose run "
+            "failed, what a confirmation or a withdrawal changed, days of gold that a changed dimension concerns, and "
+            "what was built by older rules.",
+        )(catch_up),
         dg.AutomationConditionSensorDefinition(
             "dimensions_follow_releases",
             target=dg.AssetSelection.assets(*histories),
