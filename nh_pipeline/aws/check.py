@@ -7,7 +7,7 @@ below ``state/``, which it deletes again.
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 GLUE_VERSION = "5.1"
 """Of the job: Spark 3.5 on Python 3.11."""
 
-_ABSENT = {"404", "NoSuchBucket", "NoSuchKey", "EntityNotFoundException", "ResourceNotFoundException"}
+_ABSENT = {
+    "404",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "EntityNotFoundException",
+    "ResourceNotFoundException",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "NoSuchPublicAccessBlockConfiguration",
+}
 _DENIED = {"403", "AccessDenied", "AccessDeniedException"}
 
 
@@ -54,16 +62,8 @@ class Account:
         with suppress(OSError):  # which _region tells
             region()
         self.session = boto3.Session()
-        self.bucket, _, self.prefix = settings.home.removeprefix(SCHEME).partition("/")
-        self.prefix = self.prefix.rstrip("/")
-
-    def client(self, service: str) -> Any:
-        """boto3's."""
-        return self.session.client(service)
-
-    def key(self, path: str) -> str:
-        """A file of the lake."""
-        return f"{self.prefix}/{path}" if self.prefix else path
+        self.client = self.session.client
+        self.bucket, _, self._prefix = settings.home.removeprefix(SCHEME).partition("/")
 
     def findings(self) -> Iterator[Finding]:
         """Looks at one thing after the other. Without credentials, region or bucket, the rest is not looked at."""
@@ -90,13 +90,11 @@ class Account:
             return Finding(what, fine=True, told=look())
         except MissingError as error:
             return Finding(what, fine=False, told=str(error))
-        except ClientError as error:
-            if _code(error) in _DENIED:
+        except (ClientError, BotoCoreError) as error:
+            told = explain(error) or str(error)
+            if isinstance(error, ClientError) and _code(error) in _DENIED:
                 told = f"{error.operation_name} is denied: give this role the permission, or use the pipeline's role"
-                return Finding(what, fine=False, told=told)
-            return Finding(what, fine=False, told=explain(error) or str(error))
-        except BotoCoreError as error:
-            return Finding(what, fine=False, told=explain(error) or str(error))
+            return Finding(what, fine=False, told=told)
 
     def _region(self) -> str:
         if not self.session.region_name:
@@ -108,42 +106,28 @@ class Account:
         return f"{found['Arn']}, account {found['Account']}"
 
     def _bucket(self) -> str:
-        try:
+        with _else(f"{self.bucket} does not exist: nh aws deploy makes it, and says its NH_HOME"):
             found = self.client("s3").get_bucket_location(Bucket=self.bucket)
-        except ClientError as error:
-            if _code(error) in _ABSENT:
-                raise MissingError(
-                    f"{self.bucket} does not exist: nh aws deploy makes it, and says its NH_HOME"
-                ) from error
-            raise
         there = found["LocationConstraint"] or "us-east-1"
         if there != self.session.region_name:
             raise MissingError(f"{self.bucket} is in {there}: set AWS_REGION={there}")
         return f"{self.bucket} is there"
 
     def _encryption(self) -> str:
-        try:
+        with _else("new files are not encrypted: deploy the bucket with nh aws deploy"):
             found = self.client("s3").get_bucket_encryption(Bucket=self.bucket)
-        except ClientError as error:
-            if _code(error) == "ServerSideEncryptionConfigurationNotFoundError":
-                raise MissingError("new files are not encrypted: deploy the bucket with nh aws deploy") from error
-            raise
         (rule, *_) = found["ServerSideEncryptionConfiguration"]["Rules"]
         return f"new files are encrypted ({rule['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
 
     def _public(self) -> str:
-        try:
+        with _else("it is not blocked: deploy the bucket with nh aws deploy"):
             found = self.client("s3").get_public_access_block(Bucket=self.bucket)["PublicAccessBlockConfiguration"]
-        except ClientError as error:
-            if _code(error) == "NoSuchPublicAccessBlockConfiguration":
-                raise MissingError("it is not blocked: deploy the bucket with nh aws deploy") from error
-            raise
         if not all(found.values()):
             raise MissingError("it is blocked in part only: deploy the bucket with nh aws deploy")
         return "is blocked"
 
     def _files(self) -> str:
-        s3, key = self.client("s3"), self.key(f"state/.check-{uuid.uuid4().hex}")
+        s3, key = self.client("s3"), f"{self._prefix.rstrip('/')}/state/.check-{uuid.uuid4().hex}".lstrip("/")
         s3.put_object(Bucket=self.bucket, Key=key, Body=b"nh aws check")
         s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
@@ -170,14 +154,8 @@ class Account:
         name = self.settings.glue_job
         if self.settings.engine != "glue":
             return f"is not needed (NH_ENGINE is {self.settings.engine})"
-        try:
+        with _else(f"{name} does not exist: nh aws deploy makes it, and NH_GLUE_JOB names it"):
             job = self.client("glue").get_job(JobName=name)["Job"]
-        except ClientError as error:
-            if _code(error) in _ABSENT:
-                raise MissingError(
-                    f"{name} does not exist: nh aws deploy makes it, and NH_GLUE_JOB names it"
-                ) from error
-            raise
         if job.get("GlueVersion") != GLUE_VERSION:
             raise MissingError(f"{name} is of Glue {job.get('GlueVersion')}, expected {GLUE_VERSION}: nh aws deploy")
         script = job["Command"]["ScriptLocation"]
@@ -198,12 +176,8 @@ class Account:
         name = self.settings.athena_workgroup
         if not name:
             return "is not set (NH_ATHENA_WORKGROUP): DuckDB answers queries"
-        try:
+        with _else(f"{name} does not exist: nh aws deploy makes it", words="not found"):
             found = self.client("athena").get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"]
-        except ClientError as error:
-            if "not found" in str(error) or _code(error) in _ABSENT:
-                raise MissingError(f"{name} does not exist: nh aws deploy makes it") from error
-            raise
         limit = found.get("BytesScannedCutoffPerQuery")
         if not limit or not found.get("EnforceWorkGroupConfiguration"):
             raise MissingError(f"{name} has no limit to what a query may scan, or does not enforce it: nh aws deploy")
@@ -214,12 +188,8 @@ class Account:
         if not where.startswith(("arn:", SECRETS)):
             return "is not needed (NH_DRIVE_CREDENTIALS names none)"
         name = where.removeprefix(SECRETS)
-        try:
+        with _else(f"{name} does not exist: nh aws deploy makes it"):
             found = self.client("secretsmanager").describe_secret(SecretId=name)
-        except ClientError as error:
-            if _code(error) in _ABSENT:
-                raise MissingError(f"{name} does not exist: nh aws deploy makes it") from error
-            raise
         if not found.get("VersionIdsToStages"):
             raise MissingError(
                 f"{name} is empty: put the key in with aws secretsmanager put-secret-value --secret-id {name} "
@@ -228,13 +198,23 @@ class Account:
         return f"{name} has a value; nh drive check tries it"
 
 
+@contextmanager
+def _else(told: str, words: str = "") -> Iterator[None]:
+    """Says so if what is looked at is not there, by AWS's code, or the words of its message."""
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _ABSENT or (words and words in str(error)):
+            raise MissingError(told) from error
+        raise
+
+
 def _there(look: Callable[..., Any], **what: str) -> bool:
     try:
-        look(**what)
-    except ClientError as error:
-        if _code(error) in _ABSENT:
-            return False
-        raise
+        with _else(""):
+            look(**what)
+    except MissingError:
+        return False
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class Proposal:
     executed: bool = False
 
 
+@cache
 def template() -> str:
     """The template: of the source tree, or of the installed package."""
     package = Path(nh_pipeline.__file__).parent
@@ -89,10 +90,6 @@ class Stack:
     client: Any
     pause: float = 5
 
-    @cached_property
-    def _template(self) -> str:
-        return template()
-
     def outputs(self) -> dict[str, str]:
         """What the stack says of itself; nothing if it is not there."""
         return {o["OutputKey"]: o["OutputValue"] for o in (self._described() or {}).get("Outputs", [])}
@@ -106,7 +103,7 @@ class Stack:
         Raises:
             DeployError: a parameter is not the template's, or the stack is in no state to be changed.
         """
-        summary = self.client.get_template_summary(TemplateBody=self._template)
+        summary = self.client.get_template_summary(TemplateBody=template())
         known = [p["ParameterKey"] for p in summary["Parameters"]]
         strange = sorted(set(parameters) - set(known))
         if strange:
@@ -119,7 +116,7 @@ class Stack:
             StackName=self.name,
             ChangeSetName=f"nh-{uuid.uuid4().hex}",
             ChangeSetType="CREATE" if creates else "UPDATE",
-            TemplateBody=self._template,
+            TemplateBody=template(),
             Capabilities=["CAPABILITY_NAMED_IAM"],
             Parameters=[
                 *({"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()),
