@@ -3,7 +3,7 @@
 Thin: read the range, run the builds, report their results. A snapshot of all keys, groups and checks is in the tests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -93,7 +93,8 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             raise dg.Failure("; ".join([told, *map(_told, refused)]), allow_retries=False)
         metadata: dict[str, Any] = {
             "deliveries": len(deliveries),
-            "landed_now": _names([x for x in landed if x.created and x.document not in refused]),
+            "landed_now": ", ".join(x.document.name for x in landed if x.created and x.document not in refused)
+            or "nothing",
             "files": dg.MetadataValue.table([_record(d) for d in deliveries]),
             "bytes": sum(d.manifest.size for d in deliveries),
         }
@@ -114,10 +115,6 @@ def _land(
             raise
         return []  # nothing is dropped there yet: what has landed is what there is
     return [landed for file in files for landed in zone.land(source, file).each]
-
-
-def _names(landed: Sequence[Landed]) -> str:
-    return ", ".join(x.document.name for x in landed) or "nothing"
 
 
 def _told(document: Quarantined) -> str:

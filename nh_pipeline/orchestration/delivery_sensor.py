@@ -5,10 +5,11 @@ The decision is a plain function (tested without a daemon); the sensor is its th
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -69,25 +70,18 @@ def request(source: Source, file: SourceFile, attempt: int) -> dg.RunRequest:
     A file that becomes no table (yet), or that will end in quarantine, is landed by a job of its own: downloading is no
     work for a sensor.
     """
-    config: dict[str, Any] = {"file_ids": [file.file_id]}
+    job, op = LAND_ONLY.name, "land"
     tags = {"nh/file": file.name[:60], "nh/attempt": str(attempt)}
-    key = run_key(file.file_id, file.version, attempt)
-    try:
+    with suppress(Refused):
         found = recognised(source, file)
-    except Refused:
-        return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
-    if not datasets.dataset(found.dataset).has_tables:
-        return dg.RunRequest(key, job_name=LAND_ONLY.name, tags=tags, run_config=_config("land", config))
-    start, end = found.coverage.start, found.coverage.end
-    if partitions_of_file(datasets.dataset(found.dataset)) is not None and start and end:
-        start, end = (start.replace(day=1),) * 2 if found.coverage.kind == "release" else (start, end)
-        tags |= range_tags(start, end)
-    job = delivery_job(found.dataset)
-    return dg.RunRequest(key, job_name=job, tags=tags, run_config=_config(f"raw__{found.dataset}", config))
-
-
-def _config(op: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"ops": {op: {"config": dict(config)}}}
+        dataset, start, end = datasets.dataset(found.dataset), found.coverage.start, found.coverage.end
+        if dataset.has_tables:
+            job, op = delivery_job(dataset.name), f"raw__{dataset.name}"
+            if partitions_of_file(dataset) is not None and start and end:
+                start, end = (start.replace(day=1),) * 2 if found.coverage.kind == "release" else (start, end)
+                tags |= range_tags(start, end)
+    config = {"ops": {op: {"config": {"file_ids": [file.file_id]}}}}
+    return dg.RunRequest(run_key(file.file_id, file.version, attempt), job_name=job, tags=tags, run_config=config)
 
 
 def next_attempt(
