@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel
-
 from nh_pipeline.model.table import WHOLE
 from nh_pipeline.pipeline.build_state import of_deliveries, record_inputs
 from nh_pipeline.pipeline.recipe import recipe
-from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 
 if TYPE_CHECKING:
     from nh_pipeline.pipeline.context import BuildContext
 
 
-class BuildCalendar(BaseModel, frozen=True):
+class BuildCalendar(TableBuild, frozen=True):
     """Builds a calendar, whole."""
 
     kind: Literal["build_calendar"] = "build_calendar"
-    table: str
-
-    def run(self, context: BuildContext) -> BuildResult:
-        """Publishes the calendar if it is not there yet."""
-        return context.recomputed(self._attempt)
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         built = table(self.table)

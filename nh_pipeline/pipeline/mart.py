@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.kinds import Daily
@@ -15,7 +14,7 @@ from nh_pipeline.periods import month_bounds, months, quarters
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.gate import CheckResult
 from nh_pipeline.pipeline.mart_staleness import Inputs, stale_days
-from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 
 if TYPE_CHECKING:
@@ -32,20 +31,16 @@ if TYPE_CHECKING:
 _COUNT = "count(1)"
 
 
-class BuildMart(BaseModel, frozen=True):
+class BuildMart(TableBuild, frozen=True):
     """Builds a mart: whole, or the days from ``start`` to ``end`` (included).
 
-    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes the whole months.
+    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes the whole months. An input
+    that does not exist yet is an empty one, not an error.
     """
 
     kind: Literal["build_mart"] = "build_mart"
-    table: str
     start: date | None = None
     end: date | None = None
-
-    def run(self, context: BuildContext) -> BuildResult:
-        """Publishes the rows. An input that does not exist yet is an empty one, not an error."""
-        return context.recomputed(self._attempt)
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake, table(self.table)

@@ -22,10 +22,10 @@ from nh_pipeline.model.kinds import Calendar, Daily, PerRelease
 from nh_pipeline.model.table import REJECTS, WHOLE
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
+from nh_pipeline.pipeline.chosen import partition_of
 from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.mart_staleness import Inputs, is_stale, stale_days
 from nh_pipeline.pipeline.notes import Notes
-from nh_pipeline.pipeline.per_release import partition_of
 from nh_pipeline.pipeline.recipe import code_version, judged_by, parse_recipe, recipe
 from nh_pipeline.tables import gold, level, silver, tables
 

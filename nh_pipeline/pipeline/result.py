@@ -1,10 +1,12 @@
-"""What a build came to: the same for all kinds, and serializable, since a job elsewhere sends it back."""
+"""What a build is, and what it came to: serializable, since a job elsewhere gets the one and sends the other back."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from pydantic import BaseModel
 
-from nh_pipeline.pipeline.context import TableResult
+from nh_pipeline.pipeline.context import BuildContext, TableResult
 from nh_pipeline.pipeline.guards import DeliveryStatus
 
 
@@ -25,3 +27,21 @@ class BuildResult(BaseModel, frozen=True):
     def results(self) -> list[TableResult]:
         """Of all tables that the build touched."""
         return [self.table, self.rejects] if self.rejects else [self.table]
+
+
+class TableBuild(BaseModel, ABC, frozen=True):
+    """A build of a table, by its name."""
+
+    table: str
+
+    def run(self, context: BuildContext) -> BuildResult:
+        """Publishes the table's rows, and its refused lines; tells the status of the deliveries that it chose from.
+
+        Raises:
+            NothingDelivered: it is made of deliveries, and none counts, and not because a person withdrew the ones that
+                it was built from.
+        """
+        return context.recomputed(self._attempt)
+
+    @abstractmethod
+    def _attempt(self, context: BuildContext) -> BuildResult: ...

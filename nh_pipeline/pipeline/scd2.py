@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel
 from pyspark.sql import functions as F
 
-from nh_pipeline import datasets
 from nh_pipeline.model.table import WHOLE
-from nh_pipeline.pipeline import rejected
-from nh_pipeline.pipeline.build_state import deliveries_of, of_deliveries, record_inputs, recorded_inputs
+from nh_pipeline.pipeline.chosen import Chosen
 from nh_pipeline.pipeline.context import BuildContext, accounting, rows_kept
-from nh_pipeline.pipeline.deliveries import look
 from nh_pipeline.pipeline.gate import CheckResult, gate_sample
-from nh_pipeline.pipeline.recipe import recipe
-from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
-from nh_pipeline.transforms import scd2, typed
+from nh_pipeline.transforms import scd2
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,59 +20,34 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
 
 
-class BuildHistory(BaseModel, frozen=True):
+class BuildHistory(TableBuild, frozen=True):
     """Builds a dimension, whole."""
 
     kind: Literal["build_history"] = "build_history"
-    table: str
-
-    def run(self, context: BuildContext) -> BuildResult:
-        """Publishes the dimension and the rejects; tells the status of every delivery.
-
-        Raises:
-            NothingDelivered: no delivery counts, and not because a person withdrew all that it was built from.
-        """
-        return context.recomputed(self._attempt)
 
     def _attempt(self, context: BuildContext) -> BuildResult:
-        lake, built = context.lake, table(self.table)
-        dataset = datasets.dataset(built.dataset)
-        base = lake.snapshot(built)  # before the deliveries are looked at, for the reason given in pipeline.daily
-        before = deliveries_of(recorded_inputs(lake, built).get(WHOLE))
-        found = look(lake, context.zone, dataset)
-        ids = found.chosen(dataset.title, before)
-        found.require_noted()
-        source, lines_base = lake.snapshot(dataset.bronze, ids), rejected.current(lake, built, found)
-        bronze, columns = context.read(dataset.bronze, source), built.kind.typed(dataset)
-        judged = typed.classified(bronze, dataset, columns, day_first=found.day_first)
-        with context.scratch(built, typed.typed(judged, dataset, columns, day_first=found.day_first)) as read:
+        built = table(self.table)
+        of = Chosen.of(context, built)
+        of.found.require_noted()
+        key = of.dataset.key
+        with of.read() as read:
             good = int(read.where("reason is null").count())
-            lines = rejected.staged(context, built, found, bronze, read, any_refused=good != source.rows)
+            lines = of.refused(read, good=good)
             # A line with refused values says all the same that its key is in the release.
-            rows = read.where(" and ".join(f"{c} is not null" for c in dataset.key))
-            versions = scd2.versions(rows, built, lacking=found.lacking, refused=lines.rows > 0)
+            rows = read.where(" and ".join(f"{c} is not null" for c in key))
+            versions = scd2.versions(rows, built, lacking=of.found.lacking, refused=lines.rows > 0)
             staged = context.stage(built, versions, [WHOLE])
             checks = [
                 *context.check(built, staged),
                 *_history(context.staged_rows(built, staged), rows, built),
-                accounting(source.rows, good, lines.rows),
+                accounting(of.source.rows, good, lines.rows),
             ]
-        keys = [
-            int(rows.select(*dataset.key).distinct().count())
-            for rows in (context.read(built, base), context.staged_rows(built, staged))
-        ]
-        built_from = {WHOLE: of_deliveries(recipe(built), {i: found.notes[i].parsed for i in ids})}
-        result, refused = context.publish_with_rejects(
-            (built, staged, checks, base),
-            (lines, lines_base),
-            inputs=[(dataset.bronze, source)],
-            extent="all",
-            built_from=built_from,
-            kept=rows_kept(keys[0], keys[1], found.loss_known(before), what="keys"),
+        had, has = (
+            int(rows.select(*key).distinct().count())
+            for rows in (context.read(built, of.base), context.staged_rows(built, staged))
         )
-        if result.published:
-            record_inputs(lake, built, built_from, result.published)
-        return BuildResult(table=result, rejects=refused, deliveries=found.statuses)
+        kept = rows_kept(had, has, of.found.loss_known(of.before), what="keys")
+        return of.publish(staged, checks, lines, extent="all", kept=kept)
 
 
 def _history(staged: DataFrame, rows: DataFrame, built: Table) -> list[CheckResult]:
