@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pyiceberg.catalog import load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID
 from pyiceberg.transforms import MonthTransform
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
+    from pyiceberg.table.update import TableRequirement
 
     from nh_pipeline.model.table import Table as Contract
 
@@ -217,7 +219,7 @@ class Lake:
             return self.catalog.create_table(
                 identifier,
                 schema,
-                location=f"{self.warehouse}/{contract.name.replace('.', '/')}",
+                location=self.warehouse.removesuffix("warehouse") + folder_of(contract),
                 partition_spec=partition_spec(contract, schema),
                 properties=properties(contract, schema),
             )
@@ -314,6 +316,17 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
             )
         found.append((partition_of(table.specs()[task.file.spec_id], task.file), task.file))
     return found
+
+
+def unchanged(table: Table) -> tuple[TableRequirement, ...]:
+    """The condition of a commit that a table still has the snapshot that it was loaded with."""
+    snapshot = AssertRefSnapshotId(ref="main", **{"snapshot-id": table.metadata.current_snapshot_id})
+    return AssertTableUUID(uuid=table.metadata.table_uuid), snapshot
+
+
+def folder_of(contract: Contract) -> str:
+    """Where a table is, below the lake's root."""
+    return f"warehouse/{contract.name.replace('.', '/')}"
 
 
 def partition_of(spec: PartitionSpec, file: DataFile) -> str:

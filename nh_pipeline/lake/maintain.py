@@ -6,9 +6,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, RemoveSnapshotsUpdate
+from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from nh_pipeline.errors import LakeError
+from nh_pipeline.lake.lake import folder_of, unchanged
 from nh_pipeline.lake.pointers import version
 
 if TYPE_CHECKING:
@@ -49,21 +50,16 @@ def expire(
     gone = {}
     for contract in contracts:
         table = _known(lake, contract)
-        now = table.current_snapshot() if table else None
-        if table is None or now is None:
+        if table is None or table.current_snapshot() is None:
             continue
         snapshots = sorted(table.snapshots(), key=lambda s: s.timestamp_ms, reverse=True)
         named = {ref.snapshot_id for ref in table.metadata.refs.values()} | set(spared.get(contract.name, ()))
         old = [s.snapshot_id for s in snapshots[kept:] if s.timestamp_ms < before and s.snapshot_id not in named]
         if not old:
             continue
-        unchanged = (
-            AssertTableUUID(uuid=table.metadata.table_uuid),
-            AssertRefSnapshotId(ref="main", **{"snapshot-id": now.snapshot_id}),
-        )
         try:
             named_by = {s.snapshot_id: {lake.relative(a) for a in _manifests(table, [s])} for s in snapshots}
-            lake.catalog.commit_table(table, unchanged, (RemoveSnapshotsUpdate(**{"snapshot-ids": old}),))
+            lake.catalog.commit_table(table, unchanged(table), (RemoveSnapshotsUpdate(**{"snapshot-ids": old}),))
         except (LakeError, FileNotFoundError, CommitFailedException, ValueError):
             continue  # the last one says that another process has let them expire
         gone[contract.name] = len(old)
@@ -93,9 +89,8 @@ def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = 
 
 
 def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
-    folder = _folder(contract)
     # In this order: what is committed after the listing is in the table that is loaded then.
-    old = list(lake.storage.files(f"{folder}/data", before=before))
+    old = list(lake.storage.files(f"{folder_of(contract)}/data", before=before))
     if not old:
         return []
     try:
@@ -125,11 +120,7 @@ def _known(lake: Lake, contract: Contract) -> Table | None:
 
 def _written(lake: Lake, contract: Contract) -> list[int | None]:
     """Versions of the metadata files that are there."""
-    return [version(path) for path in lake.storage.files(f"{_folder(contract)}/metadata", suffix=".metadata.json")]
-
-
-def _folder(contract: Contract) -> str:
-    return f"warehouse/{contract.name.replace('.', '/')}"
+    return [version(path) for path in lake.storage.files(f"{folder_of(contract)}/metadata", suffix=".metadata.json")]
 
 
 def _named(table: Table) -> Iterator[str]:

@@ -30,7 +30,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from nh_pipeline.errors import LakeError
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.field_ids import put_ids
-from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot, data_files, partition_of
+from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -99,7 +99,7 @@ class Published(BaseModel, frozen=True):
 
 def staging_folder(contract: Contract, token: str) -> str:
     """Folder (relative to the lake's root) for one attempt of one step."""
-    return f"warehouse/{contract.name.replace('.', '/')}/data/{token}"
+    return f"{folder_of(contract)}/data/{token}"
 
 
 def find_staged(

@@ -62,6 +62,10 @@ class Refusals:
         contents = zip(paths, self._storage.read_all(paths), strict=True)
         return [parsed(self._storage, path, content, Refusal.model_validate_json) for path, content in contents]
 
+    def inputs(self, table: str) -> dict[str, str]:
+        """What the refused partitions of a table were to be built from."""
+        return {r.partition: r.built_from for r in self.all(table)}
+
     def allow(self, refusal: Refusal, *, reason: str) -> None:
         """A person's word that these inputs may take rows away."""
         content = {"built_from": refusal.built_from, "reason": reason}
@@ -70,11 +74,11 @@ class Refusals:
 
     def allowed(self, table: str, built_from: Mapping[str, str]) -> bool:
         """Whether a person has said so of all the partitions, with just these inputs."""
-        return bool(built_from) and all(self._allowed(table, name) == told for name, told in built_from.items())
-
-    def _allowed(self, table: str, name: str) -> str | None:
-        path = self._path(_ALLOWED, table, name)
-        return str(json.loads(self._storage.read(path))["built_from"]) if self._storage.exists(path) else None
+        paths = {self._path(_ALLOWED, table, name): told for name, told in built_from.items()}
+        return bool(paths) and all(
+            self._storage.exists(path) and json.loads(self._storage.read(path))["built_from"] == told
+            for path, told in paths.items()
+        )
 
     def _path(self, folder: str, table: str, name: str) -> str:
         return f"{folder}/{table}/{name}.json"

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.fs as pafs
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import load_file_io
@@ -152,9 +151,10 @@ def relocate(lake: Lake) -> list[Relocated]:
             f"there is no lake in {lake.root}: expected catalog.db there; compare NH_HOME and NH_CATALOG_URL"
         )
     rows = dict(pointers(lake.catalog, _prefix(lake)))
-    site = _Site(
-        lake, load_file_io(dict(lake.catalog.properties), lake.warehouse), _present(lake), _Places(lake.warehouse)
-    )
+    home = lake.warehouse.removesuffix("warehouse")
+    present = {home + path: size for path, (_, size) in lake.storage.stamps("warehouse").items()}
+    io = load_file_io(dict(lake.catalog.properties), lake.warehouse)
+    site = _Site(lake, io, present, _Places(lake.warehouse))
     for identifier, pointer in rows.items():
         site.places.learn(pointer, site.folder(identifier))
     found = [_surveyed(site, i, p) for i, p in rows.items() if site.places.known(p)]
@@ -169,13 +169,6 @@ def relocate(lake: Lake) -> list[Relocated]:
 
 def _prefix(lake: Lake) -> str:
     return lake.catalog_properties.get("database-prefix", "")
-
-
-def _present(lake: Lake) -> dict[str, int]:
-    root = lake.storage.path("warehouse")
-    selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
-    files = (info for info in lake.storage.fs.get_file_info(selector) if info.type == pafs.FileType.File)
-    return {lake.warehouse + info.path[len(root) :]: info.size for info in files}
 
 
 def _surveyed(site: _Site, identifier: Identifier, pointer: str) -> _Table:
@@ -270,39 +263,30 @@ def _relocated(site: _Site, table: _Table) -> Relocated:
         to = f"{location}/metadata/{uuid.uuid4()}-m0.avro"
         manifests[address] = to, avro.copy(site.io, here(address), to, correct_entry)
     for snapshot in table.metadata.get("snapshots", []):
-        address, to = (
-            snapshot["manifest-list"],
-            f"{location}/metadata/snap-{snapshot['snapshot-id']}-0-{uuid.uuid4()}.avro",
-        )
-        lists[address] = to
+        address = snapshot["manifest-list"]
+        lists[address] = to = f"{location}/metadata/snap-{snapshot['snapshot-id']}-0-{uuid.uuid4()}.avro"
         avro.copy(site.io, here(address), to, correct_manifest)
     number = version(table.pointer)
     suffix = ".gz.metadata.json" if _packed(table.pointer) else ".metadata.json"
     to = f"{location}/metadata/{0 if number is None else number + 1:05d}-{uuid.uuid4()}{suffix}"
     content = json.dumps(_corrected(site, table, lists)).encode()
     site.lake.storage.write(site.lake.relative(to), gzip.compress(content) if _packed(to) else content)
-    _point(site, table, to, location)
-    return Relocated(table.name, table.metadata["location"], len(lists), len(table.files))
-
-
-def _point(site: _Site, table: _Table, to: str, location: str) -> None:
-    before = site.places.here(table.pointer)
+    before = here(table.pointer)
     try:
         repoint(site.lake.catalog, table.identifier, now=table.pointer, to=to, before=before, location=location)
     except CommitFailedException as error:
         raise LakeError(
             f"{table.name} was changed while it was relocated, and is as that change left it: run nh relocate again"
         ) from error
+    return Relocated(table.name, table.metadata["location"], len(lists), len(table.files))
 
 
 def _corrected(site: _Site, table: _Table, lists: Mapping[str, str]) -> dict[str, Any]:
     """A metadata file's content with addresses of here."""
     metadata, here, known = table.metadata, site.places.here, site.places.known
     # PyIceberg deletes what drops out of the log: an address of the old place would have it delete files there.
-    log = [
-        *metadata.get("metadata-log", []),
-        {"metadata-file": table.pointer, "timestamp-ms": metadata["last-updated-ms"]},
-    ]
+    last = {"metadata-file": table.pointer, "timestamp-ms": metadata["last-updated-ms"]}
+    log = [*metadata.get("metadata-log", []), last]
     log = [entry | {"metadata-file": here(entry["metadata-file"])} for entry in log if known(entry["metadata-file"])]
     found = {
         **metadata,

@@ -68,16 +68,17 @@ class Storage:
 
     def files(self, relative: str = "", *, suffix: str = "", before: datetime | None = None) -> Iterator[str]:
         """Relative paths of all files below a folder that were modified ``before``, sorted; none if it is not there."""
-        selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
-        files = (info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
-        names = (info.path for info in files if before is None or info.mtime < before)
-        yield from sorted(name[len(self.base) + 1 :] for name in names if name.endswith(suffix))
+        found = self._below(relative, suffix)
+        yield from (path for path, info in found.items() if before is None or info.mtime < before)
 
     def stamps(self, relative: str, *, suffix: str = "") -> dict[str, tuple[int, int]]:
         """Modification time (ns) and size of all files below a folder, by relative path: whether one has changed."""
+        return {path: (info.mtime_ns or 0, info.size) for path, info in self._below(relative, suffix).items()}
+
+    def _below(self, relative: str, suffix: str) -> dict[str, pafs.FileInfo]:
         selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
         files = (info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File)
-        found = {info.path[len(self.base) + 1 :]: (info.mtime_ns or 0, info.size) for info in files}
+        found = {info.path[len(self.base) + 1 :]: info for info in files}
         return {path: found[path] for path in sorted(found) if path.endswith(suffix)}
 
     def open(self, relative: str) -> pa.NativeFile:

@@ -10,11 +10,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, SetPropertiesUpdate
+from pyiceberg.table.update import SetPropertiesUpdate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.lake import snapshot_of
+from nh_pipeline.lake.lake import snapshot_of, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,11 +45,7 @@ def record_inputs(lake: Lake, contract: Contract, built_from: Mapping[str, str],
     snapshot = snapshot_of(table, contract)
     held = snapshot if published.partitions is None else snapshot.only(published.partitions)
     if news and set(held.paths) == published.paths:
-        requirements = (
-            AssertTableUUID(uuid=table.metadata.table_uuid),
-            AssertRefSnapshotId(ref="main", **{"snapshot-id": snapshot.snapshot_id}),
-        )
-        lake.catalog.commit_table(table, requirements, (SetPropertiesUpdate(updates=news),))
+        lake.catalog.commit_table(table, unchanged(table), (SetPropertiesUpdate(updates=news),))
     reached(Point.NOTED, contract.name)
 
 

@@ -67,7 +67,8 @@ class Inputs:
 def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
     """Whether a mart of one partition would come out differently now; ``passing`` over what the gate refused."""
     table = inputs.mart.table
-    known = {recorded_inputs(lake, table).get(WHOLE, ""), _refused(lake, table).get(WHOLE) if passing else None}
+    refused = Refusals(lake.storage).inputs(table.name) if passing else {}
+    known = {recorded_inputs(lake, table).get(WHOLE, ""), refused.get(WHOLE)}
     return any(snapshot.snapshot_id is not None for snapshot in inputs.snapshots) and inputs.of(WHOLE) not in known
 
 
@@ -83,7 +84,10 @@ def stale_days(
     Of all months that are loaded, or of some; ``passing`` over those that the gate refused, and would refuse again.
     """
     mart = inputs.mart
-    state, refused = recorded_inputs(lake, mart.table), _refused(lake, mart.table) if passing else {}
+    state, refused = (
+        recorded_inputs(lake, mart.table),
+        Refusals(lake.storage).inputs(mart.table.name) if passing else {},
+    )
     loaded = inputs.loaded | (lake.snapshot(mart.table).present if months is None else frozenset())
     anew: list[str] = []
     by_state: dict[str, list[str]] = {}
@@ -104,10 +108,6 @@ def stale_days(
     for then, behind in by_state.items():
         stale |= _touched(lake, inputs, json.loads(then)["inputs"], behind)
     return joined((day, day) for day in stale)
-
-
-def _refused(lake: Lake, table: Table) -> dict[str, str]:
-    return {r.partition: r.built_from for r in Refusals(lake.storage).all(table.name)}
 
 
 def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:

@@ -135,7 +135,7 @@ def unparsed(lake: Lake, found: Deliveries) -> list[tuple[Delivery, str]]:
     """Landed deliveries that are not in bronze as they would be read now, and why they are to be read."""
     dataset, stale = found.dataset, []
     state, notes = recorded_inputs(lake, dataset.bronze), Notes(lake.storage).of(dataset.name)
-    refused, rules = _refused(lake, dataset.bronze), judged_by(dataset)
+    refused, rules = Refusals(lake.storage).inputs(dataset.bronze.name), judged_by(dataset)
     for delivery in found.landed:
         i = delivery.delivery_id
         header = delivery.manifest.header or (notes[i].header if i in notes else None)
@@ -181,7 +181,7 @@ def _why_parse(state: str | None, note: DeliveryNote | None, wanted: str, rules:
 
 
 def _silver(lake: Lake, table: Table, found: Deliveries | None, rejected: frozenset[str]) -> Iterator[Stale]:
-    state, refused, made_by = recorded_inputs(lake, table), _refused(lake, table), recipe(table)
+    state, refused, made_by = recorded_inputs(lake, table), Refusals(lake.storage).inputs(table.name), recipe(table)
     if found is None or isinstance(table.kind, Calendar):
         there, now = bool(lake.snapshot(table).files), of_deliveries(made_by, {})
         if not there or state.get(WHOLE) != now:
@@ -229,7 +229,3 @@ def _mart(lake: Lake, mart: Mart) -> Iterator[Stale]:
         return
     for start, end in stale_days(lake, inputs, passing=True):
         yield Stale(mart.table, f"{start}..{end}", f"{reason}, for these days", start, end)
-
-
-def _refused(lake: Lake, table: Table) -> dict[str, str]:
-    return {r.partition: r.built_from for r in Refusals(lake.storage).all(table.name)}
