@@ -83,11 +83,8 @@ def stale_days(
 
     Of all months that are loaded, or of some; ``passing`` over those that the gate refused, and would refuse again.
     """
-    mart = inputs.mart
-    state, refused = (
-        recorded_inputs(lake, mart.table),
-        Refusals(lake.storage).inputs(mart.table.name) if passing else {},
-    )
+    mart, state = inputs.mart, recorded_inputs(lake, inputs.mart.table)
+    refused = Refusals(lake.storage).inputs(mart.table.name) if passing else {}
     loaded = inputs.loaded | (lake.snapshot(mart.table).present if months is None else frozenset())
     anew: list[str] = []
     by_state: dict[str, list[str]] = {}

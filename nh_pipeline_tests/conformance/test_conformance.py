@@ -17,11 +17,11 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.orchestration.resources import EngineResource
-from nh_pipeline.pipeline.catch_up import builds_of
 from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.aws_server import signed_in
+from nh_pipeline_tests.support.catch_up import builds_of
 from nh_pipeline_tests.support.declared import BRONZE
 from nh_pipeline_tests.support.glue_service import JOB, GlueService
 from nh_pipeline_tests.support.text_values import TEXTS, read_all

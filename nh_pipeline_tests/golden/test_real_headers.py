@@ -10,9 +10,9 @@ import pytest
 from nh_pipeline import datasets
 from nh_pipeline.model.rules import CCN, AtLeast, Between, OneOf
 from nh_pipeline.model.table import REJECTS
-from nh_pipeline.pipeline.catch_up import builds_of
 from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support.catch_up import builds_of
 from nh_pipeline_tests.support.declared import BRONZE
 
 pytestmark = [pytest.mark.golden, pytest.mark.integration]

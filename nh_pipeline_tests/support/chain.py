@@ -26,11 +26,11 @@ from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.bronze import ParseDelivery
-from nh_pipeline.pipeline.catch_up import catch_up
 from nh_pipeline.pipeline.context import BuildContext, RunInfo, TableResult
 from nh_pipeline.pipeline.scd2 import BuildHistory
 from nh_pipeline.sources import FolderSource
 from nh_pipeline.tables import tables
+from nh_pipeline_tests.support.catch_up import catch_up
 from nh_pipeline_tests.support.declared import BRONZE, DIMENSIONS, measures_build, staffing_build
 from nh_pipeline_tests.support.text_values import read_all
 

@@ -24,8 +24,8 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from nh_pipeline import failpoints as points
 from nh_pipeline.engines.spark import spark_session
-from nh_pipeline.pipeline.catch_up import catch_up as catch_up_all
 from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support.catch_up import catch_up as catch_up_all
 
 if TYPE_CHECKING:
     from nh_pipeline.pipeline.context import BuildContext

@@ -1,4 +1,4 @@
-"""Building all that is stale, in the plan's order, without Dagster: for programs, tests and benchmarks.
+"""Building all that is stale, in the plan's order, without Dagster.
 
 ``nh materialize`` and the sensors build the same plan as runs of Dagster.
 """
