@@ -50,15 +50,12 @@ class AtLeast:
 
     @property
     def words(self) -> str:
-        """For people."""
         return f"at least {self.low}"
 
     def sql(self, column: str, dtype: Type) -> str:
-        """As SQL that is true for valid values."""
         return f"`{column}` >= {literal(self.low, dtype)}"
 
     def pandera(self, pa: Any) -> Any:
-        """As a check of pandera, which ``pa`` is."""
         return pa.Check.ge(self.low)
 
 
@@ -72,15 +69,12 @@ class Between:
 
     @property
     def words(self) -> str:
-        """For people."""
         return f"{self.low} to {self.high}"
 
     def sql(self, column: str, dtype: Type) -> str:
-        """As SQL that is true for valid values."""
         return f"`{column}` between {literal(self.low, dtype)} and {literal(self.high, dtype)}"
 
     def pandera(self, pa: Any) -> Any:
-        """As a check of pandera, which ``pa`` is."""
         return pa.Check.in_range(self.low, self.high)
 
 
@@ -93,17 +87,14 @@ class OneOf:
 
     @property
     def words(self) -> str:
-        """For people."""
         return ", ".join(f"`{value}`" for value in self.values)
 
     def sql(self, column: str, dtype: Type) -> str:
-        """As SQL that is true for valid values."""
         if not self.values:
             raise ValueError("expected at least one value, found none: such a list allows nothing")
         return f"`{column}` in ({', '.join(literal(value, dtype) for value in self.values)})"
 
     def pandera(self, pa: Any) -> Any:
-        """As a check of pandera, which ``pa`` is."""
         return pa.Check.isin(list(self.values))
 
 
@@ -122,22 +113,19 @@ class Matches:
 
     @property
     def words(self) -> str:
-        """For people."""
         return self.called or f"`{self.pattern}`"
 
     def sql(self, column: str, dtype: Type) -> str:
-        """As SQL that is true for valid values."""
         if dtype != TEXT:
             raise ValueError(f"expected a column of text, found {dtype.sql}")
         return f"`{column}` rlike {_quoted(_anchored(self.pattern))}"
 
     def pandera(self, pa: Any) -> Any:
-        """As a check of pandera, which ``pa`` is."""
         return pa.Check.str_matches(self.pattern)
 
 
 Allowed = AtLeast | Between | OneOf | Matches
-"""Which values a column may hold."""
+"""Which values a column may hold: in words, as SQL that is true for valid values, as a check of pandera (``pa``)."""
 
 CCN = Matches("^[0-9]{2}[0-9A-Z][0-9]{3}$", "CCN")
 """A CMS Certification Number: text of six, leading zeros, perhaps a letter in position 3."""

@@ -129,11 +129,12 @@ class ParseDelivery(BaseModel, frozen=True):
         ids, refused_ids = lake.field_ids(built), lake.field_ids(REJECTS)
         schema, refused_schema = numbered(built.arrow, ids), numbered(REJECTS.arrow, refused_ids)
         create = lake.storage.create
+        repeated = [c for c in built.names if c != "source_line"]  # what counts up would be larger as a dictionary
         with (
             context.zone.open(delivery) as stream,
             create(f"{folder}/records.parquet") as sink,
             create(f"{refused_folder}/refused.parquet") as refused_sink,
-            pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=_repeated(built)) as writer,
+            pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeated) as writer,
             pq.ParquetWriter(refused_sink, refused_schema, compression="zstd") as refused_writer,
             ThreadPoolExecutor(max_workers=1) as beside,  # one batch is written while the next one is parsed
         ):
@@ -176,26 +177,17 @@ def _cells(lake: Lake, staged: Staged) -> Iterator[pa.Array]:
                 yield from (c for c in batch.columns if pa.types.is_string(c.type))
 
 
-def _repeated(built: Table) -> list[str]:
-    """Columns that a dictionary makes smaller: all but the one that counts up."""
-    return [c for c in built.names if c != "source_line"]
-
-
 def _complete(batch: pa.RecordBatch, built: Table, delivery: Delivery, layout: str) -> pa.RecordBatch:
     """A batch in the table's columns; absent ones are NULL."""
-    constant = {
-        "layout": layout,
-        "coverage": delivery.manifest.coverage.key,
-        "delivery_id": delivery.delivery_id,
-    }
-    schema, present = built.arrow, set(batch.schema.names)
+    constant = {"layout": layout, "coverage": delivery.manifest.coverage.key, "delivery_id": delivery.delivery_id}
+    present = set(batch.schema.names)
     arrays = [
         batch.column(f.name)
         if f.name in present
         else pa.repeat(pa.scalar(constant.get(f.name), f.type), batch.num_rows)
-        for f in schema
+        for f in built.arrow
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.RecordBatch.from_arrays(arrays, schema=built.arrow)
 
 
 def _write_refused(writer: pq.ParquetWriter, reader: RecordReader, delivery: Delivery) -> None:

@@ -138,7 +138,7 @@ class BuildContext:
         """
         if not snapshot.files:
             return self.spark.createDataFrame([], table.spark)
-        rows = self._files(table, snapshot.paths)
+        rows = self.spark.read.schema(table.spark).parquet(*snapshot.paths)
         seen = int(rows.count())
         if seen != snapshot.rows:  # some engines pass over a missing file without a word
             raise LakeError(
@@ -146,9 +146,6 @@ class BuildContext:
                 "files; a data file is missing or damaged. Restore it, or roll the table back to an older snapshot"
             )
         return rows
-
-    def _files(self, table: Table, paths: Sequence[str]) -> DataFrame:
-        return self.spark.read.schema(table.spark).parquet(*paths)
 
     def new_folder(self, table: Table) -> str:
         """A folder below the table, of this attempt alone, that nobody reads yet."""
@@ -194,8 +191,6 @@ class BuildContext:
 
     def check(self, table: Table, staged: Staged) -> list[CheckResult]:
         """The gate, on the staged files as they are on disk."""
-        if not staged.files:
-            return gate(table, self.spark.createDataFrame([], table.spark), rows=0)
         return gate(table, self.staged_rows(table, staged), rows=staged.rows)
 
     def gate(self, table: Table, snapshot: TableSnapshot) -> list[CheckResult]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.headers import HeaderError, canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
-from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, effective, statuses
+from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, statuses
 from nh_pipeline.pipeline.notes import Notes
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Deliveries:
     @cached_property
     def effective(self) -> list[str]:
         """Ids of those that count."""
-        return effective(self.statuses)
+        return [s.delivery_id for s in self.statuses if s.state == "effective"]
 
     @cached_property
     def names(self) -> dict[str, str]:

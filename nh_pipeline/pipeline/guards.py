@@ -38,6 +38,9 @@ MOST_REFUSED = 0.01
 """Share of its lines that may be refused without a delivery being held; one line may always be."""
 
 
+State = Literal["effective", "superseded", "held", "refused", "unparsed", "withdrawn"]
+
+
 class DeliveryStatus(BaseModel, frozen=True):
     """Whether a delivery counts, and why not.
 
@@ -52,7 +55,7 @@ class DeliveryStatus(BaseModel, frozen=True):
     delivery_id: str
     coverage: str
     name: str
-    state: Literal["effective", "superseded", "held", "refused", "unparsed", "withdrawn"]
+    state: State
     reason: str = ""
     lines: int = 0
     lines_refused: int = 0
@@ -78,18 +81,16 @@ class Candidate:
     note: DeliveryNote | None = None
     withdrawn: str = ""
 
-    def status(self, state: str, reason: str = "") -> DeliveryStatus:
+    def status(self, state: State, reason: str = "") -> DeliveryStatus:
         """Its status: in this state, for this reason."""
-        return DeliveryStatus.model_validate(
-            {
-                "delivery_id": self.delivery_id,
-                "coverage": self.coverage,
-                "name": self.name,
-                "state": state,
-                "reason": reason,
-                "lines": self.note.records if self.note else 0,
-                "lines_refused": self.note.lines_refused if self.note else 0,
-            }
+        return DeliveryStatus(
+            delivery_id=self.delivery_id,
+            coverage=self.coverage,
+            name=self.name,
+            state=state,
+            reason=reason,
+            lines=self.note.records if self.note else 0,
+            lines_refused=self.note.lines_refused if self.note else 0,
         )
 
 
@@ -100,11 +101,6 @@ class _Accepted:
     candidate: Candidate
     note: DeliveryNote
     providers: frozenset[str]
-
-
-def effective(of: Iterable[DeliveryStatus]) -> list[str]:
-    """Ids of the deliveries that count."""
-    return [s.delivery_id for s in of if s.state == "effective"]
 
 
 def statuses(
@@ -151,8 +147,7 @@ def _statuses(
             if not reason:
                 if winner is not None:
                     by = f"by {candidate.name}{f' of {candidate.told}' if candidate.told else ''}"
-                    superseded = winner.candidate.status("superseded", by)
-                    listed[superseded.delivery_id] = superseded
+                    listed[winner.candidate.delivery_id] = winner.candidate.status("superseded", by)
                 winner = challenger
             status = candidate.status("held" if reason else "effective", reason)
         if status is not None:
@@ -168,8 +163,7 @@ def _unusable(candidate: Candidate, *, unique: bool) -> DeliveryStatus | None:
     if note is None:
         return candidate.status("unparsed", "landed, not in bronze yet; nh materialize parses it")
     if not note.keys:
-        told = _told(note)
-        return candidate.status("refused", f"every line of it was refused{told}. Deliver the corrected file")
+        return candidate.status("refused", f"every line of it was refused{_told(note)}. Deliver the corrected file")
     if unique and note.doubled:
         reason = (
             f"{note.doubled:,} keys occur more than once in {candidate.name}: expected one line each. "

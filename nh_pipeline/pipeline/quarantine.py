@@ -92,9 +92,7 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
     deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
     seen = [look(lake, zone, dataset) for dataset in datasets.with_tables()]
     notes = {i: note for each in seen for i, note in each.notes.items()}
-    for status in (s for each in seen for s in each.statuses):
-        if status.state not in ("held", "refused"):
-            continue
+    for status in (s for each in seen for s in each.statuses if s.state in ("held", "refused")):
         note = notes.get(status.delivery_id)
         delivery = deliveries[status.delivery_id, status.coverage]
         manifest, held = delivery.manifest, status.state == "held"
