@@ -35,8 +35,6 @@ from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot, data_files, folde
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from pyiceberg.table import Table
-
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.model.table import Table as Contract
 
@@ -216,7 +214,7 @@ def _commit(
     base: TableSnapshot,
     inputs: Sequence[tuple[Contract, TableSnapshot]],
     summary: Mapping[str, str],
-) -> int:
+) -> int | None:
     table = lake.table(contract)
     if ids.items() - {(f.name, f.field_id) for f in table.schema().fields}:  # another process made or extended it
         raise Conflict(f"{contract.name}: columns have other field ids than when its files were staged")
@@ -241,19 +239,12 @@ def _commit(
                     "row groups without rows"
                 )
             overwrite.append_data_file(file)
-    return _current_id(table)
+    return table.metadata.current_snapshot_id
 
 
 def _require_current(lake: Lake, snapshots: Sequence[tuple[Contract, TableSnapshot]]) -> None:
     for contract, snapshot in snapshots:
         _require_unchanged(snapshot, set(lake.snapshot(contract, snapshot.partitions).paths))
-
-
-def _current_id(table: Table) -> int:
-    snapshot = table.current_snapshot()
-    if snapshot is None:
-        raise RuntimeError(f"{table.name()}: no snapshot after a commit")
-    return snapshot.snapshot_id
 
 
 def _require_unchanged(snapshot: TableSnapshot, now: set[str]) -> None:

@@ -60,10 +60,9 @@ class ParseDelivery(BaseModel, frozen=True):
         A delivery never changes, so its lines do only if they are read by another recipe. If only the rules of values
         have changed, its lines are judged anew, from bronze.
         """
-        table, rejects = context.recomputed(self._attempt)
-        return BuildResult(table=table, rejects=rejects)
+        return context.recomputed(self._attempt)
 
-    def _attempt(self, context: BuildContext) -> list[TableResult]:
+    def _attempt(self, context: BuildContext) -> BuildResult:
         dataset, lake = datasets.dataset(self.dataset), context.lake
         built = dataset.bronze
         landed = (d for d in context.zone.deliveries(self.dataset) if d.delivery_id == self.delivery)
@@ -82,10 +81,11 @@ class ParseDelivery(BaseModel, frozen=True):
             ]
             if note.inspected != judged_by(dataset):
                 self._note(context, delivery, note, context.read(built, base), refused_base)
-            return [
+            first, second = (
                 TableResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
                 for t, c, p in ((built, checks, base), (REJECTS, [], refused_base))
-            ]
+            )
+            return BuildResult(table=first, rejects=second)
         text, reader, staged, refused = self._parse(context, delivery, rejects_partition)
         header = tuple(text.header())
         note = DeliveryNote(
@@ -97,20 +97,18 @@ class ParseDelivery(BaseModel, frozen=True):
             ragged=refused.rows,
         )
         checks = [*context.check(built, staged), accounting(note.records, staged.rows, refused.rows)]
-        results = context.publish_with_rejects(
-            (built, staged, checks, base),
-            (refused, refused_base),
-            extent=self.delivery,
-            built_from={self.delivery: note.parsed},
+        built_from, lines = {self.delivery: note.parsed}, (refused, refused_base)
+        result, rejects = context.publish_if_valid(
+            built, staged, checks, base=base, rejects=lines, extent=self.delivery, built_from=built_from
         )
-        if results[0].published:
+        if result.published:
             # As they are now: a partition that did not change kept its files.
             now = lake.current.snapshot(built, [self.delivery])
             self._note(
                 context, delivery, note, context.read(built, now), lake.current.snapshot(REJECTS, [rejects_partition])
             )
-            record_inputs(lake, built, {self.delivery: note.parsed}, results[0].published)
-        return results
+            record_inputs(lake, built, built_from, result.published)
+        return BuildResult(table=result, rejects=rejects)
 
     def _note(
         self, context: BuildContext, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: TableSnapshot

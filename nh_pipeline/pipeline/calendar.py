@@ -27,7 +27,7 @@ class BuildCalendar(TableBuild, frozen=True):
         staged = context.stage(built, built.kind.transform(days), [WHOLE])
         checks = context.check(built, staged)
         built_from = {WHOLE: of_deliveries(recipe(built), {})}
-        result = context.publish_if_valid(built, staged, checks, base=base, extent="all", built_from=built_from)
+        result, _ = context.publish_if_valid(built, staged, checks, base=base, extent="all", built_from=built_from)
         if result.published:
             record_inputs(context.lake, built, built_from, result.published)
         return BuildResult(table=result)

@@ -129,9 +129,12 @@ class Chosen:
         """Publishes both, or neither, and notes what they were built from, unless it was not the whole partition."""
         parsed = {i: self.found.notes[i].parsed for i in self.ids}
         built_from = {self.name: of_deliveries(recipe(self.built), parsed)} if whole else {}
-        result, refused = self.context.publish_with_rejects(
-            (self.built, staged, checks, self.base),
-            (lines, self.lines_base),
+        result, refused = self.context.publish_if_valid(
+            self.built,
+            staged,
+            checks,
+            base=self.base,
+            rejects=(lines, self.lines_base),
             inputs=[(self.dataset.bronze, self.source)],
             extent=extent,
             built_from=built_from,

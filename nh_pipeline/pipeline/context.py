@@ -214,8 +214,12 @@ class BuildContext:
         extent: str,
         built_from: Mapping[str, str],
         loss_known: str = "",
-    ) -> TableResult:
-        """Publishes what passed its gate; throws away what did not.
+        kept: CheckResult | None = None,
+        rejects: tuple[Staged, TableSnapshot] | None = None,
+    ) -> tuple[TableResult, TableResult | None]:
+        """Publishes a table, and its part of ``bronze.rejects``, if they passed their gates; else throws both away.
+
+        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too.
 
         Args:
             table: the table.
@@ -226,42 +230,22 @@ class BuildContext:
             extent: what the build covered (a range of days, a delivery, ``all``).
             built_from: what each partition is built from, as the table will remember it.
             loss_known: why the partitions may lose a large share of their rows; empty if nothing says that they may.
+            kept: the result of :func:`rows_kept`, where it is not the rows that count.
+            rejects: staged files of the refused lines, and their partitions as the build saw them.
 
         Raises:
             Conflict: see :func:`nh_pipeline.lake.publish.publish`.
         """
-        results = self._judged(table, checks, rows_kept(base.rows, staged.rows, loss_known), built_from)
-        return self._publish(table, staged, results, base=base, inputs=inputs, extent=extent)
-
-    def publish_with_rejects(
-        self,
-        of_table: tuple[Table, Staged, Sequence[CheckResult], TableSnapshot],
-        rejects: tuple[Staged, TableSnapshot],
-        *,
-        inputs: Sequence[tuple[Table, TableSnapshot]] = (),
-        extent: str,
-        built_from: Mapping[str, str],
-        loss_known: str = "",
-        kept: CheckResult | None = None,
-    ) -> list[TableResult]:
-        """Publishes a table and its part of ``bronze.rejects``, or neither; else like :meth:`publish_if_valid`.
-
-        The rejects go first, so that whoever sees a delivery's rows finds its refused lines, too. Both are staged files
-        and the partitions as the build saw them, of the table with the gate's results between them. ``kept`` is the
-        result of :func:`rows_kept`, where it is not the rows that count.
-        """
-        table, staged, checks, base = of_table
-        lines, lines_base = rejects
-        kept = kept or rows_kept(base.rows, staged.rows, loss_known)
-        results = self._judged(table, checks, kept, built_from)
-        lines_checks = tuple(self.check(REJECTS, lines))  # they may become fewer: a better delivery takes them away
-        withheld = refused(results) or refused(lines_checks)
-        # If the table is no longer as seen, its refused lines are not what this build found either.
-        second = self._publish(
-            REJECTS, lines, lines_checks, base=lines_base, inputs=[(table, base)], extent=extent, withheld=withheld
-        )
-        first = self._publish(table, staged, results, base=base, inputs=inputs, extent=extent, withheld=withheld)
-        return [first, second]
+        results = self._judged(table, checks, kept or rows_kept(base.rows, staged.rows, loss_known), built_from)
+        withheld, second = refused(results), None
+        if rejects is not None:
+            lines, lines_base = rejects
+            found = tuple(self.check(REJECTS, lines))  # they may become fewer: a better delivery takes them away
+            withheld = withheld or refused(found)
+            # If the table is no longer as seen, its refused lines are not what this build found either.
+            seen = [(table, base)]
+            second = self._publish(REJECTS, lines, found, withheld, base=lines_base, inputs=seen, extent=extent)
+        return self._publish(table, staged, results, withheld, base=base, inputs=inputs, extent=extent), second
 
     def _judged(
         self,
@@ -289,14 +273,14 @@ class BuildContext:
         table: Table,
         staged: Staged,
         results: tuple[CheckResult, ...],
+        withheld: bool,
         *,
         base: TableSnapshot,
         inputs: Sequence[tuple[Table, TableSnapshot]],
         extent: str,
-        withheld: bool = False,
     ) -> TableResult:
         pa.default_memory_pool().release_unused()  # what parsing and comparing took does not add up over quarters
-        if withheld or refused(results):
+        if withheld:
             self.lake.storage.delete(staged.folder)
             return TableResult(table=table.name, checks=results, published=None, rows=staged.rows)
         reached(Point.PASSED, table.name)

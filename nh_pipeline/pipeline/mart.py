@@ -64,7 +64,7 @@ class BuildMart(TableBuild, frozen=True):
             stale = stale_days(lake, inputs, partitions)
             left = {partitions[0] for a, _ in stale if a < days[0]} | {partitions[-1] for _, b in stale if b > days[1]}
             built_from = {name: told for name, told in built_from.items() if name not in left}
-        result = context.publish_if_valid(
+        result, _ = context.publish_if_valid(
             built,
             staged,
             checks,
