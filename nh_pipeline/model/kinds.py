@@ -66,20 +66,14 @@ class Kind(ABC):
         return tuple(c for c in self.typed(dataset) if c.name not in self.needs)
 
     def _made(self, dataset: Dataset, columns: Sequence[Column], **more: Any) -> Table:
+        same = {name: getattr(self, name) for name in ("description", "grain", "sort", "rules", "foreign_keys")}
         return Table(
-            **{
-                "name": f"{dataset.database('silver')}.{self.name}",
-                "description": self.description,
-                "columns": tuple(columns),
-                "grain": self.grain,
-                "sort": self.sort,
-                "rules": self.rules,
-                "foreign_keys": self.foreign_keys,
-                "caution": self.caution or dataset.caution,
-                "dataset": dataset.name,
-                "kind": self,
-                **more,
-            }
+            name=f"{dataset.database('silver')}.{self.name}",
+            columns=tuple(columns),
+            caution=self.caution or dataset.caution,
+            dataset=dataset.name,
+            kind=self,
+            **{**same, **more},
         )
 
 

@@ -35,7 +35,7 @@ from nh_pipeline.tables import dataset_of, tables
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from nh_pipeline.model.table import Table
     from nh_pipeline.settings import Settings
@@ -114,37 +114,24 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
             raise SelectionError(f"no asset matches {pattern!r}; there are {known}")
         chosen += [k for k in matching if k not in chosen]
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
-    by_file = _by_file(chosen)
-    whole = tuple(k for k in chosen if graph.get(k).partitions_def is None)
-    of = {kind: _of(graph, by_file, kind) for kind in (RELEASES, WORK_DATES)}
-    planned = [run for dataset, keys in of[RELEASES].items() for run in _releases(zone, dataset, keys, start, end)]
-    if whole:
-        planned.append(PlannedRun(_ANY, assets=whole, raw=tuple(d for d in by_file if raw_key(d) in whole)))
-    planned += [run for dataset, keys in of[WORK_DATES].items() for run in _days(zone, dataset, keys, start, end)]
-    odd = set(chosen) - {k for found in of.values() for keys in found.values() for k in keys} - set(whole)
-    if odd:
-        told = ", ".join(k.to_user_string() for k in odd)
-        raise SelectionError(f"{told}: partitions of a kind that nh does not select; materialize them in the UI")
+    of = {raw_key(d.name): d.name for d in datasets.with_tables()} | {asset_key(t): dataset_of(t) for t in tables()}
+
+    def those(kind: dg.PartitionsDefinition[str] | None) -> dict[str, tuple[dg.AssetKey, ...]]:
+        """The chosen assets that have this kind of partitions, by the file whose coverage they follow."""
+        found: dict[str, tuple[dg.AssetKey, ...]] = {}
+        for key in (k for k in chosen if graph.get(k).partitions_def == kind):
+            found[of[key]] = (*found.get(of[key], ()), key)
+        return found
+
+    planned = [run for dataset, keys in those(RELEASES).items() for run in _releases(zone, dataset, keys, start, end)]
+    if whole := those(None):
+        assets = tuple(k for k in chosen if graph.get(k).partitions_def is None)
+        raw = tuple(dataset for dataset, keys in whole.items() if raw_key(dataset) in keys)
+        planned.append(PlannedRun(_ANY, assets=assets, raw=raw))
+    planned += [run for dataset, keys in those(WORK_DATES).items() for run in _days(zone, dataset, keys, start, end)]
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
-
-
-def _of(
-    graph: dg.AssetGraph, by_file: Mapping[str, Sequence[dg.AssetKey]], kind: dg.PartitionsDefinition[str]
-) -> dict[str, tuple[dg.AssetKey, ...]]:
-    """The assets of each file that have this kind of partitions."""
-    found = {d: tuple(k for k in keys if graph.get(k).partitions_def == kind) for d, keys in by_file.items()}
-    return {dataset: keys for dataset, keys in found.items() if keys}
-
-
-def _by_file(keys: Sequence[dg.AssetKey]) -> dict[str, list[dg.AssetKey]]:
-    """Assets by the file whose coverage they follow."""
-    of = {raw_key(d.name): d.name for d in datasets.with_tables()} | {asset_key(t): dataset_of(t) for t in tables()}
-    found: dict[str, list[dg.AssetKey]] = {}
-    for key in keys:
-        found.setdefault(of[key], []).append(key)
-    return found
 
 
 def _releases(

@@ -17,7 +17,7 @@ from nh_pipeline.queries.open import QueryError
 from nh_pipeline.queries.views import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _DONE = ("SUCCEEDED", "FAILED", "CANCELLED")
 _PLAIN = {
@@ -60,7 +60,8 @@ class AthenaQueries:
             "WorkGroup": self.workgroup,
         }
         if parameters:
-            request["ExecutionParameters"] = [_literal(value) for value in parameters]
+            # Text of SQL, so texts carry quotes.
+            request["ExecutionParameters"] = [exp.convert(value).sql(dialect="athena") for value in parameters]
         query_id = self._client.start_query_execution(**request)["QueryExecutionId"]
         try:
             execution = self._finished(query_id)
@@ -99,17 +100,13 @@ class AthenaQueries:
     def _table(self, query_id: str, *, with_header: bool) -> pa.Table:
         info: list[dict[str, Any]] = []
         rows: list[list[str | None]] = []
-        for page in self._pages(query_id):
-            info = page["ResultSetMetadata"]["ColumnInfo"]
-            rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in page["Rows"]]
+        for page in self._client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
+            info = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+            rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in page["ResultSet"]["Rows"]]
         del rows[: int(with_header)]  # of a SELECT, the first row of the first page is the names
         columns = zip(*rows, strict=True) if rows else ((),) * len(info)
         arrays = [pa.array(cells, pa.string()).cast(_type(column)) for column, cells in zip(info, columns, strict=True)]
         return pa.table(arrays, names=[column["Name"] for column in info])
-
-    def _pages(self, query_id: str) -> Iterator[dict[str, Any]]:
-        for page in self._client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
-            yield page["ResultSet"]
 
 
 def _type(column: dict[str, Any]) -> pa.DataType:
@@ -117,8 +114,3 @@ def _type(column: dict[str, Any]) -> pa.DataType:
     if column["Type"] == "decimal":
         return pa.decimal128(column["Precision"], column["Scale"])
     return _PLAIN.get(column["Type"], pa.string())
-
-
-def _literal(value: Any) -> str:
-    """A value as Athena takes it in ExecutionParameters: text of SQL, so texts carry quotes."""
-    return str(exp.convert(value).sql(dialect="athena"))
