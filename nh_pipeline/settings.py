@@ -158,7 +158,6 @@ class Settings(BaseSettings):
 
     @property
     def on_s3(self) -> bool:
-        """Whether the lake is on S3."""
         return "://" in self.home
 
     @property

@@ -71,7 +71,6 @@ class Code:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Of the stack."""
         return {"Code": self.name, "Wheel": self.wheel, "Requirements": ",".join(self.requirements)}
 
 

@@ -82,7 +82,6 @@ class TableSnapshot(BaseModel, frozen=True):
 
     @property
     def paths(self) -> list[str]:
-        """Addresses of its files."""
         return [f.path for f in self.files]
 
     @property
@@ -151,7 +150,6 @@ class Lake:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The Iceberg catalog."""
         options = {"warehouse": self.warehouse, **self.catalog_properties}
         if not self.storage.local:
             options |= s3.iceberg_properties()

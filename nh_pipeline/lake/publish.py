@@ -56,7 +56,6 @@ class Staged(BaseModel, frozen=True):
 
     @property
     def rows(self) -> int:
-        """Rows staged."""
         return sum(f.rows for f in self.files)
 
 

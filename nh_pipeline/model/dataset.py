@@ -111,7 +111,6 @@ class Dataset:
 
     @property
     def coverage(self) -> CoverageKind:
-        """What one file covers."""
         if self.quarter_by is not None:
             return "quarter"
         if self.released_by is not None:
@@ -126,7 +125,6 @@ class Dataset:
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
-        """The columns by their names."""
         return {c.name: c for c in self.columns}
 
     @property
@@ -145,7 +143,6 @@ class Dataset:
         return frozenset(c.name for c in self.columns if c.type.python in (int, float, Decimal))
 
     def database(self, layer: str) -> str:
-        """The database of a layer."""
         return layer if self.domain == "cms" else f"{self.domain}_{layer}"
 
     @cached_property
@@ -155,7 +152,6 @@ class Dataset:
 
     @cached_property
     def silver(self) -> tuple[Table, ...]:
-        """The tables that it becomes."""
         return tuple(kind.table(self) for kind in self.tables)
 
     def __getitem__(self, table: str) -> Table:

@@ -89,7 +89,6 @@ class Daily(Kind):
     """
 
     def table(self, dataset: Dataset) -> Table:
-        """The table, by month of the dataset's day."""
         if dataset.day is None or dataset.quarter_by is None:
             raise ValueError(f"{dataset.name}: {self.name} is of days: give the dataset quarter_by and day")
         columns = (*self._kept(dataset), *self.adds, DELIVERY)
@@ -116,7 +115,6 @@ class PerRelease(Kind):
     reshapes: bool = False
 
     def table(self, dataset: Dataset) -> Table:
-        """The table, by release."""
         of = {"release": (RELEASE,), "fiscal_year": (FISCAL_YEAR,)}.get(dataset.coverage, ())
         names = tuple(c.name for c in of)
         return self._made(
@@ -163,11 +161,9 @@ class Scd2(Kind):
         return self.columns
 
     def typed(self, dataset: Dataset) -> tuple[Column, ...]:
-        """The key and the tracked columns."""
         return tuple(dataset.by_name[name] for name in (*dataset.key, *self.columns))
 
     def table(self, dataset: Dataset) -> Table:
-        """The table, one partition."""
         columns = (*self.typed(dataset), *VALIDITY)
         return self._made(dataset, columns, grain=(*dataset.key, "valid_from"), rules=(*_SCD2_RULES, *self.rules))
 

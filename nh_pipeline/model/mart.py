@@ -88,12 +88,10 @@ class Mart:
 
     @property
     def inputs(self) -> tuple[Table, ...]:
-        """The tables that it reads."""
         return tuple(r.table if isinstance(r, AsOf) else r for r in self.reads)
 
     @cached_property
     def table(self) -> Table:
-        """The table."""
         more: dict[str, Any] = {name: getattr(self, name) for name in ("sort", "rules", "foreign_keys", "caution")}
         return Table(
             name=f"gold.{self.name}",

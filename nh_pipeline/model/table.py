@@ -89,12 +89,10 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
         return tuple(c.name for c in self.columns)
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
-        """The columns by their names."""
         return {c.name: c for c in self.columns}
 
     @property
@@ -121,7 +119,6 @@ class Table:
 
     @property
     def arrow(self) -> Any:
-        """The same in Arrow's types."""
         import pyarrow as pa  # noqa: PLC0415
 
         return pa.schema([(c.name, c.type.of("arrow")) for c in self.columns])

@@ -51,11 +51,9 @@ class SensorState:
 
     @classmethod
     def load(cls, cursor: str | None) -> "SensorState":
-        """From the cursor."""
         return cls({k: LastRequest(*v) for k, v in json.loads(cursor).items()} if cursor else {})
 
     def dump(self) -> str:
-        """As the cursor."""
         return json.dumps(self.requested, sort_keys=True)
 
 

@@ -43,7 +43,6 @@ def _is_of_undated(dataset: str) -> bool:
 
 
 def day_marts() -> list[dg.AssetKey]:
-    """Marts that have days."""
     return [asset_key(t) for t in gold() if partitions_of(t) is WORK_DATES]
 
 
@@ -64,7 +63,6 @@ def land(context: dg.OpExecutionContext, config: LandOnlyConfig, lake: LakeResou
 
 @dg.job(name="land_only", description="A file without tables, or one that is not recognised: raw zone or quarantine.")
 def LAND_ONLY() -> None:  # noqa: N802 (a constant like the other jobs)
-    """One op."""
     land()
 
 
@@ -85,7 +83,6 @@ def reconcile(context: dg.OpExecutionContext, lake: LakeResource, source: Source
     name="reconciliation", description="All that Google Drive holds beside what has landed: what was missed is landed."
 )
 def RECONCILE() -> None:  # noqa: N802
-    """One op."""
     reconcile()
 
 

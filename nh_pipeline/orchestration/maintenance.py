@@ -23,7 +23,6 @@ def maintain(lake: Lake) -> tuple[Mapping[str, int], list[str]]:
 
 @dg.op
 def maintenance_of_lake(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-    """See :func:`maintain`."""
     expired, swept = maintain(lake.lake)
     for table, count in expired.items():
         context.log.info("%s: %s snapshots expired", table, count)
@@ -32,7 +31,6 @@ def maintenance_of_lake(context: dg.OpExecutionContext, lake: LakeResource) -> N
 
 @dg.job(name="maintenance", description="Old snapshots expire; files that nothing names are deleted.")
 def MAINTENANCE() -> None:  # noqa: N802 (a constant like the other jobs)
-    """One op."""
     maintenance_of_lake()
 
 

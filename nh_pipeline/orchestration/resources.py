@@ -46,14 +46,12 @@ class LakeResource(dg.ConfigurableResource[Any]):
 
     @property
     def lake(self) -> Lake:
-        """The lake itself."""
         if self._lake is None:
             self._lake = Lake(self.root, catalog_properties(self.catalog_url, self.database_prefix))
         return self._lake
 
     @property
     def zone(self) -> RawZone:
-        """Its raw zone."""
         return RawZone(self.lake.storage)
 
 

@@ -89,7 +89,6 @@ class Chosen:
 
     @cached_property
     def bronze(self) -> DataFrame:
-        """Their lines."""
         return self.context.read(self.dataset.bronze, self.source)
 
     @property

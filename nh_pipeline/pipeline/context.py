@@ -118,7 +118,6 @@ class BuildContext:
 
     @property
     def zone(self) -> RawZone:
-        """The raw zone of the lake."""
         return RawZone(self.lake.storage)
 
     def recomputed(self, attempt: Callable[[BuildContext], T]) -> T:

@@ -59,7 +59,6 @@ class Deliveries:
 
     @cached_property
     def effective(self) -> list[str]:
-        """Ids of those that count."""
         return [s.delivery_id for s in self.statuses if s.state == "effective"]
 
     @cached_property

@@ -106,7 +106,6 @@ def part_of(table: Table) -> int:
 
 
 def parts() -> list[int]:
-    """All parts, in order."""
     return sorted({part_of(table) for table in tables()})
 
 

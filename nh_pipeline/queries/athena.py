@@ -54,7 +54,6 @@ class AthenaQueries:
         return boto3.Session(region_name=region()).client("athena")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """See :class:`nh_pipeline.queries.open.Queries`."""
         request: dict[str, Any] = {
             "QueryString": translated(sql, "athena", prefix=self.prefix),
             "WorkGroup": self.workgroup,

@@ -44,7 +44,6 @@ class LakeQueries:
     lake: Lake
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """See :class:`Queries`."""
         with connect(self.lake) as db:
             try:
                 found = ask(db, sql, list(parameters))
