@@ -78,13 +78,7 @@ def template() -> str:
 
 @dataclass(frozen=True)
 class Stack:
-    """The stack of an environment.
-
-    Attributes:
-        name: of the stack.
-        client: boto3's, for CloudFormation.
-        pause: seconds between two looks while AWS works.
-    """
+    """The stack of an environment; ``pause`` is in seconds, between two looks while AWS works."""
 
     name: str
     client: Any

@@ -60,13 +60,10 @@ class Staged(BaseModel, frozen=True):
 
 
 class Published(BaseModel, frozen=True):
-    """BuildResult of a publish.
+    """What a publish came to; ``snapshot_id`` is the table's current one.
 
     Attributes:
-        table: its name.
-        snapshot_id: the table's current one.
         changed: the partitions that were replaced.
-        rows: how many were published.
         content_hash: sha256 of what was staged.
         partitions: those that the step built, changed or not; None for the whole table.
         paths: the files that they now consist of.
@@ -138,13 +135,8 @@ def publish(
 ) -> Published:
     """Makes the staged files, whose gate is passed, the content of the partitions that they replace.
 
-    Args:
-        lake: the lake.
-        contract: of the table.
-        staged: what :func:`find_staged` found.
-        base: the table's partitions as the step saw them.
-        inputs: contract and snapshot of everything that the step read.
-        properties: for the snapshot (run id, asset, range).
+    ``base`` are the table's partitions as the step saw them, ``inputs`` everything that it read; ``properties`` (run
+    id, asset, range) go into the snapshot.
 
     Raises:
         Conflict: a partition or an input changed since it was read; what was staged is gone.

@@ -25,7 +25,6 @@ class Refusal(BaseModel, frozen=True):
     """One partition that the gate refused.
 
     Attributes:
-        table: its table.
         partition: what was to be built, as the table's memory names it.
         built_from: its inputs and its recipe.
         rule: the first rule that failed.

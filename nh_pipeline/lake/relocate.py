@@ -107,9 +107,7 @@ class _Table:
     """A table's metadata, with the addresses that are found in them.
 
     Attributes:
-        identifier: in the catalog.
         pointer: address of the metadata file.
-        metadata: what that holds.
         lists: the manifests of each manifest list.
         files: size in bytes of the data files of all snapshots.
     """

@@ -9,7 +9,6 @@ import dagster as dg
 from nh_pipeline.orchestration.assets import assets
 from nh_pipeline.orchestration.checks import checks
 from nh_pipeline.orchestration.jobs import jobs, schedules
-from nh_pipeline.orchestration.maintenance import MAINTENANCE, maintenance_schedule
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
 from nh_pipeline.orchestration.sensors import sensors
 from nh_pipeline.settings import Settings
@@ -41,9 +40,9 @@ def build_defs(
     return dg.Definitions(
         assets=assets(),
         asset_checks=checks(by_the_clock=by_the_clock),
-        jobs=[*declared, *([MAINTENANCE] if by_the_clock else [])],
+        jobs=declared,
         sensors=sensors(declared),
-        schedules=[*schedules(by_the_clock=by_the_clock), *([maintenance_schedule()] if by_the_clock else [])],
+        schedules=schedules(by_the_clock=by_the_clock),
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.

@@ -24,7 +24,7 @@ from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, pro
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
-from nh_pipeline.orchestration.maintenance import maintain
+from nh_pipeline.orchestration.jobs import maintain
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of

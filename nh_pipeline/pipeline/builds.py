@@ -32,7 +32,6 @@ class Part:
     """What is committed by itself: a quarter, a release, a delivery, or, without days, a table that has no partitions.
 
     Attributes:
-        name: for people.
         start: first partition that it is (part) of, by its first day.
         end: last day that it covers.
     """

@@ -40,13 +40,10 @@ class Deliveries:
     """The deliveries of one dataset, as they were when they were looked at.
 
     Attributes:
-        dataset: what they are of.
-        landed: all of them.
         bronze: state of the table of their lines.
         notes: of those that bronze shows as noted, by id: all their lines, but for the ragged ones, are there.
         statuses: of all of them, in order of business time.
-        confirmed: ids that a person confirmed.
-        withdrawn: ids that a person withdrew.
+        confirmed, withdrawn: ids of which a person has decided so.
     """
 
     dataset: Dataset

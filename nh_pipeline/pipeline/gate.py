@@ -23,7 +23,7 @@ SAMPLE_ROWS = 20
 
 
 class CheckResult(BaseModel, frozen=True):
-    """BuildResult of one rule: how many rows break it, at most 20 of them, and what to do.
+    """What came of one rule: how many rows break it, at most 20 of them, and what to do.
 
     ``blocking`` results protect the table: if one fails, nothing is published.
     """

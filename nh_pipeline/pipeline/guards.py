@@ -66,9 +66,7 @@ class Candidate:
     """A landed delivery, as far as it matters for whether it counts.
 
     Attributes:
-        delivery_id: md5 of the file.
         coverage: key of what it covers; they sort as time does.
-        name: of the file, for people.
         told: when it was modified, for people.
         note: what it holds; None while it is not in bronze.
         withdrawn: why it does not count, if it was withdrawn by its source or a person.

@@ -53,11 +53,9 @@ class Stale:
     """One thing to build.
 
     Attributes:
-        table: of which.
         partition: a delivery (bronze), a quarter or a release (silver), a range of days (marts), or the whole table.
         reason: why it is stale, for people.
-        start: first day concerned, if it has days.
-        end: the last one.
+        start, end: first and last day concerned, if it has days.
     """
 
     table: Table

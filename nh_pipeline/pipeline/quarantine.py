@@ -32,17 +32,10 @@ class SetAside(BaseModel, frozen=True):
     Attributes:
         id: md5 of the file.
         state: ``quarantined`` when it came; ``held`` until a person confirms it; ``refused`` for what its lines hold.
-        name: The name that people know it by.
-        source: Name of the source that it came from.
         file_id: The source's key of the file.
-        size: Bytes as delivered.
         modified_at: The source's modified time.
-        landed_at: When it came.
         coverage: Quarter or release, where that is known.
-        reason: What is wrong.
-        expected: What would have been taken; empty unless it is in quarantine.
-        found: What is there instead; empty unless it is in quarantine.
-        what_to_do: How to put it right.
+        expected: What would have been taken; empty unless it is in quarantine, as is ``found``.
         overrulable: Whether a person may take it all the same.
         undecided_dates: Whether a person may take it by saying the order of its dates.
         file: Path of the kept bytes, relative to the lake.

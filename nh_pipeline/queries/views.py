@@ -30,13 +30,7 @@ class MissingExtraError(Exception):
 
 @dataclass(frozen=True)
 class View:
-    """One view.
-
-    Attributes:
-        name: as people query it, ``bi.<name>``.
-        description: one row per what, and what to know.
-        query: its SELECT, in DuckDB's dialect.
-    """
+    """One view: ``bi.<name>``, what a row of it is, and its SELECT in DuckDB's dialect."""
 
     name: str
     description: str

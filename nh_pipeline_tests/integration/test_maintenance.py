@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.orchestration import maintenance
+from nh_pipeline.orchestration import jobs
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.pipeline.build_state import compared_snapshots
 from nh_pipeline.settings import Settings
@@ -52,7 +52,7 @@ def test_the_daemon_maintains_the_lake_every_night(lake, monkeypatch):
     old = time.time() - 2 * 86400
     os.utime(Path(lake.root, "raw/.incoming/x"), (old, old))
     asked = []
-    monkeypatch.setattr(maintenance, "expire", lambda *told: asked.append(told) or {"silver.dim_date": 3})
+    monkeypatch.setattr(jobs, "expire", lambda *told: asked.append(told) or {"silver.dim_date": 3})
     defs = build_defs(Settings(home=lake.root))
     schedule = defs.get_repository_def().get_schedule_def("nightly_maintenance")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
