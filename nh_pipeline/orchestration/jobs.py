@@ -46,10 +46,6 @@ def _is_of_undated(dataset: str) -> bool:
     return bool(dataset) and partitions_of_file(datasets.dataset(dataset)) is None
 
 
-def day_marts() -> list[dg.AssetKey]:
-    return [asset_key(t) for t in gold() if partitions_of(t) is WORK_DATES]
-
-
 class LandOnlyConfig(dg.Config):
     """Files of the source to land."""
 
@@ -124,7 +120,8 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         for dataset in datasets.with_tables()
     ]
     made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
-    made.append(_job(MARTS, day_marts(), "Marts alone, for days whose versions of dimensions changed."))
+    by_day = [asset_key(t) for t in gold() if partitions_of(t) is WORK_DATES]
+    made.append(_job(MARTS, by_day, "Marts alone, for days whose versions of dimensions changed."))
     whole = [asset_key(t) for t in gold() if partitions_of(t) is None]
     if whole:
         made.append(_job(WHOLE_MARTS, whole, "Marts that are built whole."))

@@ -62,12 +62,14 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     """The runs of one part of a plan (:func:`nh_pipeline.pipeline.plan.parts`)."""
     stale = plan.part(part)
     runs: list[PlannedRun] = []
-    whole = [b for b in stale if _is_whole(b.table)]
+    # In the job of all tables that are built whole; those of undated files come with their delivery.
+    whole = [b for b in stale if partitions_of(b.table) is None and asset_key(b.table) in whole_tables()]
     if whole:
         keys = tuple(dict.fromkeys(asset_key(b.table) for b in whole))
         runs.append(PlannedRun(DIMENSIONS, assets=keys, reasons=_reasons(whole)))
-    for table, found in _by_table(b for b in stale if b not in whole):
-        runs += _runs(table, found)
+    for _, group in groupby((b for b in stale if b not in whole), key=lambda b: b.table.name):
+        found = list(group)
+        runs += _runs(found[0].table, found)
     return _together(runs)
 
 
@@ -83,17 +85,6 @@ def follows(table: Table) -> tuple[Table, ...]:
         if partitions_of(mart) is WORK_DATES and mart.kind.inputs[0] in found:
             found.append(mart)
     return tuple(found)
-
-
-def _is_whole(table: Table) -> bool:
-    """Whether it is in the job of all tables that are built whole; those of undated files come with their delivery."""
-    return partitions_of(table) is None and asset_key(table) in whole_tables()
-
-
-def _by_table(stale: Iterable[Stale]) -> Iterator[tuple[Table, list[Stale]]]:
-    for _, found in groupby(stale, key=lambda b: b.table.name):
-        builds = list(found)
-        yield builds[0].table, builds
 
 
 def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
