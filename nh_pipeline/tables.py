@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nh_pipeline import datasets, marts
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.model.table import REJECTS
-
-if TYPE_CHECKING:
-    from nh_pipeline.model.table import Table
+from nh_pipeline.model.table import REJECTS, Table
 
 
 def bronze() -> tuple[Table, ...]:

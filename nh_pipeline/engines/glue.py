@@ -21,7 +21,7 @@ from nh_pipeline.engines import stopping
 from nh_pipeline.engines.spark import EngineError
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
-from nh_pipeline.pipeline.remote_request import BuildRequest
+from nh_pipeline.pipeline.remote_request import Build, BuildRequest
 from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.pipeline.context import RunInfo
-    from nh_pipeline.pipeline.remote_request import Build
 
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})

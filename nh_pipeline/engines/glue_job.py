@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 import boto3
-from dagster_pipes import PipesCliArgsParamsLoader, PipesS3ContextLoader, PipesS3MessageWriter, open_dagster_pipes
+from dagster_pipes import (
+    PipesCliArgsParamsLoader,
+    PipesContext,
+    PipesS3ContextLoader,
+    PipesS3MessageWriter,
+    open_dagster_pipes,
+)
 
 from nh_pipeline.engines.spark import job_session
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.pipeline.remote_request import BuildRequest
-
-if TYPE_CHECKING:
-    from dagster_pipes import PipesContext
 
 REQUIRES = (
     "boto3",

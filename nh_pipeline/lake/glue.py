@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table import CommitTableResponse
-from pyiceberg.table.update import AddSnapshotUpdate
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyiceberg.catalog import Catalog
-    from pyiceberg.table import Table
-    from pyiceberg.table.update import TableRequirement, TableUpdate
 
 
 def glue_catalog(properties: Mapping[str, str]) -> Catalog:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
-from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID
+from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
 from pyiceberg.transforms import MonthTransform
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -30,18 +30,15 @@ from nh_pipeline.lake.pointers import pointer
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.table import WHOLE
+from nh_pipeline.model.table import Table as Contract
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     import pyarrow as pa
-    from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
-    from pyiceberg.table.update import TableRequirement
-
-    from nh_pipeline.model.table import Table as Contract
 
 
 _EPOCH = date(1970, 1, 1)

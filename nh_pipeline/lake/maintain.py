@@ -9,7 +9,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from nh_pipeline.errors import LakeError
-from nh_pipeline.lake.lake import folder_of, unchanged
+from nh_pipeline.lake.lake import Lake, folder_of, unchanged
 from nh_pipeline.lake.pointers import version
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
 
-    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.model.table import Table as Contract
 
 LEFT_ALONE = timedelta(days=1)

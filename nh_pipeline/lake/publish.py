@@ -17,7 +17,7 @@ The protocol, and what it protects against:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -30,12 +30,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from nh_pipeline.errors import LakeError
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.field_ids import put_ids
-from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
+from nh_pipeline.lake.lake import Lake, SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.model.table import Table as Contract
 
 _COMMIT_ATTEMPTS = 12

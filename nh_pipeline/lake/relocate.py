@@ -19,19 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io import load_file_io
+from pyiceberg.io import FileIO, load_file_io
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake import avro
-from nh_pipeline.lake.pointers import pointers, repoint, version
+from nh_pipeline.lake.pointers import Identifier, pointers, repoint, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyiceberg.io import FileIO
-
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.lake.pointers import Identifier
 
 # Ids of fields by Iceberg's specification: of manifest lists …
 _MANIFEST, _LENGTH, _CONTENT = 500, 501, 517

@@ -10,14 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nh_pipeline.model.rules import CCN, AtLeast, Between, OneOf, Rule
-from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, exact
+from nh_pipeline.model.rules import CCN, Allowed, AtLeast, Between, OneOf, Rule
+from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, Type, exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from nh_pipeline.model.rules import Allowed
-    from nh_pipeline.model.types import Type
 
 
 @dataclass(frozen=True, kw_only=True)

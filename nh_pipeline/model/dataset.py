@@ -10,12 +10,11 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from nh_pipeline.model.kinds import Bronze
+from nh_pipeline.model.kinds import Bronze, Kind
 from nh_pipeline.model.rules import CCN
 
 if TYPE_CHECKING:
     from nh_pipeline.model.columns import Column
-    from nh_pipeline.model.kinds import Kind
     from nh_pipeline.model.table import Table
 
 CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]

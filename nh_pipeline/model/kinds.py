@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nh_pipeline.model.columns import category, date, flag, text
+from nh_pipeline.model.columns import Column, category, date, flag, text
 from nh_pipeline.model.rules import Rule
 from nh_pipeline.model.table import LINEAGE, Partitioning, Table
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
 
     Transform: TypeAlias = Callable[[DataFrame], DataFrame]

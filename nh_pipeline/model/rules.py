@@ -12,12 +12,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, TEXT
-
-if TYPE_CHECKING:
-    from nh_pipeline.model.types import Type
+from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, TEXT, Type
 
 _MOST_DIGITS, _MOST_DECIMALS = 20, 18  # together 38: a comparison of two such decimals loses none
 _EXACT_AS_DOUBLE = 2**53

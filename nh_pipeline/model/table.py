@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nh_pipeline.model.columns import text
+from nh_pipeline.model.columns import Column, text
 from nh_pipeline.model.types import LONG
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
-    from nh_pipeline.model.columns import Column
     from nh_pipeline.model.rules import Rule
 
 WHOLE = "all"

@@ -21,7 +21,7 @@ from nh_pipeline.orchestration.parts import (
     rejects_events,
     rows_by_day,
 )
-from nh_pipeline.pipeline.context import ROWS_KEPT
+from nh_pipeline.pipeline.context import ROWS_KEPT, TableResult
 from nh_pipeline.pipeline.daily import READABLE
 from nh_pipeline.pipeline.gate import SAMPLE_ROWS, CheckResult
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.builds import Part
-    from nh_pipeline.pipeline.context import TableResult
     from nh_pipeline.pipeline.guards import DeliveryStatus
     from nh_pipeline.pipeline.result import BuildResult
 

@@ -13,7 +13,7 @@ from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.model.table import REJECTS
+from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.periods import months
 from nh_pipeline.pipeline.gate import SAMPLE_ROWS
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.builds import Part
     from nh_pipeline.pipeline.guards import DeliveryStatus
     from nh_pipeline.pipeline.result import BuildResult

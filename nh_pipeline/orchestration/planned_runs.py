@@ -14,7 +14,7 @@ from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partition
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.periods import joined, month_bounds
 from nh_pipeline.pipeline.build_state import NOT_BUILT
-from nh_pipeline.pipeline.plan import LANDED
+from nh_pipeline.pipeline.plan import LANDED, Plan, Stale
 from nh_pipeline.tables import dataset_of, gold
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from nh_pipeline.model.table import Table
-    from nh_pipeline.pipeline.plan import Plan, Stale
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.s3 import SCHEME
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.pipeline.context import BuildContext, RunInfo
-from nh_pipeline.settings import catalog_properties
+from nh_pipeline.settings import Settings, catalog_properties
 from nh_pipeline.sources.opening import open_source
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from nh_pipeline.pipeline.remote_request import Build
     from nh_pipeline.pipeline.result import BuildResult
-    from nh_pipeline.settings import Settings
     from nh_pipeline.sources.protocol import Source
 
 

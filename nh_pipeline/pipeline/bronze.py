@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -14,10 +14,10 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.field_ids import numbered
-from nh_pipeline.lake.publish import Published, find_staged
-from nh_pipeline.landing.records import RecordReader
+from nh_pipeline.lake.publish import Published, Staged, find_staged
+from nh_pipeline.landing.records import RecordReader, RejectedLine
 from nh_pipeline.landing.text import CsvStream
-from nh_pipeline.model.table import REJECTS
+from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import noted
@@ -28,15 +28,11 @@ from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
 
     from pyspark.sql import DataFrame
 
     from nh_pipeline.lake.lake import Lake, TableSnapshot
-    from nh_pipeline.lake.publish import Staged
     from nh_pipeline.landing.manifest import Delivery, Manifest
-    from nh_pipeline.landing.records import RejectedLine
-    from nh_pipeline.model.table import Table
 
 _LINE_BREAK = r"[\r\n]|\\[rn]"
 """A line break in a cell; in ``extra_columns`` it is escaped."""

@@ -14,12 +14,11 @@ from pyiceberg.table.update import SetPropertiesUpdate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.lake import snapshot_of, unchanged
+from nh_pipeline.lake.lake import Lake, snapshot_of, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.publish import Published
     from nh_pipeline.model.table import Table as Contract
 

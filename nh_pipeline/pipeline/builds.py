@@ -12,7 +12,7 @@ from nh_pipeline.periods import quarters
 from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.calendar import BuildCalendar
 from nh_pipeline.pipeline.daily import BuildDays
-from nh_pipeline.pipeline.deliveries import NothingDelivered
+from nh_pipeline.pipeline.deliveries import Deliveries, NothingDelivered
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.per_release import BuildRelease
 from nh_pipeline.pipeline.scd2 import BuildHistory
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.model.table import Table
-    from nh_pipeline.pipeline.deliveries import Deliveries
     from nh_pipeline.pipeline.remote_request import Build
 
 

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
-from nh_pipeline.model.table import REJECTS, WHOLE
+from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.pipeline.build_state import deliveries_of, of_deliveries, record_inputs, recorded_inputs
-from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.deliveries import Deliveries, look
 from nh_pipeline.pipeline.recipe import recipe
 from nh_pipeline.pipeline.result import BuildResult
 from nh_pipeline.transforms import typed
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
-    from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.context import BuildContext
-    from nh_pipeline.pipeline.deliveries import Deliveries
     from nh_pipeline.pipeline.gate import CheckResult
 
 _FORMERLY = "type"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -23,16 +24,13 @@ from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.zone import RawZone
-from nh_pipeline.model.table import REJECTS
+from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.pipeline.gate import CheckResult, gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
-
     from nh_pipeline.lake.lake import Lake, TableSnapshot
-    from nh_pipeline.model.table import Table
 
 T = TypeVar("T")
 

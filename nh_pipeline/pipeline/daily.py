@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.table import REJECTS
@@ -22,7 +23,6 @@ from nh_pipeline.transforms import typed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspark.sql import DataFrame
     from typing_extensions import Self
 
     from nh_pipeline.lake.lake import TableSnapshot

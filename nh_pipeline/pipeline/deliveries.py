@@ -11,21 +11,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from nh_pipeline.datasets.headers import HeaderError, canonical_header
+from nh_pipeline.datasets.headers import Header, HeaderError, canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, statuses
-from nh_pipeline.pipeline.notes import Notes
+from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nh_pipeline.datasets.headers import Header
     from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.dataset import Dataset
-    from nh_pipeline.pipeline.notes import DeliveryNote
 
 _ALIKE = 0.75
 """How alike two header cells are that probably name the same column."""

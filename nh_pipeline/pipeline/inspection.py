@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nh_pipeline.periods import quarter_bounds
@@ -15,8 +16,6 @@ from nh_pipeline.pipeline.notes import RefusedSample
 from nh_pipeline.transforms import typed
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.model.dataset import Dataset
 

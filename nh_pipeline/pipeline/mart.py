@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.kinds import Daily
-from nh_pipeline.model.mart import AsOf
-from nh_pipeline.model.table import WHOLE
+from nh_pipeline.model.mart import AsOf, Mart
+from nh_pipeline.model.table import WHOLE, Table
 from nh_pipeline.periods import month_bounds, months, quarters
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.gate import CheckResult
@@ -20,11 +21,7 @@ from nh_pipeline.tables import table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
-
     from nh_pipeline.lake.lake import Lake, TableSnapshot
-    from nh_pipeline.model.mart import Mart
-    from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.context import BuildContext
 
 

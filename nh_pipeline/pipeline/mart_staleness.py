@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import TableSnapshot
+from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.lake.refusals import Refusals
-from nh_pipeline.model.mart import AsOf
-from nh_pipeline.model.table import WHOLE
+from nh_pipeline.model.mart import AsOf, Mart
+from nh_pipeline.model.table import WHOLE, Table
 from nh_pipeline.periods import joined, month_bounds
 from nh_pipeline.pipeline.build_state import recorded_inputs
 from nh_pipeline.pipeline.recipe import recipe
@@ -23,10 +23,6 @@ from nh_pipeline.transforms.as_of import holding_sql
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
-
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.model.mart import Mart
-    from nh_pipeline.model.table import Table
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import HeaderError
-from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.lake.refusals import Refusal, Refusals
 from nh_pipeline.model.kinds import Calendar, Daily, PerRelease
-from nh_pipeline.model.table import REJECTS, WHOLE
+from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
 from nh_pipeline.pipeline.chosen import partition_of
-from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.deliveries import Deliveries, look
 from nh_pipeline.pipeline.mart_staleness import Inputs, is_stale, stale_days
-from nh_pipeline.pipeline.notes import Notes
+from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 from nh_pipeline.pipeline.recipe import code_version, judged_by, parse_recipe, recipe
 from nh_pipeline.tables import gold, level, silver, tables
 
@@ -34,14 +34,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.mart import Mart
-    from nh_pipeline.model.table import Table
-    from nh_pipeline.pipeline.deliveries import Deliveries
     from nh_pipeline.pipeline.guards import DeliveryStatus
-    from nh_pipeline.pipeline.notes import DeliveryNote
 
 LANDED = "has landed and is not in bronze yet"
 

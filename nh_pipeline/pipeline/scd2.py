@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from nh_pipeline.model.table import WHOLE
+from nh_pipeline.model.table import WHOLE, Table
 from nh_pipeline.pipeline.chosen import Chosen
 from nh_pipeline.pipeline.context import BuildContext, accounting, rows_kept
 from nh_pipeline.pipeline.gate import CheckResult, gate_sample
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 from nh_pipeline.transforms import scd2
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from nh_pipeline.model.table import Table
 
 
 class BuildHistory(TableBuild, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.rules import CCN, AtLeast
@@ -20,8 +20,6 @@ from nh_pipeline.transforms import values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from pyspark.sql import DataFrame
 
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
