@@ -83,9 +83,7 @@ class Settings(BaseSettings):
     @field_validator("source")
     @classmethod
     def _inbox(cls, value: str | None) -> str | None:
-        if value is None or "://" in value:
-            return value
-        return str(_absolute("NH_SOURCE", value))
+        return value if value is None or "://" in value else str(_absolute("NH_SOURCE", value))
 
     @field_validator("drive_credentials")
     @classmethod

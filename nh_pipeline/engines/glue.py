@@ -72,7 +72,11 @@ class GlueJob:
             EngineError: what the settings say cannot be sent to a job.
             dg.Failure: the job run failed; with its own error, and a link to it.
         """
-        _require_open(lake)
+        if "uri" in lake.catalog_properties:  # whoever sees the job run, its log or its messages would see it
+            raise EngineError(
+                "NH_CATALOG_URL may hold a password, and what is sent to a Glue job is not secret: leave it out, so "
+                "that the catalog is the AWS Glue Data Catalog, or choose another NH_ENGINE than glue"
+            )
         client = _Client(self, context)
         try:
             with translate_infrastructure_errors():
@@ -95,15 +99,6 @@ class GlueJob:
         context.add_asset_metadata({"glue_job_run": dg.MetadataValue.url(client.url)})
         if client.failed or len(client.results()) < len(builds):
             raise client.failure()
-
-
-def _require_open(lake: Lake) -> None:
-    """Nothing secret may be sent: whoever sees the job run, its log or its messages would see it."""
-    if "uri" in lake.catalog_properties:
-        raise EngineError(
-            "NH_CATALOG_URL may hold a password, and what is sent to a Glue job is not secret: leave it out, so that "
-            "the catalog is the AWS Glue Data Catalog, or choose another NH_ENGINE than glue"
-        )
 
 
 class _Client(PipesGlueClient):

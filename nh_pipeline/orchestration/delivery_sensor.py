@@ -112,16 +112,10 @@ def plan_requests(
     seconds: float = TICK_SECONDS,
     say: Callable[[str], object] = lambda _: None,
 ) -> list[dg.RunRequest]:
-    """The runs to request now. What does not fit into the time waits, as does a file that cannot be read.
+    """The runs to request now. What does not fit into the time waits, as does a file that cannot be read: that is said.
 
-    Args:
-        source: is asked what it holds, unless ``files`` tells.
-        watch: what was requested before; is brought up to date.
-        failed: whether the run of a run key ended without success.
-        deliveries: what has landed.
-        files: all that the source holds.
-        seconds: the time there is.
-        say: told what waits.
+    The source is asked what it holds, unless ``files`` tells; ``watch`` is brought up to date; ``failed`` says whether
+    the run of a run key ended without success.
 
     Raises:
         SourceUnavailable: the source cannot be listed: that is no empty folder.

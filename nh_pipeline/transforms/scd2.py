@@ -24,17 +24,14 @@ if TYPE_CHECKING:
 
 
 def versions(rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[str]], refused: bool) -> DataFrame:
-    """Versions of a dimension.
+    """Versions of a dimension: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
 
     Args:
         rows: one row per key and release: the key columns, the tracked columns (typed), ``release`` (date),
             ``delivery_id`` and ``reason`` (not NULL: the values were refused, only the presence counts).
-        table: the dimension; gives key, tracked and caseless columns.
+        table: gives key, tracked and caseless columns.
         lacking: tracked column to the deliveries whose layout has no such column.
         refused: whether any ``reason`` is not NULL (looking values up again costs a join).
-
-    Returns:
-        The table's columns: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
     """
     key = list(table.grain[:-1])
     numbered = rows.join(_releases(rows), on="release")
