@@ -169,6 +169,7 @@ class GlueService:
             run_id = f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}"
             arguments = {**job.get("DefaultArguments", {}), **params.get("Arguments", {})}
             run = JobRun(run_id, params, arguments, self.folder / f"{run_id}.log")
+            run.log.touch()  # whoever sees the run may read it
             run.state = "WAITING" if busy >= most else "STARTING"
             self.runs.append(run)
         fate = self.fates.pop(0) if self.fates else None
