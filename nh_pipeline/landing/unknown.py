@@ -54,7 +54,8 @@ def unknown(cells: Sequence[str], name: str) -> Unrecognised:
             f"{name}: not a known CMS file: none of its columns is known",
             expected=f"the header of one of: {', '.join(d.name for d in datasets.declared())}",
             found=f"{len(cells)} cells in the first line, {[cell[:60] for cell in cells[:6]]!r}",
-            what_to_do="It may be a readme, or a file of another origin: take it out of the source.",
+            what_to_do="It may be a readme, or a file of another origin: take it out of the source. To have a table of "
+            "it, declare it in nh_pipeline/datasets (docs/adding.md).",
         )
     lacks = f"; it lacks {', '.join(missing)}" if missing else ""
     return Unrecognised(
