@@ -11,10 +11,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.documents import DocumentReader
+from nh_pipeline.lake.documents import DocumentReader, parsed
 from nh_pipeline.landing.manifest import Archive, Manifest, Quarantined, Received
 from nh_pipeline.landing.receiving import Content, md5_of
 from nh_pipeline.landing.refused import UndecidedDates
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.manifest import ArchivePart
     from nh_pipeline.landing.refused import Refused
+
+Document = TypeVar("Document", bound=Received)
 
 _ARCHIVES = "raw/.archives"
 _READER = DocumentReader(Archive.model_validate_json)
@@ -51,6 +53,15 @@ class Landed:
     def each(self) -> tuple[Landed, ...]:
         """The deliveries in an archive of several; else itself."""
         return self.parts if isinstance(self.document, Archive) else (self,)
+
+
+def read(storage: Storage, path: str, kind: type[Document]) -> Document:
+    """A document of a kind.
+
+    Raises:
+        LakeError: It is damaged.
+    """
+    return parsed(storage, path, storage.read(path), kind.model_validate_json)
 
 
 def archives(storage: Storage) -> list[Archive]:
@@ -81,15 +92,16 @@ class Kept:
         if not path.startswith("raw/") or not self.storage.exists(path):
             return None
         self.storage.delete(f"quarantine/{key}")  # left there by a crash
-        document = Archive if path.endswith("/archive.json") else Manifest
-        return Landed(document.model_validate_json(self.storage.read(path)), _folder(path), created=False)
+        is_archive = path.endswith("/archive.json")
+        document = read(self.storage, path, Archive) if is_archive else read(self.storage, path, Manifest)
+        return Landed(document, _folder(path), created=False)
 
     def refused(self, key: str) -> Content | None:
         """The bytes of a refused file; None if there is no such file, or they are not the ones that came."""
         path = self._index().get(key, "")
         if not path.startswith("quarantine/") or not self.storage.exists(path):
             return None
-        return self.quarantined(Quarantined.model_validate_json(self.storage.read(path)))
+        return self.quarantined(read(self.storage, path, Quarantined))
 
     def quarantined(self, entry: Quarantined) -> Content | None:
         """The bytes of an entry of the quarantine; see :meth:`refused`."""
@@ -104,7 +116,7 @@ class Kept:
         folder = f"raw/{manifest.dataset}/{manifest.coverage.key}/{manifest.key}"
         path, delivery = f"{folder}/manifest.json", f"{folder}/delivery.{manifest.compression}"
         if self.storage.exists(path):  # another process was faster, or another version of an archive
-            return Landed(Manifest.model_validate_json(self.storage.read(path)), folder, created=False)
+            return Landed(read(self.storage, path, Manifest), folder, created=False)
         if content.path.startswith("quarantine/"):  # a copy, so that a crash leaves the entry as it was
             with self.storage.create(delivery) as out:
                 self._copy(content.path, cast("BinaryIO", out))
@@ -128,7 +140,7 @@ class Kept:
         }
         path, first = f"quarantine/{content.received.key}/reason.json", None
         if self.storage.exists(path):
-            first = Quarantined.model_validate_json(self.storage.read(path))
+            first = read(self.storage, path, Quarantined)
         entry = Quarantined.model_validate({**dict(first or content.received), **why})
         if content.path != entry.file:
             self.storage.move(content.path, entry.file)

@@ -23,7 +23,7 @@ from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.documents import DocumentReader
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.judging import NO_WORD, Word, judged
-from nh_pipeline.landing.keeping import Kept, Landed, archives
+from nh_pipeline.landing.keeping import Kept, Landed, archives, read
 from nh_pipeline.landing.manifest import Archive, Delivery, Manifest, Quarantined
 from nh_pipeline.landing.receiving import LandingError, md5_of, receiving
 from nh_pipeline.landing.refused import Refused
@@ -162,7 +162,7 @@ class RawZone:
     def quarantined(self) -> list[Quarantined]:
         """What was refused, sorted by file id and md5."""
         files = self.storage.files("quarantine", suffix="/reason.json")
-        return [Quarantined.model_validate_json(self.storage.read(path)) for path in files]
+        return [read(self.storage, path, Quarantined) for path in files]
 
     def archives(self) -> list[Archive]:
         """Archives of several deliveries, sorted by name and time, with what has become of each file by now."""

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from pathlib import Path
+import zipfile
 
 import pytest
 from pydantic import ValidationError
@@ -238,22 +238,29 @@ def test_the_hidden_default_lake_may_be_beside_what_is_delivered(tmp_path):
     assert nh("ingest", ".").stdout.startswith(f"0 landed, {counted.split()[0]} known already")
 
 
-def test_a_damaged_document_is_no_wrong_usage(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["manifest", "reason", "archive"])
+def test_a_damaged_document_is_no_wrong_usage(tmp_path, monkeypatch, name):
     nh = Nh(tmp_path / "lake")
-    nh("ingest", *Deliveries(3, ("2024Q2",), releases=1, days=2).write(tmp_path / "in"))
-    manifest = next(iter(sorted((nh.home / "raw").rglob("manifest.json"))))
-    manifest.write_text(json.dumps({"dataset": "x"}))
+    folder = tmp_path / "in"
+    one, *others = Deliveries(3, ("2024Q2",), releases=1, days=2).write(folder)
+    with zipfile.ZipFile(folder / "others.zip", "w") as archive:
+        for path in others:
+            archive.write(path, path.name)
+    (folder / "odd.csv").write_text("when,who\n2024-04-01,me\n")
+    nh("ingest", one, folder / "others.zip", folder / "odd.csv", exits=3)
+    damaged = next(iter(sorted(nh.home.rglob(f"{name}.json"))))
+    damaged.write_text(json.dumps({"dataset": "x"}))
     from nh_pipeline.cli import main as cli  # noqa: PLC0415
 
     monkeypatch.setenv("NH_HOME", str(nh.home))
-    monkeypatch.setattr("sys.argv", ["nh", "status"])
     said: list[str] = []
     monkeypatch.setattr(cli.errors, "print", lambda text, **_: said.append(text))
+    monkeypatch.setattr("sys.argv", ["nh", "status"])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 1
-    assert f"{manifest} is damaged" in said[0]
-    assert Path(manifest).exists()
+    assert f"{damaged} is damaged" in said[0]
+    assert damaged.exists()
 
 
 def test_nothing_is_confirmed_by_an_empty_id(tmp_path):
