@@ -16,6 +16,8 @@ from nh_pipeline.engines.spark import EngineError, require_engine
 from nh_pipeline.errors import told
 from nh_pipeline_tests.support.local import Nh
 
+pytestmark = pytest.mark.integration
+
 
 def free_port() -> int:
     with socket.socket() as free:

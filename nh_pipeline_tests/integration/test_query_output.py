@@ -17,6 +17,8 @@ from nh_pipeline.queries import duck
 from nh_pipeline.queries.open import LakeQueries, QueryError
 from nh_pipeline_tests.support.local import Nh
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def nh(tmp_path_factory):

@@ -12,6 +12,8 @@ import pytest
 from nh_pipeline.cli import terminal
 from nh_pipeline_tests.support.local import Nh
 
+pytestmark = pytest.mark.integration
+
 
 def nh_in(encoding, tmp_path, *arguments):
     env = {**os.environ, "NH_HOME": str(tmp_path / "lake"), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
