@@ -33,9 +33,9 @@ pytestmark = pytest.mark.integration
 PLAN = Deliveries(8, ("2024Q2",), releases=1, quirks=False, days=35)
 """Days of April and May: a publish of facts replaces two months at once."""
 
-RANDOM_KILLS = 12
-"""Three in every quarter of a run; each named point is met by the test above."""
-SPARE = 8
+RANDOM_KILLS = 32
+"""Eight in every quarter of a run; each named point is met by the test above."""
+SPARE = 14
 """Runs that may be faster than the moment at which they were to be killed."""
 BRONZE_TABLE, FACTS, GOLD = BRONZE["daily_nurse_staffing"], FCT_STAFFING_LEVELS, FACILITY_MEASURES
 
@@ -208,7 +208,7 @@ def test_killed_at_random_moments(mother, tmp_path):
         assert len(stages[FCT_STAFFING_LEVELS.short]) == 1
         assert order.index(stages[FCT_STAFFING_LEVELS.short][0]) >= at
         unlocked(root)
-    assert kills == RANDOM_KILLS
+    assert kills >= 30
     healed(root, mother, *files, release)
     assert not mother(tmp_path / "undisturbed", *files, release).killed
     wanted = contents(tmp_path / "undisturbed")
