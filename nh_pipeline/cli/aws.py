@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from nh_pipeline.cli.terminal import FAILED, USAGE, console, stop
+from nh_pipeline.cli.terminal import FAILED, USAGE, console, read_settings, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,13 +71,12 @@ def deploy(
 @app.command()
 def check() -> None:
     """Say in plain words what the settings, the account or the permissions lack."""
+    settings = read_settings()
+    if not settings.on_s3:
+        _stop(f"NH_HOME is {settings.home}: expected s3://bucket/prefix, as nh aws deploy prints it", USAGE)
     with _explained():
         from nh_pipeline.aws.check import Account
-        from nh_pipeline.settings import Settings
 
-        settings = Settings()
-        if not settings.on_s3:
-            _stop(f"NH_HOME is {settings.home}: expected s3://bucket/prefix, as nh aws deploy prints it", USAGE)
         missing = 0
         for finding in Account(settings).findings():
             missing += not finding.fine

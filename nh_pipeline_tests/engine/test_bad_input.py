@@ -27,9 +27,9 @@ from nh_pipeline.pipeline.deliveries import NothingDelivered
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.chain import STAFFING
 from nh_pipeline_tests.support.declared import BRONZE, staffing_build
+from nh_pipeline_tests.support.memory_source import Memory
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
 from nh_pipeline_tests.unit.test_landing_archive import zipped
-from nh_pipeline_tests.unit.test_landing_zone import Memory
 
 pytestmark = pytest.mark.integration
 

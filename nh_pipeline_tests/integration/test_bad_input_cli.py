@@ -10,8 +10,8 @@ import pytest
 
 from nh_pipeline.landing import archive
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.memory_source import md5_of
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
-from nh_pipeline_tests.unit.test_landing_zone import md5_of
 
 ODD = b"when,[red]who\x1b[31m\n2024-04-01,me\n"
 

@@ -21,9 +21,9 @@ from nh_pipeline.settings import Settings
 from nh_pipeline.sources import SourceUnavailable
 from nh_pipeline_tests.support.drive_server import SECRET, SHEET, SHORTCUT, Fault
 from nh_pipeline_tests.support.local import Nh, serving
+from nh_pipeline_tests.support.memory_source import md5_of
 from nh_pipeline_tests.support.stale import stale_quarters
 from nh_pipeline_tests.unit.test_landing_archive import zipped
-from nh_pipeline_tests.unit.test_landing_zone import md5_of
 
 pytestmark = [
     pytest.mark.integration,

@@ -15,8 +15,8 @@ from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import Changes, FolderSource, SourceUnavailable
 from nh_pipeline.sources.drive_credentials import drive_credentials
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.memory_source import md5_of
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
-from nh_pipeline_tests.unit.test_landing_zone import md5_of
 
 FILES = {"a.csv": staffing("2024Q1").encode(), "b.csv": staffing("2024Q2").encode(), "c.csv": claims("2024-10-01")}
 DENIED = r"cannot read 'b\.csv' in .*: Permission denied\. Grant read permission, or deliver the file again\."

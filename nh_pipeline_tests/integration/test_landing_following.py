@@ -20,8 +20,8 @@ from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import FolderSource, SourceUnavailable, open_source
 from nh_pipeline.sources.google_drive import DriveSource
 from nh_pipeline_tests.support.drive_server import BUSY, CUT, SHEET, Drive, DriveServer, Fault
+from nh_pipeline_tests.support.memory_source import md5_of
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
-from nh_pipeline_tests.unit.test_landing_zone import md5_of
 
 Q1, Q1_CORRECTED, Q2 = (staffing(q, name=n).encode() for q, n in (("2024Q1", "A"), ("2024Q1", "B"), ("2024Q2", "A")))
 ODD = b"a,b\n1,2\n"

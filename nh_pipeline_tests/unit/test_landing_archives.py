@@ -19,9 +19,9 @@ from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.sources import Changes, FolderSource, SourceFile, SourceUnavailable
 from nh_pipeline_tests.support.landing import kill_at, land
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.memory_source import DAY, Memory, md5_of
 from nh_pipeline_tests.unit.test_landing_archive import zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
-from nh_pipeline_tests.unit.test_landing_zone import DAY, Memory, md5_of
 
 DATA = Path(__file__).parents[1] / "data"
 A, B, C = claims("2024-10-01"), staffing("2024Q2").encode(), staffing("2024Q1").encode()
@@ -52,16 +52,6 @@ def excerpts() -> dict[str, bytes]:
 
 def monthly(*more) -> bytes:
     return zipped(*JUNK, *NO_DELIVERIES, *excerpts().items(), *more)
-
-
-@pytest.fixture
-def zone(tmp_path):
-    return RawZone(Storage(str(tmp_path / "lake")))
-
-
-@pytest.fixture
-def source():
-    return Memory()
 
 
 def kept(zone):

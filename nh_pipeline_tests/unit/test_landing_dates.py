@@ -18,8 +18,8 @@ from nh_pipeline.landing.dates import ORDERS, YEAR_LAST, parts, read
 from nh_pipeline.landing.recognise import inspect_file, recognise
 from nh_pipeline.landing.refused import UndecidedDates
 from nh_pipeline_tests.support.declared import DATASETS
+from nh_pipeline_tests.support.memory_source import Memory, md5_of
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
-from nh_pipeline_tests.unit.test_landing_zone import Memory, md5_of
 
 MONTH_FIRST, DAY_FIRST = ORDERS
 PENALTIES = "CMS Certification Number (CCN),Penalty Date,Penalty Type,Fine Amount,{},Processing Date"
@@ -307,11 +307,6 @@ def test_no_text_raises_anything_else(texts, release):
 
 
 # In the raw zone.
-
-
-@pytest.fixture
-def zone(tmp_path):
-    return RawZone(Storage(str(tmp_path / "lake")))
 
 
 def test_the_manifest_keeps_the_header_and_the_order(zone):

@@ -18,9 +18,9 @@ from nh_pipeline.landing.recognise import inspect_file, recognise
 from nh_pipeline.landing.refused import SeveralDeliveries
 from nh_pipeline.landing.selection import recognised
 from nh_pipeline.sources.ranged import Ranged
+from nh_pipeline_tests.support.memory_source import Memory
 from nh_pipeline_tests.unit.test_landing_archive import JUNK, zipped, zipped_as_stream
 from nh_pipeline_tests.unit.test_landing_recognise import citations, staffing
-from nh_pipeline_tests.unit.test_landing_zone import Memory
 
 CSV = staffing(*["2024Q2"] * 20).encode()
 LONG = staffing(*["2024Q2"] * 60_000).encode()

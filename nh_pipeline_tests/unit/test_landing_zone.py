@@ -7,61 +7,20 @@ import hashlib
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import LandingError, Manifest, Quarantined, RawZone
-from nh_pipeline.sources import Changes, FolderSource, SourceFile, SourceUnavailable
+from nh_pipeline.sources import FolderSource, SourceUnavailable
+from nh_pipeline_tests.support.memory_source import DAY, md5_of
 from nh_pipeline_tests.unit.test_landing_recognise import claims, expected, staffing
 
-DAY = datetime(2024, 11, 1, 12, tzinfo=timezone.utc)
 Q2 = staffing("2024Q2", "2024Q2").encode()
 Q2_CORRECTED = staffing("2024Q2").encode()
 UNKNOWN = b"a,b\n1,2\n"
-
-
-def md5_of(content):
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-class Memory:
-    """A source that holds one content for each file."""
-
-    name = "memory"
-
-    def __init__(self):
-        self.contents = {}
-        self.downloads = 0
-
-    def file(self, file_id, content, *, day=0, name=None, size=None, md5=None):
-        self.contents[file_id] = content
-        return SourceFile(file_id=file_id, name=name or f"{file_id}.csv", size=size, md5=md5,
-                          modified_at=DAY + timedelta(days=day))  # fmt: skip
-
-    def changes(self, cursor):
-        return Changes(files=[], removed=[], cursor=cursor or "")
-
-    def peek(self, file, size=65536):
-        return self.contents[file.file_id][:size]
-
-    def download(self, file, out):
-        self.downloads += 1
-        content = self.contents[file.file_id]
-        for start in range(0, len(content), 1000):
-            out.write(content[start : start + 1000])
-
-
-@pytest.fixture
-def zone(tmp_path):
-    return RawZone(Storage(str(tmp_path / "lake")))
-
-
-@pytest.fixture
-def source():
-    return Memory()
 
 
 def everything(zone):

@@ -22,9 +22,9 @@ from nh_pipeline.landing import Manifest, Quarantined, RawZone, records
 from nh_pipeline.landing.records import RecordReader
 from nh_pipeline.landing.text import CsvStream, MalformedCsv
 from nh_pipeline.pipeline.bronze import lines_in
+from nh_pipeline_tests.support.memory_source import Memory
 from nh_pipeline_tests.unit.test_datasets_headers import STAFFING_2024
 from nh_pipeline_tests.unit.test_landing_archive import zipped
-from nh_pipeline_tests.unit.test_landing_zone import Memory
 
 HEADER = ",".join([*STAFFING_2024, "Note"])
 ROWS = [

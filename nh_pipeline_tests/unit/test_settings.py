@@ -103,7 +103,8 @@ def test_a_file_is_no_home(monkeypatch, tmp_path):
 
 
 def test_wrong_settings_are_wrong_usage(monkeypatch, tmp_path):
-    for command in (["status"], ["query", "select 1"], ["quarantine", "list"], ["run", "."], ["confirm", "x"]):
+    of_lakes = (["status"], ["query", "select 1"], ["quarantine", "list"], ["run", "."], ["confirm", "x"])
+    for command in (*of_lakes, ["aws", "check"]):
         told_ = Nh(tmp_path / "a#b")(*command, exits=2)
         assert "NH_HOME" in told_.stderr
     assert "NH_GLUE_TIMEOUT" in refused(monkeypatch, NH_GLUE_TIMEOUT="soon")
