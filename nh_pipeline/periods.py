@@ -68,3 +68,20 @@ def month_bounds(month: str) -> tuple[date, date]:
     year, number = (int(part) for part in month.split("-"))
     following = date(year + number // 12, number % 12 + 1, 1)
     return date(year, number, 1), following - timedelta(days=1)
+
+
+def first_day(part: str) -> date:
+    """The first day of a part of a table that is cut in time: ``2024-04``, ``2024-10-01``, ``FY2024`` (October on).
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if part.startswith("FY"):
+        return date(int(part[2:]) - 1, 10, 1)
+    return date.fromisoformat(part if part.count("-") > 1 else f"{part}-01")
+
+
+def shifted(day: date, months: int) -> date:
+    """The first day of the month that is so many months later (earlier, if negative)."""
+    index = day.year * 12 + day.month - 1 + months
+    return date(index // 12, index % 12 + 1, 1)

@@ -45,24 +45,52 @@ class AsOf:
 
 
 @dataclass(frozen=True)
+class Previous:
+    """A table of which a part of the mart takes, beside its own, the last part before it: the release before."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
+class Within:
+    """A table of which a part of the mart takes all parts that begin near it.
+
+    Attributes:
+        table: the table.
+        before: months before the mart's part begins.
+        after: months after it ends.
+    """
+
+    table: Table
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True)
 class Mart:
     """A gold table.
+
+    It is one partition, or cut into parts: months, quarters or releases. A part is made of those parts of its inputs
+    that begin in it; of inputs that are not cut in time, of all. So a change is computed anew where it matters alone.
 
     Attributes:
         name: without its layer.
         description: one row per what, and what for.
         columns: in order.
         grain: the columns that together occur once.
-        reads: what it is made of; if it is cut by months, the first has days, and is read month by month.
-        transform: pure function of these, in their order, which gives the mart's columns. By day, it takes ``start``
-            and ``end``, too, and gives the rows of these days alone.
-        month: the date column by whose months it is cut; empty if it is one partition.
+        reads: what it is made of; of months or quarters, the first is cut by months or quarters, too.
+        transform: pure function of these, in their order, which gives the mart's columns. If :attr:`bounded`, it takes
+            ``start`` and ``end``, too, the first and the last day of what it gives the rows of, and of nothing else.
+        month: the date column by whose months it is cut.
+        quarter: the date column that holds the first day of the quarters by which it is cut.
+        release: the date column that holds the releases by which it is cut; it has those of all its inputs that are
+            cut by releases, or by fiscal years (which count from their first day), and are not read ``Within``.
         by_day: whether its rows of a day depend on that day's alone, so that a range within a month can be built.
         conserves: pairs of SQL sums, over the mart and over the first table that it reads, which have to be equal.
         rules, foreign_keys, caution: as :class:`~nh_pipeline.model.table.Table`.
 
     Raises:
-        ValueError: it is cut by months or days that what it reads first does not have.
+        ValueError: it is cut by what its inputs do not have, or in two ways.
     """
 
     name: str
@@ -70,10 +98,12 @@ class Mart:
     description: str
     columns: tuple[Column, ...]
     grain: tuple[str, ...]
-    reads: tuple[Table | AsOf, ...]
+    reads: tuple[Table | AsOf | Previous | Within, ...]
     transform: Callable[..., DataFrame]
-    conserves: tuple[tuple[str, str], ...]
+    conserves: tuple[tuple[str, str], ...] = ()
     month: str = ""
+    quarter: str = ""
+    release: str = ""
     by_day: bool = False
     sort: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -83,12 +113,30 @@ class Mart:
     def __post_init__(self) -> None:
         if self.by_day and not self.month:
             raise ValueError(f"{self.name} is built by day: say by which column it is cut (month)")
-        if self.month and not self.inputs[0].partitioning.monthly:
-            raise ValueError(f"{self.name} is cut by months, but {self.inputs[0].name}, which it reads first, is not")
+        if sum(map(bool, (self.month, self.quarter, self.release))) > 1:
+            raise ValueError(f"{self.name} is cut in several ways: expected one of month, quarter, release")
+        if (self.month or self.quarter) and not self.inputs[0].partitioning.monthly:
+            cut = "months" if self.month else "quarters"
+            raise ValueError(f"{self.name} is cut by {cut}, but {self.inputs[0].name}, which it reads first, is not")
+        if len({table.name for table in self.inputs}) < len(self.reads):
+            raise ValueError(f"{self.name} reads a table twice: expected each of them once, with all that is needed")
+        if self.conserves and not isinstance(self.reads[0], Table):
+            raise ValueError(f"{self.name} conserves sums over its first input: expected one that is read as it is")
 
     @property
     def inputs(self) -> tuple[Table, ...]:
-        return tuple(r.table if isinstance(r, AsOf) else r for r in self.reads)
+        return tuple(r if isinstance(r, Table) else r.table for r in self.reads)
+
+    @property
+    def cut_by(self) -> str:
+        """The column by which it is cut; empty if it is one partition."""
+        return self.month or self.quarter or self.release
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the transform is told of which days it is to give the rows: others may be among what it is given."""
+        near = any(isinstance(read, (Previous, Within)) for read in self.reads)
+        return bool(self.by_day or self.quarter or self.release or near)
 
     @cached_property
     def table(self) -> Table:
@@ -98,7 +146,7 @@ class Mart:
             description=self.description,
             columns=self.columns,
             grain=self.grain,
-            partitioning=Partitioning((self.month,), monthly=True) if self.month else Partitioning(),
+            partitioning=Partitioning((self.cut_by,) if self.cut_by else (), monthly=bool(self.month or self.quarter)),
             kind=self,
             **more,
         )

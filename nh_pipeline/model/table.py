@@ -33,6 +33,11 @@ class Partitioning:
         return " || '.' || ".join(f"cast({c} as string)" for c in self.columns) if self.columns else f"'{WHOLE}'"
 
     @property
+    def in_time(self) -> bool:
+        """Whether its parts begin on a day each: months, releases, fiscal years."""
+        return self.monthly or self.columns in (("release",), ("fiscal_year",))
+
+    @property
     def words(self) -> str:
         """For people."""
         if self.monthly:

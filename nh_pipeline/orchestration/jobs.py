@@ -15,13 +15,14 @@ from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.checks import FRESH
-from nh_pipeline.orchestration.partitions import WORK_DATES, partitions_of, partitions_of_file
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
 from nh_pipeline.pipeline.build_state import compared_snapshots
 from nh_pipeline.tables import dataset_of, gold, silver, tables
 
-DIMENSIONS, MARTS, WHOLE_MARTS, FRESHNESS = "dimensions", "marts", "whole_marts", "freshness"
+DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
+MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
 
 
 def delivery_job(dataset: str) -> str:
@@ -44,6 +45,19 @@ def whole_tables() -> list[dg.AssetKey]:
 
 def _is_of_undated(dataset: str) -> bool:
     return bool(dataset) and partitions_of_file(datasets.dataset(dataset)) is None
+
+
+def _delivered(partitions: Any) -> list[dg.AssetKey]:
+    """What is made of the lines of files whose partitions are these, from raw to silver."""
+    found: list[dg.AssetKey] = []
+    for dataset in (d for d in datasets.with_tables() if partitions_of_file(d) == partitions):
+        apart = (t for t in dataset.silver if partitions_of(t) == partitions and asset_key(t) not in whole_tables())
+        found += [raw_key(dataset.name), asset_key(dataset.bronze), *map(asset_key, apart)]
+    return found
+
+
+def _marts(partitions: Any) -> list[dg.AssetKey]:
+    return [asset_key(t) for t in gold() if partitions_of(t) == partitions]
 
 
 class LandOnlyConfig(dg.Config):
@@ -120,11 +134,14 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         for dataset in datasets.with_tables()
     ]
     made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
-    by_day = [asset_key(t) for t in gold() if partitions_of(t) is WORK_DATES]
-    made.append(_job(MARTS, by_day, "Marts alone, for days whose versions of dimensions changed."))
-    whole = [asset_key(t) for t in gold() if partitions_of(t) is None]
-    if whole:
-        made.append(_job(WHOLE_MARTS, whole, "Marts that are built whole."))
+    several = {
+        RELEASED: (_delivered(RELEASES), "Releases of several files."),
+        UNDATED: (_delivered(None), "Several files that name no release."),
+        MARTS: (_marts(WORK_DATES), "Marts alone, for days whose inputs changed."),
+        RELEASE_MARTS: (_marts(RELEASES), "Marts of releases."),
+        WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
+    }
+    made += [_job(name, keys, told) for name, (keys, told) in several.items() if keys]
     if by_the_clock:
         late = dg.AssetSelection.checks(*(dg.AssetCheckKey(asset_key(t), FRESH) for t in silver() if t.dataset))
         made.append(dg.define_asset_job(FRESHNESS, late, description="Whether the next delivery of a file is late."))

@@ -61,9 +61,9 @@ def partitions_of_file(dataset: Dataset) -> dg.PartitionsDefinition[str] | None:
 
 
 def partitions_of(table: Table) -> dg.PartitionsDefinition[str] | None:
-    """Partitions of a table: those of its file, if it is built part by part; days, of a mart that is cut by months."""
+    """Partitions of a table: those of its file, if it is built part by part; of a mart, those of what it is cut by."""
     if isinstance(table.kind, Mart):
-        return WORK_DATES if table.kind.month else None
+        return RELEASES if table.kind.release else WORK_DATES if table.kind.cut_by else None
     if isinstance(table.kind, (Bronze, Daily, PerRelease)):
         return partitions_of_file(datasets.dataset(table.dataset))
     return None

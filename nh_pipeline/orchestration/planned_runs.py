@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.orchestration.assets import raw_key
-from nh_pipeline.orchestration.jobs import DIMENSIONS, MARTS, WHOLE_MARTS, delivery_job, of_delivery, whole_tables
+from nh_pipeline.orchestration.jobs import (
+    DIMENSIONS,
+    MARTS,
+    RELEASE_MARTS,
+    RELEASED,
+    UNDATED,
+    WHOLE_MARTS,
+    delivery_job,
+    of_delivery,
+    whole_tables,
+)
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, range_tags
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.periods import joined, month_bounds
@@ -18,7 +28,7 @@ from nh_pipeline.pipeline.plan import LANDED, Plan, Stale
 from nh_pipeline.tables import dataset_of, gold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     import dagster as dg
@@ -26,11 +36,17 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
 
 
+_MARTS: Mapping[object, str] = {WORK_DATES: MARTS, RELEASES: RELEASE_MARTS, None: WHOLE_MARTS}
+_SHARED: Mapping[object, str] = {RELEASES: RELEASED, None: UNDATED}
+"""Jobs by the partitions of what they build: of marts, and of several files."""
+
+
 @dataclass(frozen=True)
 class PlannedRun:
     """One run: a job, a range of partitions or none, the assets if not all of the job's, and why.
 
-    ``raw`` names the datasets whose raw assets are in it: they take what has landed.
+    ``raw`` names the datasets whose raw assets are in it: they take what has landed. ``shared`` is the job in which it
+    is one run with others over the same days.
     """
 
     job: str
@@ -39,6 +55,7 @@ class PlannedRun:
     assets: tuple[dg.AssetKey, ...] = ()
     raw: tuple[str, ...] = ()
     reasons: tuple[str, ...] = field(default=(), compare=False)
+    shared: str = field(default="", compare=False)
 
     @property
     def title(self) -> str:
@@ -69,7 +86,7 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     for _, group in groupby((b for b in stale if b not in whole), key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
-    return _together(runs)
+    return list(_together(runs))
 
 
 def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
@@ -89,7 +106,9 @@ def follows(table: Table) -> tuple[Table, ...]:
 def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
     partitions, dataset = partitions_of(table), dataset_of(table)
     is_bronze, is_mart = isinstance(table.kind, Bronze), isinstance(table.kind, Mart)
-    job = (MARTS if partitions else WHOLE_MARTS) if is_mart else delivery_job(dataset)
+    job, shared = delivery_job(dataset), _SHARED.get(partitions, "")
+    if is_mart:
+        job = shared = _MARTS[partitions]
     assets: tuple[dg.AssetKey, ...] = (asset_key(table),)
     if is_bronze:
         assets = (raw_key(dataset), *assets)
@@ -99,29 +118,30 @@ def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
     if not is_mart and set(assets) == set(of_delivery(dataset)):
         assets = ()  # all of the job's
     if partitions is None:
-        yield PlannedRun(job, assets=assets, raw=raw, reasons=_reasons(stale))
+        yield PlannedRun(job, assets=assets, raw=raw, reasons=_reasons(stale), shared=shared)
     elif partitions == RELEASES:
         for start, end in month_blocks({f"{b.start:%Y-%m}" for b in stale if b.start}):
             inside = _reasons(b for b in stale if b.start and start <= b.start.replace(day=1) <= end)
-            yield PlannedRun(job, start, end, assets, raw, inside)
+            yield PlannedRun(job, start, end, assets, raw, inside, shared)
     else:
         for start, end in joined({(b.start, b.end) for b in stale if b.start and b.end}):
             inside = _reasons(b for b in stale if b.start and start <= b.start <= end)
-            yield PlannedRun(job, start, end, assets, raw, inside)
+            yield PlannedRun(job, start, end, assets, raw, inside, shared)
 
 
-def _together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Runs of marts over the same days as one."""
-    found: dict[tuple[object, ...], PlannedRun] = {}
+def _together(runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
+    """Runs of the same job over the same days as one, so that few are started for many tables."""
+    found: dict[tuple[object, ...], list[PlannedRun]] = {}
     for run in runs:
-        key = (run.job, run.start, run.end) if run.job == MARTS else (run,)
-        if key in found:
-            other = found[key]
-            assets, reasons = (*other.assets, *run.assets), (*other.reasons, *run.reasons)
-            found[key] = PlannedRun(run.job, run.start, run.end, assets, other.raw, tuple(dict.fromkeys(reasons)))
+        found.setdefault((run.shared, run.start, run.end) if run.shared else (run,), []).append(run)
+    for same in found.values():
+        first, *others = same
+        if others:
+            names = ("assets", "raw", "reasons")
+            assets, raw, reasons = (tuple(dict.fromkeys(x for run in same for x in getattr(run, n))) for n in names)
+            yield PlannedRun(first.shared, first.start, first.end, assets, raw, reasons)
         else:
-            found[key] = run
-    return list(found.values())
+            yield first
 
 
 def _reasons(builds: Iterable[Stale]) -> tuple[str, ...]:

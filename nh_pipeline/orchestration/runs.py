@@ -25,13 +25,13 @@ from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
 from nh_pipeline.orchestration.jobs import maintain
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
 from nh_pipeline.pipeline import build_state
 from nh_pipeline.pipeline.plan import parts, plan
-from nh_pipeline.tables import dataset_of, tables
+from nh_pipeline.tables import dataset_of, gold, tables
 
 if TYPE_CHECKING:
     import logging
@@ -96,7 +96,7 @@ def forget(settings: Settings, table: Table, start: date | None, end: date | Non
 
 
 def selected(settings: Settings, patterns: Sequence[str], start: date | None, end: date | None) -> list[PlannedRun]:
-    """Runs for chosen assets, in the order releases, dimensions, daily chain; by default for all that have days.
+    """Runs for chosen assets, in the order releases, dimensions, days, marts of releases; by default all of days.
 
     Patterns are asset keys (``silver/dim_date``), with wildcards (``gold/*``). First and last day are by default those
     that landed deliveries cover.
@@ -123,12 +123,17 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
             found[of[key]] = (*found.get(of[key], ()), key)
         return found
 
-    planned = [run for dataset, keys in those(RELEASES).items() for run in _releases(zone, dataset, keys, start, end)]
+    last = [asset_key(t) for t in gold() if partitions_of(t) == RELEASES]  # some are made of days, too
+    planned, marts = list[PlannedRun](), list[PlannedRun]()
+    for dataset, assets in those(RELEASES).items():
+        planned += _releases(zone, dataset, tuple(k for k in assets if k not in last), start, end)
+        marts += _releases(zone, dataset, tuple(k for k in assets if k in last), start, end)
     if whole := those(None):
         assets = tuple(k for k in chosen if graph.get(k).partitions_def is None)
         raw = tuple(dataset for dataset, keys in whole.items() if raw_key(dataset) in keys)
         planned.append(PlannedRun(_ANY, assets=assets, raw=raw))
     planned += [run for dataset, keys in those(WORK_DATES).items() for run in _days(zone, dataset, keys, start, end)]
+    planned += marts
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
@@ -141,7 +146,8 @@ def _releases(
     landed = (d.manifest.coverage.start for d in zone.deliveries(dataset))
     months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
     wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
-    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in month_blocks(wanted)]
+    blocks = month_blocks(wanted) if assets else []
+    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in blocks]
 
 
 def _days(

@@ -16,7 +16,16 @@ from nh_pipeline.model.kinds import Scd2
 from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
-from nh_pipeline.orchestration.jobs import DIMENSIONS, LAND_ONLY, MARTS, WHOLE_MARTS, delivery_job
+from nh_pipeline.orchestration.jobs import (
+    DIMENSIONS,
+    LAND_ONLY,
+    MARTS,
+    RELEASE_MARTS,
+    RELEASED,
+    UNDATED,
+    WHOLE_MARTS,
+    delivery_job,
+)
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, runs_of
 from nh_pipeline.orchestration.resources import LakeResource
@@ -26,6 +35,7 @@ from nh_pipeline.tables import silver
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
+_OF_TABLES = (DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS)
 _TRIGGER = "nh/trigger"
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [
@@ -137,7 +147,7 @@ def _tried(instance: dg.DagsterInstance, trigger: str) -> int:
 def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     """All sensors; each may request some of the jobs."""
     of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.with_tables()}]
-    of_tables = [job for job in jobs if job.name in (DIMENSIONS, MARTS, WHOLE_MARTS)]
+    of_tables = [job for job in jobs if job.name in _OF_TABLES]
     sensor = partial(dg.sensor, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     histories = [asset_key(table) for table in silver() if isinstance(table.kind, Scd2)]
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import DataFrame
@@ -10,11 +11,12 @@ from pyspark.sql import functions as F
 
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import AsOf, Mart
-from nh_pipeline.model.table import WHOLE, Table
-from nh_pipeline.periods import month_bounds, months, quarters
+from nh_pipeline.model.table import WHOLE
+from nh_pipeline.periods import first_day, quarters
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline.pipeline.deliveries import NothingDelivered
 from nh_pipeline.pipeline.gate import CheckResult
-from nh_pipeline.pipeline.mart_staleness import Inputs, stale_days
+from nh_pipeline.pipeline.mart_staleness import Inputs, between, bounds, stale_days
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 
@@ -29,10 +31,10 @@ _COUNT = "count(1)"
 
 
 class BuildMart(TableBuild, frozen=True):
-    """Builds a mart: whole, or the days from ``start`` to ``end`` (included).
+    """Builds a mart: whole, or the parts of the days from ``start`` to ``end`` (included); of releases, of their dates.
 
-    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes the whole months. An input
-    that does not exist yet is an empty one, not an error.
+    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes whole parts. An input that
+    does not exist yet is an empty one, not an error.
     """
 
     kind: Literal["build_mart"] = "build_mart"
@@ -42,24 +44,21 @@ class BuildMart(TableBuild, frozen=True):
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake, table(self.table)
         mart: Mart = built.kind
-        days = self._days(mart)
-        partitions = months(*days) if days else [WHOLE]
-        base = lake.snapshot(built, partitions)
-        inputs = Inputs.current(lake, mart)
-        inputs = inputs.only(partitions) if days else inputs
-        frames = [_read(context, mart, i, snapshot) for i, snapshot in enumerate(inputs.snapshots)]
-        whole = not days or days == (month_bounds(partitions[0])[0], month_bounds(partitions[-1])[1])
-        rows, source, kept = self._rows(context, mart, frames, base=base, days=None if whole else days)
-        staged = context.stage(built, rows, partitions)
-        counts = (staged.rows, inputs.snapshots[0].rows) if whole else None
-        checks = [
-            *context.check(built, staged),
-            _conserved(mart, context.staged_rows(built, staged), source, kept, rows=counts),
-        ]
-        built_from = {name: inputs.of(name) for name in partitions}
+        current = Inputs.current(lake, mart)
+        parts = self._parts(lake, current)
+        base = lake.snapshot(built, parts)
+        inputs = current.only(parts) if mart.cut_by else current
+        days = self._days(mart, parts)
+        rows, source, kept = self._rows(context, inputs, parts, base=base, days=days)
+        staged = context.stage(built, rows, parts)
+        counts = (staged.rows, inputs.snapshots[0].rows) if days is None else None
+        checks = context.check(built, staged)
+        if mart.conserves:
+            checks.append(_conserved(mart, context.staged_rows(built, staged), source, kept, rows=counts))
+        built_from = {part: inputs.of(part) for part in parts}
         if days:  # before publishing, as it compares with what the mart was built from
-            stale = stale_days(lake, inputs, partitions)
-            left = {partitions[0] for a, _ in stale if a < days[0]} | {partitions[-1] for _, b in stale if b > days[1]}
+            stale = stale_days(lake, inputs, parts)
+            left = {parts[0] for a, _ in stale if a < days[0]} | {parts[-1] for _, b in stale if b > days[1]}
             built_from = {name: told for name, told in built_from.items() if name not in left}
         result, _ = context.publish_if_valid(
             built,
@@ -67,53 +66,77 @@ class BuildMart(TableBuild, frozen=True):
             checks,
             base=base,
             inputs=list(zip(mart.inputs, inputs.snapshots, strict=True)),
-            extent=f"{days[0]}..{days[1]}" if days else WHOLE,
+            extent=f"{self.start}..{self.end}" if mart.cut_by else WHOLE,
             built_from=built_from,
             # Rows that the inputs lost by builds that passed their own gates are lost here, too; not by a table that
             # is away.
-            loss_known="what it is made of has as many" if _is_built(lake, mart.inputs[0], days) else "",
+            loss_known="what it is made of has as many" if _is_built(lake, mart, parts) else "",
         )
         if result.published:
             record_inputs(lake, built, built_from, result.published)
         return BuildResult(table=result)
 
-    def _days(self, mart: Mart) -> tuple[date, date] | None:
-        """The days to build; None for the whole mart."""
-        if not mart.month:
-            return None
+    def _parts(self, lake: Lake, inputs: Inputs) -> list[str]:
+        """The parts to build.
+
+        Raises:
+            NothingDelivered: it is cut by releases, and there is none in these days.
+        """
+        mart = inputs.mart
+        if not mart.cut_by:
+            return [WHOLE]
         if self.start is None or self.end is None:
             raise ValueError(f"{self.table} is built for days: expected a start and an end, found none")
-        if mart.by_day:
-            return self.start, self.end
-        partitions = months(self.start, self.end)
-        return month_bounds(partitions[0])[0], month_bounds(partitions[-1])[1]
+        if not mart.release:
+            return between(mart, self.start, self.end)
+        known = inputs.parts | lake.snapshot(mart.table).present
+        found = sorted(part for part in known if self.start <= first_day(part) <= self.end)
+        if not found:
+            raise NothingDelivered(f"no release of what {self.table} is made of is from {self.start} to {self.end}")
+        return found
+
+    def _days(self, mart: Mart, parts: Sequence[str]) -> tuple[date, date] | None:
+        """The days to build, if they are not all of the parts."""
+        if not mart.by_day or self.start is None or self.end is None:
+            return None
+        whole = bounds(mart, parts[0])[0], bounds(mart, parts[-1])[1]
+        return None if (self.start, self.end) == whole else (self.start, self.end)
 
     def _rows(
         self,
         context: BuildContext,
-        mart: Mart,
-        frames: Sequence[DataFrame],
+        inputs: Inputs,
+        parts: Sequence[str],
         *,
         base: TableSnapshot,
         days: tuple[date, date] | None,
     ) -> tuple[DataFrame, DataFrame, list[DataFrame]]:
         """The rows to stage, what the new ones of them are made of, and the ones that are kept as they are."""
-        first, *others = frames
+        mart = inputs.mart
+        if mart.bounded and not mart.by_day:
+            each = [_made(context, inputs.only([part]), *bounds(mart, part)) for part in parts]
+            return reduce(lambda a, b: a.unionByName(b), each), _read(context, inputs, 0), []
+        first, *others = (_read(context, inputs, i) for i in range(len(mart.reads)))
         if not mart.by_day:
             return mart.transform(first, *others), first, []
-        start, end = self.start, self.end
-        inside = F.col(mart.month).between(F.lit(start), F.lit(end))
+        inside = F.col(mart.month).between(F.lit(self.start), F.lit(self.end))
         source = first.where(inside)
-        made = mart.transform(source, *others, start=start, end=end)
+        made = mart.transform(source, *others, start=self.start, end=self.end)
         if days is None:
             return made, source, []
         kept = context.read(mart.table, base).where(~inside)
         return made.unionByName(kept), source, [kept]
 
 
-def _read(context: BuildContext, mart: Mart, index: int, snapshot: TableSnapshot) -> DataFrame:
-    read = mart.reads[index]
-    rows = context.read(mart.inputs[index], snapshot)
+def _made(context: BuildContext, inputs: Inputs, start: date, end: date) -> DataFrame:
+    """The rows of one part, of what it is made of alone."""
+    frames = [_read(context, inputs, i) for i in range(len(inputs.mart.reads))]
+    return inputs.mart.transform(*frames, start=start, end=end)
+
+
+def _read(context: BuildContext, inputs: Inputs, index: int) -> DataFrame:
+    read = inputs.mart.reads[index]
+    rows = context.read(inputs.mart.inputs[index], inputs.snapshots[index])
     return rows.select(*read.columns) if isinstance(read, AsOf) else rows
 
 
@@ -148,11 +171,13 @@ def _sums(rows: DataFrame, sums: Sequence[str]) -> list[int]:
     return [0 if found is None else found[f"s{i}"] or 0 for i in range(len(sums))]
 
 
-def _is_built(lake: Lake, source: Table, days: tuple[date, date] | None) -> bool:
-    """Whether a table has been built for all of the days."""
+def _is_built(lake: Lake, mart: Mart, parts: Sequence[str]) -> bool:
+    """Whether what it reads first has been built for all of these parts."""
+    source = mart.inputs[0]
     state = recorded_inputs(lake, source).keys()
-    if days is None or not source.partitioning.monthly:
+    if not (mart.month or mart.quarter):
         return bool(state)
+    days = bounds(mart, parts[0])[0], bounds(mart, parts[-1])[1]
     if isinstance(source.kind, Daily):
         return {quarter for quarter, _, _ in quarters(*days)} <= state
-    return set(months(*days)) <= state
+    return set(between(source.kind, *days)) <= state

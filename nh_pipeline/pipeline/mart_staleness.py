@@ -7,22 +7,41 @@ the day is stale only on the days on which their versions differ. All else that 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.lake.refusals import Refusals
-from nh_pipeline.model.mart import AsOf, Mart
+from nh_pipeline.model.kinds import Daily
+from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
 from nh_pipeline.model.table import WHOLE, Table
-from nh_pipeline.periods import joined, month_bounds
+from nh_pipeline.periods import first_day, joined, month_bounds, months, quarter_bounds, quarter_of, quarters, shifted
 from nh_pipeline.pipeline.build_state import recorded_inputs
 from nh_pipeline.pipeline.recipe import recipe
 from nh_pipeline.transforms.as_of import holding_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import date
+
+
+def bounds(mart: Mart, part: str) -> tuple[date, date]:
+    """First and last day of a part of a mart; of a release, its date alone."""
+    start = first_day(part)
+    if mart.quarter:
+        return quarter_bounds(quarter_of(start))
+    return (start, start) if mart.release else month_bounds(part)
+
+
+def between(mart: Mart, start: date, end: date) -> list[str]:
+    """The parts of a mart of months or quarters that a range of days touches."""
+    if mart.month:
+        return months(start, end)
+    return [f"{quarter_bounds(quarter)[0]:%Y-%m}" for quarter, _, _ in quarters(start, end)]
 
 
 @dataclass(frozen=True)
@@ -37,27 +56,59 @@ class Inputs:
         """As the tables are now."""
         return cls(mart, tuple(lake.snapshot(table) for table in mart.inputs))
 
-    def only(self, months: Collection[str]) -> Inputs:
-        """These months, of tables that are cut by months."""
-        cut = (
-            p.only(months) if t.partitioning.monthly else p
-            for t, p in zip(self.mart.inputs, self.snapshots, strict=True)
-        )
+    def only(self, parts: Collection[str]) -> Inputs:
+        """What these parts of the mart are made of."""
+        cut = []
+        for read, snapshot, begun in zip(self.mart.reads, self.snapshots, self._begun, strict=True):
+            feeding = (_feeding(self.mart, read, begun, part) for part in parts) if begun is not None else ()
+            cut.append(snapshot if begun is None else snapshot.only(set().union(*feeding)))
         return Inputs(self.mart, tuple(cut))
 
-    @property
-    def loaded(self) -> frozenset[str]:
-        """Months that the first table has."""
-        return self.snapshots[0].present
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """The parts of the mart that there is anything for."""
+        mart = self.mart
+        if mart.month:
+            return self.snapshots[0].present
+        if mart.quarter:
+            return frozenset(f"{bounds(mart, p)[0]:%Y-%m}" for p in self.snapshots[0].present)
+        cut = (
+            begun
+            for read, table, begun in zip(mart.reads, mart.inputs, self._begun, strict=True)
+            if begun and not isinstance(read, Within) and not table.partitioning.monthly
+        )
+        return frozenset(day.isoformat() for begun in cut for day, _ in begun)
 
-    def of(self, partition: str) -> str:
-        """What a partition of the mart built now would be built from."""
+    @cached_property
+    def _begun(self) -> tuple[list[tuple[date, str]] | None, ...]:
+        """The parts of each input by the day on which they begin, in order; None if it is read whole."""
+        cut = (table.partitioning.in_time and self.mart.cut_by for table in self.mart.inputs)
+        return tuple(
+            sorted((first_day(p), p) for p in snapshot.present) if in_time else None
+            for in_time, snapshot in zip(cut, self.snapshots, strict=True)
+        )
+
+    def of(self, part: str) -> str:
+        """What a part of the mart built now would be built from."""
         found: dict[str, Any] = {}
-        for table, snapshot in zip(self.mart.inputs, self.snapshots, strict=True):
-            by_month = table.partitioning.monthly and partition != WHOLE
-            files = [path.rpartition("/data/")[2] for path in snapshot.only([partition]).paths] if by_month else None
-            found[table.name] = snapshot.snapshot_id if files is None else files
+        for read, snapshot, begun in zip(self.mart.reads, self.snapshots, self._begun, strict=True):
+            if begun is None:
+                found[snapshot.table] = snapshot.snapshot_id
+            else:
+                paths = snapshot.only(_feeding(self.mart, read, begun, part)).paths
+                found[snapshot.table] = [path.rpartition("/data/")[2] for path in paths]
         return json.dumps({"recipe": recipe(self.mart.table), "inputs": found}, sort_keys=True)
+
+
+def _feeding(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) -> set[str]:
+    """The parts of an input that a part of the mart is made of."""
+    start, end = bounds(mart, part)
+    if isinstance(read, Within):
+        start, end = shifted(start, -read.before), shifted(end, read.after + 1) - timedelta(days=1)
+    first = bisect_left(begun, start, key=itemgetter(0))
+    last = bisect_right(begun, end, key=itemgetter(0))
+    first -= isinstance(read, Previous) and first > 0
+    return {p for _, p in begun[first:last]}
 
 
 def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
@@ -69,38 +120,40 @@ def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
 
 
 def stale_days(
-    lake: Lake, inputs: Inputs, months: Collection[str] | None = None, *, passing: bool = False
+    lake: Lake, inputs: Inputs, parts: Collection[str] | None = None, *, passing: bool = False
 ) -> list[tuple[date, date]]:
     """Ranges of days (first and last) of a mart whose rows would come out differently now.
 
-    A month whose days changed, or the recipe, is stale on all days that it has or had. For a dimension that changed
-    only the days of the keys concerned are, inside the validity of the versions that differ. A mart that cannot be
-    built by day is stale by whole months.
+    A part whose inputs changed, or the recipe, is stale on all days that it has or had. If only a dimension changed
+    that is joined to days, just the days of the keys concerned are, inside the validity of the versions that differ. A
+    mart that cannot be built by day is stale by whole parts; releases are ranges of a day each.
 
-    Of all months that are loaded, or of some; ``passing`` over those that the gate refused, and would refuse again.
+    Of all parts that there is anything for, or of some; ``passing`` over those that the gate refused, and would again.
     """
     mart, state = inputs.mart, recorded_inputs(lake, inputs.mart.table)
     refused = Refusals(lake.storage).inputs(mart.table.name) if passing else {}
-    loaded = inputs.loaded | (lake.snapshot(mart.table).present if months is None else frozenset())
+    loaded = inputs.parts | (lake.snapshot(mart.table).present if parts is None else frozenset())
     anew: list[str] = []
     by_state: dict[str, list[str]] = {}
-    for month in sorted(loaded if months is None else loaded & set(months)):
-        now, then = inputs.of(month), state.get(month, "")
-        if now in (then, refused.get(month)):
+    for part in sorted(loaded if parts is None else loaded & set(parts)):
+        now, then = inputs.of(part), state.get(part, "")
+        if now in (then, refused.get(part)):
             continue
-        if mart.by_day and _only_dimensions_changed(mart, then, now):
-            by_state.setdefault(then, []).append(month)
+        if mart.month and isinstance(mart.inputs[0].kind, Daily) and _only_dimensions_changed(mart, then, now):
+            by_state.setdefault(then, []).append(part)
         else:
-            anew.append(month)
-    if not mart.by_day:
-        return joined(month_bounds(month) for month in anew)
-    stale: set[date] = set()
-    if anew:
-        stale |= _days(lake, mart.inputs[0], inputs.snapshots[0].only(anew), mart.month)
-        stale |= _days(lake, mart.table, lake.snapshot(mart.table, anew), mart.month)
+            anew.append(part)
+    touched: set[date] = set()
     for then, behind in by_state.items():
-        stale |= _touched(lake, inputs, json.loads(then)["inputs"], behind)
-    return joined((day, day) for day in stale)
+        touched |= _touched(lake, inputs, json.loads(then)["inputs"], behind)
+    if mart.release:
+        return [bounds(mart, part) for part in anew]
+    if not mart.by_day:
+        return joined(bounds(mart, part) for part in {*anew, *(f"{day:%Y-%m}" for day in touched)})
+    if anew:
+        touched |= _days(lake, mart.inputs[0], inputs.snapshots[0].only(anew), mart.month)
+        touched |= _days(lake, mart.table, lake.snapshot(mart.table, anew), mart.month)
+    return joined((day, day) for day in touched)
 
 
 def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:
@@ -111,6 +164,11 @@ def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:
     return before.get("recipe") == after["recipe"] and all(
         name in had and had[name] == value for name, value in others.items()
     )
+
+
+def _day_of(mart: Mart) -> str:
+    """The column of days of what it reads first."""
+    return mart.inputs[0].partitioning.columns[0]
 
 
 def _days(lake: Lake, table: Table, snapshot: TableSnapshot, day: str) -> set[date]:
@@ -128,7 +186,7 @@ def _touched(lake: Lake, inputs: Inputs, then: Mapping[str, int | None], months:
         before = then.get(read.table.name)
         old = lake.snapshot_at(read.table, before) if before is not None else None
         if old is None and before is not None:  # that snapshot has expired: nothing to compare with
-            return _days(lake, mart.inputs[0], facts, mart.month)
+            return _days(lake, mart.inputs[0], facts, _day_of(mart))
         days |= _differing(lake, mart, read, (old, now), facts)
     return {d for d in days if any(a <= d <= b for a, b in map(month_bounds, months))}
 
@@ -142,7 +200,7 @@ def _differing(
     ids = ", ".join(f"f.{name} as _{name}" for name in shared)
     same = " and ".join(f"f.{name} = d.{name}" for name in shared)
     mine = " and ".join(f"{name} = _{name}" for name in shared)
-    day, valid = mart.month, f"select {used}, {first} as _from, {after} as _to from "
+    day, valid = _day_of(mart), f"select {used}, {first} as _from, {after} as _to from "
     query = f"""
         with a as ({valid} old), b as ({valid} now),
         differing as ((from a except all from b) union all (from b except all from a)),

@@ -49,7 +49,8 @@ class Stale:
     """One thing to build.
 
     Attributes:
-        partition: a delivery (bronze), a quarter or a release (silver), a range of days (marts), or the whole table.
+        partition: a delivery (bronze), a quarter or a release (silver), a range of days or a release (marts), or the
+            whole table.
         reason: why it is stale, for people.
         start, end: first and last day concerned, if it has days.
     """
@@ -216,9 +217,10 @@ def _why_build(
 
 def _mart(lake: Lake, mart: Mart) -> Iterator[Stale]:
     inputs, reason = Inputs.current(lake, mart), "what it is made of, or the recipe, has changed"
-    if not mart.month:
+    if not mart.cut_by:
         if is_stale(lake, inputs, passing=True):
             yield Stale(mart.table, WHOLE, reason)
         return
     for start, end in stale_days(lake, inputs, passing=True):
-        yield Stale(mart.table, f"{start}..{end}", f"{reason}, for these days", start, end)
+        days = (f"{start}", "for this release") if mart.release else (f"{start}..{end}", "for these days")
+        yield Stale(mart.table, days[0], f"{reason}, {days[1]}", start, end)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
-from nh_pipeline.model.mart import AsOf, Mart
+from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
 from nh_pipeline.transforms import as_of, scd2, typed, values
 
 if TYPE_CHECKING:
@@ -84,11 +84,20 @@ def _declared(table: Table) -> list[str]:
     if isinstance(kind, Scd2):
         facts += [kind.tracked, sorted(kind.caseless)]
     if isinstance(kind, Mart):
-        facts += [(r.table.name, r.uses) if isinstance(r, AsOf) else r.name for r in kind.reads]
+        facts += [_read(r) for r in kind.reads]
+        facts += [name for name in ("quarter", "release") if getattr(kind, name)]
     if table.dataset:
         dataset = datasets.dataset(table.dataset)
         facts += [dataset.key, dataset.dated_by, dataset.day]
     return [table.name, *columns, *rules, *map(repr, facts)]
+
+
+def _read(read: Table | AsOf | Previous | Within) -> Any:
+    if isinstance(read, AsOf):
+        return read.table.name, read.uses
+    if isinstance(read, Within):
+        return read.table.name, read.before, read.after
+    return (read.table.name, "previous") if isinstance(read, Previous) else read.name
 
 
 def _code(module: ModuleType) -> Iterable[str]:
