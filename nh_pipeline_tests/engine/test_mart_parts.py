@@ -117,7 +117,8 @@ def test_a_corrected_quarter_concerns_its_own_part(w, tmp_path):
     built = [result.table for result in catch_up(w)]
     chain.published(built)
     names = [result.table for result in built]
-    assert (names.count(QUARTERS.table.name), names.count(RELEASES.table.name)) == (2, 0)  # and the one that sees its months
+    # Of the quarters, the one after it sees its months, too.
+    assert (names.count(QUARTERS.table.name), names.count(RELEASES.table.name)) == (2, 0)
     after = files(w, QUARTERS.table), files(w, RELEASES.table)
     assert {part for part in before[0] if before[0][part] != after[0][part]} == {"2024-01"}
     assert before[1] == after[1]
