@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _WEEKEND = "dayofweek(work_date) in (1, 7)"
+_COUNTED = "census > 0 and not is_incomplete"
 
 _COUNTS = {
     "days": ("Days reported", "1"),
     "resident_days": ("Residents, summed over the days: what HPRD divides by", "census"),
     "weekend_resident_days": ("The same of Saturdays and Sundays", f"case when {_WEEKEND} then census else 0 end"),
+    "days_with_residents": ("Days with residents", "cast(census > 0 as int)"),
+    "days_no_rn": (
+        "Days with residents and no hour of a registered nurse (RN, RN admin or DON), cut off ones left out",
+        f"cast({_COUNTED} and rn_hours = 0 as int)",
+    ),
+    "days_rn_under_8h": ("The same with less than eight hours", f"cast({_COUNTED} and rn_hours < 8 as int)"),
     **{
         f"days_{name.removeprefix('is_')}": (f"Days with: {told[0].lower()}{told[1:]}", f"cast({name} as int)")
         for name, (told, _) in FLAGS.items()
@@ -31,7 +38,16 @@ _WEEKENDS = {
     f"weekend_{name}": (f"{title}, of Saturdays and Sundays", f"case when {_WEEKEND} then {name} else 0 end")
     for name, (title, _) in ROLLUPS.items()
 }
-_SUMS = {**{name: (title, name) for name, (title, _) in ROLLUPS.items()}, **_OCCUPIED, **_WEEKENDS}
+_WEEKENDS_OCCUPIED = {
+    f"{name}_with_residents": (f"{title}, of days with residents", f"case when census > 0 then {sql} else 0 end")
+    for name, (title, sql) in _WEEKENDS.items()
+}
+_SUMS = {
+    **{name: (title, name) for name, (title, _) in ROLLUPS.items()},
+    **_OCCUPIED,
+    **_WEEKENDS,
+    **_WEEKENDS_OCCUPIED,
+}
 
 
 def facility_month(days: DataFrame) -> DataFrame:
