@@ -14,6 +14,7 @@ from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
 from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import PROVIDERS
 from nh_pipeline.datasets.cms.raw_only import RAW_ONLY
+from nh_pipeline.datasets.cms.state_us_averages import STATE_US_AVERAGES
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
@@ -23,6 +24,7 @@ DATASETS: tuple[Dataset, ...] = (
     PROVIDERS,
     MEDICARE_CLAIMS,
     PENALTIES,
+    STATE_US_AVERAGES,
     *RAW_ONLY,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""

@@ -189,7 +189,7 @@ class RecordReader:
     def _cells(self, batch: pa.RecordBatch, name: str) -> pa.Array:
         cells = batch.column(name)
         if self.dialect.decimal == "," and name in self.numbers:
-            return pc.replace_substring_regex(cells, r"^(\s*[0-9]*),([0-9]+\s*)$", r"\1.\2")
+            return pc.replace_substring_regex(cells, r"^(\s*[-$]?[0-9]*),([0-9]+\s*)$", r"\1.\2")
         return cells
 
     @property

@@ -115,7 +115,7 @@ def stars(name: str, description: str, *labels: str, **more: Any) -> Column:
 
 
 def decimal(precision: int, scale: int, name: str, description: str, *labels: str, **more: Any) -> Column:
-    """An exact number, not negative as all that CMS publishes."""
+    """An exact number, not negative as nearly all that CMS publishes."""
     made = {"type": exact(precision, scale), "expects": "a number", **more}
     return Column(name=name, description=description, labels=labels, **made)
 
@@ -124,6 +124,24 @@ def hours(name: str, description: str, *labels: str, precision: int = 9, **more:
     """Paid hours, exact to the cent of an hour; always there."""
     made = {"unit": "paid hours", "allowed": AtLeast(0), "expects": "paid hours, at most two decimals", **more}
     return decimal(precision, 2, name, description, *labels, nullable=False, **made)
+
+
+def hprd(name: str, description: str, *labels: str, **more: Any) -> Column:
+    """Paid hours per resident day, with CMS's five decimals."""
+    made = {"unit": "hours per resident day", "expects": "hours per resident day, at most five decimals", **more}
+    return decimal(9, 5, name, description, *labels, **made)
+
+
+def percent(name: str, description: str, *labels: str, scale: int = 2, **more: Any) -> Column:
+    """A percentage, 0 to 100 or more; NULL where CMS gives none."""
+    return decimal(scale + 4, scale, name, description, *labels, **{"unit": "per cent", **more})
+
+
+def degrees(name: str, description: str, *labels: str, most: int) -> Column:
+    """Degrees of latitude or longitude, from ``-most`` to ``most``."""
+    told = f"degrees from -{most} to {most}, at most six decimals"
+    limits = Between(-most, most)
+    return decimal(9, 6, name, description, *labels, unit="degrees", allowed=limits, expects=told)
 
 
 def money(name: str, description: str, *labels: str, **more: Any) -> Column:

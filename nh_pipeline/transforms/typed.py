@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from nh_pipeline.model.rules import CCN, AtLeast
+from nh_pipeline.model.rules import CCN, AtLeast, Between
 from nh_pipeline.model.types import DATE, INTEGER, TEXT
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.transforms import values
@@ -43,8 +43,16 @@ def parse_sql(column: Column, day_first: Collection[str] = ()) -> str:
         ids = ", ".join(f"'{i}'" for i in sorted(day_first))
         return f"case when delivery_id in ({ids}) then {values.date(column.name, day_first=True)} else {plain} end"
     if column.type.name == "decimal":
-        return values.decimal(column.name, *column.type.arguments)
+        precision, scale = column.type.arguments
+        return values.decimal(column.name, precision, scale, _before(column))
     raise ValueError(f"{column.name}: no text of a file is read as {column.type.sql}: add a form to transforms.typed")
+
+
+def _before(column: Column) -> str:
+    """What may stand before its digits."""
+    if column.unit == "US dollars":
+        return values.DOLLAR
+    return values.SIGN if isinstance(column.allowed, Between) and column.allowed.low < 0 else ""
 
 
 def _wrong(column: Column, day_first: Collection[str]) -> str:
@@ -195,7 +203,10 @@ def accepted(
 
     They are of :func:`classified`, and keep ``delivery_id``; :func:`exact` makes the numbers exact again.
     """
-    sql = {c.name: values.checked_number(c.name) if _as_double(c) else _value(c, dataset, day_first) for c in columns}
+    sql = {
+        c.name: values.checked_number(c.name, _before(c)) if _as_double(c) else _value(c, dataset, day_first)
+        for c in columns
+    }
     return lines.where("reason is null").select(
         *(F.expr(text).alias(name) for name, text in sql.items()), "delivery_id"
     )

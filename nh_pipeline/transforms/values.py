@@ -30,25 +30,30 @@ def integer(column: str) -> str:
     )
 
 
-def is_decimal(column: str, precision: int, scale: int) -> str:
-    """Whether text is an exact, non-negative number with at most ``scale`` decimals that count."""
-    whole = precision - scale
-    return f"trim(`{column}`) rlike '^([0-9]{{1,{whole}}}([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{scale}}}0*){_END}'"
+SIGN, DOLLAR = "-?", "[$]?"
+"""What may stand before a number: a pattern."""
 
 
-def decimal(column: str, precision: int, scale: int) -> str:
-    """An exact, non-negative number; NULL unless :func:`is_decimal`."""
-    exact = f"cast({checked_number(column)} as decimal({precision},{scale}))"
-    return f"case when {is_decimal(column, precision, scale)} then {exact} end"
+def is_decimal(column: str, precision: int, scale: int, before: str = "") -> str:
+    """Whether text is an exact number with at most ``scale`` decimals that count; ``before`` is what may precede it."""
+    number = f"([0-9]{{1,{precision - scale}}}([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{scale}}}0*)"
+    return f"trim(`{column}`) rlike '^{before}{number}{_END}'"
 
 
-def checked_number(column: str) -> str:
+def decimal(column: str, precision: int, scale: int, before: str = "") -> str:
+    """An exact number; NULL unless :func:`is_decimal`."""
+    exact = f"cast({checked_number(column, before)} as decimal({precision},{scale}))"
+    return f"case when {is_decimal(column, precision, scale, before)} then {exact} end"
+
+
+def checked_number(column: str, before: str = "") -> str:
     """A number in double precision, for rows that :func:`is_decimal` has already passed.
 
     Sail reads doubles four times faster than decimals, and the cast to a decimal later is exact: a number of up to 15
     digits is the decimal nearest to its double.
     """
-    return f"coalesce(try_cast(`{column}` as double), try_cast(trim(`{column}`) as double))"
+    trimmed = f"replace(trim(`{column}`), '$', '')" if before == DOLLAR else f"trim(`{column}`)"
+    return f"coalesce(try_cast(`{column}` as double), try_cast({trimmed} as double))"
 
 
 def date(column: str, *, day_first: bool | None = None) -> str:

@@ -60,7 +60,6 @@ RAW_ONLY = (
           "Incentive Payment Multiplier", released_by=None, by_fiscal_year=True),
     _kept("snf_vbp_aggregate", "SNF Value-Based Purchasing - Aggregate", "Range of Incentive Payment Multipliers",
           "Total Number of SNFs Receiving Value-Based Incentive Payments", released_by=None, by_fiscal_year=True),
-    _kept("state_us_averages", "State US Averages", "State or Nation", "Cycle 1 Total Number of Health Deficiencies"),
     _kept("data_collection_intervals", "Data Collection Intervals", "Measure Code", "Data Collection Period From Date",
           "Data Collection Period Through Date"),
     _kept("ownership", "Ownership", PROVIDER_ID, "Role played by Owner or Manager in Facility|ROLE_DESC",
