@@ -423,11 +423,9 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
         chain.land(w, *(p for p in PLAN.release(Path(drop), 0) if p.name.startswith(modelled)))
         assert tick() == []  # a delivery's own run goes first
         parse = tick()
-        assert [(r.job_name, r.tags[RANGE_START]) for r in parse] == [
-            ("providers_delivery", "2024-07-01"),
-            ("medicare_claims_delivery", "2024-07-01"),
-        ]
-        assert parse[0].run_config == {"ops": {"raw__providers": {"config": {"from_source": False}}}}
+        assert [(r.job_name, r.tags[RANGE_START]) for r in parse] == [("releases", "2024-07-01")]
+        from_raw = {"config": {"from_source": False}}
+        assert parse[0].run_config == {"ops": {"raw__providers": from_raw, "raw__medicare_claims": from_raw}}
         chain.parse(w, "providers")
         (claims,) = (tick(), tick())[1]  # nothing is asked for what is done
         assert claims.job_name == "medicare_claims_delivery"
