@@ -59,11 +59,13 @@ class Within:
         table: the table.
         before: months before the mart's part begins.
         after: months after it ends.
+        last: whether only the last of them is taken, where each shows all that the ones before it show.
     """
 
     table: Table
     before: int = 0
     after: int = 0
+    last: bool = False
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ def _feeding(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) ->
     first = bisect_left(begun, start, key=itemgetter(0))
     last = bisect_right(begun, end, key=itemgetter(0))
     first -= isinstance(read, Previous) and first > 0
+    first = max(first, last - 1) if isinstance(read, Within) and read.last else first
     return {p for _, p in begun[first:last]}
 
 

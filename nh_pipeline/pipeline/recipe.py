@@ -96,7 +96,7 @@ def _read(read: Table | AsOf | Previous | Within) -> Any:
     if isinstance(read, AsOf):
         return read.table.name, read.uses
     if isinstance(read, Within):
-        return read.table.name, read.before, read.after
+        return read.table.name, read.before, read.after, read.last
     return (read.table.name, "previous") if isinstance(read, Previous) else read.name
 
 

@@ -9,12 +9,14 @@ import pytest
 
 from nh_pipeline import marts
 from nh_pipeline.datasets.cms.penalties import PENALTIES
+from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot
 from nh_pipeline.marts.facility_month import FACILITY_MONTH
 from nh_pipeline.model.columns import count
 from nh_pipeline.model.columns import date as day
 from nh_pipeline.model.mart import Mart, Previous, Within
 from nh_pipeline.pipeline.builds import builds
 from nh_pipeline.pipeline.deliveries import NothingDelivered
+from nh_pipeline.pipeline.mart_staleness import Inputs
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline_tests.support import chain
@@ -137,6 +139,19 @@ def test_a_release_between_two_concerns_the_one_after_it(w, tmp_path):
     assert found[date(2024, 8, 1)][1:3] == (found[date(2024, 7, 1)][0], 2)
     assert found[date(2024, 9, 1)][1:3] == (found[date(2024, 8, 1)][0], 2)
     assert not plan(w.lake, w.zone).builds
+
+
+def test_of_parts_nearby_the_last_may_do():
+    known = {"2024-01-01", "2024-02-01", "2024-05-01"}
+    snapshots = tuple(
+        TableSnapshot(table=t.name, snapshot_id=1, files=tuple(SnapshotFile(path=p, rows=1, partition=p) for p in known))
+        for t in (FCT_PENALTIES, FACILITY_MONTH)
+    )
+    reads = (Within(FCT_PENALTIES, before=9, after=2, last=True), Within(FACILITY_MONTH, before=1))
+    months = tuple(replace(f, partition=f.partition[:7]) for f in snapshots[1].files)
+    found = Inputs(replace(RELEASES, reads=reads), (snapshots[0], replace(snapshots[1], files=months)))
+    latest, near = found.only(["2024-02-01"]).snapshots
+    assert (latest.present, near.present) == ({"2024-02-01"}, {"2024-01", "2024-02"})
 
 
 def test_a_release_that_nobody_has_cannot_be_built(w):
