@@ -142,14 +142,15 @@ def test_a_release_between_two_concerns_the_one_after_it(w, tmp_path):
 
 
 def test_of_parts_nearby_the_last_may_do():
-    known = {"2024-01-01", "2024-02-01", "2024-05-01"}
-    snapshots = tuple(
-        TableSnapshot(table=t.name, snapshot_id=1, files=tuple(SnapshotFile(path=p, rows=1, partition=p) for p in known))
-        for t in (FCT_PENALTIES, FACILITY_MONTH)
-    )
+    def snapshot(table, *known):
+        found = tuple(SnapshotFile(path=part, rows=1, partition=part) for part in known)
+        return TableSnapshot(table=table.name, snapshot_id=1, files=found)
+
     reads = (Within(FCT_PENALTIES, before=9, after=2, last=True), Within(FACILITY_MONTH, before=1))
-    months = tuple(replace(f, partition=f.partition[:7]) for f in snapshots[1].files)
-    found = Inputs(replace(RELEASES, reads=reads), (snapshots[0], replace(snapshots[1], files=months)))
+    releases = snapshot(FCT_PENALTIES, "2024-01-01", "2024-02-01", "2024-05-01")
+    found = Inputs(
+        replace(RELEASES, reads=reads), (releases, snapshot(FACILITY_MONTH, "2023-12", "2024-01", "2024-02"))
+    )
     latest, near = found.only(["2024-02-01"]).snapshots
     assert (latest.present, near.present) == ({"2024-02-01"}, {"2024-01", "2024-02"})
 
