@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nh_pipeline.datasets.cms.citations import CITATION_DESCRIPTIONS, FIRE_SAFETY_CITATIONS, HEALTH_CITATIONS
+from nh_pipeline.datasets.cms.covid_vaccination import COVID_VAX_AVERAGES, COVID_VAX_PROVIDER
 from nh_pipeline.datasets.cms.daily_nurse_staffing import DAILY_NURSE_STAFFING
+from nh_pipeline.datasets.cms.data_collection_intervals import DATA_COLLECTION_INTERVALS
+from nh_pipeline.datasets.cms.health_inspection_cutpoints import HEALTH_INSPECTION_CUTPOINTS
+from nh_pipeline.datasets.cms.mds_quality_measures import MDS_QUALITY_MEASURES
 from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
+from nh_pipeline.datasets.cms.ownership import OWNERSHIP
 from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import PROVIDERS
 from nh_pipeline.datasets.cms.raw_only import RAW_ONLY
+from nh_pipeline.datasets.cms.snf_qrp import SNF_QRP_NATIONAL, SNF_QRP_PROVIDER, SWING_BED_SNF
 from nh_pipeline.datasets.cms.state_us_averages import STATE_US_AVERAGES
+from nh_pipeline.datasets.cms.surveys import SURVEY_DATES, SURVEY_SUMMARY
+from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
@@ -25,6 +34,21 @@ DATASETS: tuple[Dataset, ...] = (
     MEDICARE_CLAIMS,
     PENALTIES,
     STATE_US_AVERAGES,
+    MDS_QUALITY_MEASURES,
+    HEALTH_CITATIONS,
+    FIRE_SAFETY_CITATIONS,
+    CITATION_DESCRIPTIONS,
+    SURVEY_SUMMARY,
+    SURVEY_DATES,
+    OWNERSHIP,
+    COVID_VAX_PROVIDER,
+    COVID_VAX_AVERAGES,
+    DATA_COLLECTION_INTERVALS,
+    HEALTH_INSPECTION_CUTPOINTS,
+    SNF_QRP_PROVIDER,
+    SNF_QRP_NATIONAL,
+    SWING_BED_SNF,
+    STAFFING_LINES,
     *RAW_ONLY,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""

@@ -158,3 +158,8 @@ def ratio(name: str, description: str, *, unit: str) -> Column:
 def flag(name: str, description: str) -> Column:
     """True where the row has the property."""
     return Column(name=name, type=BOOLEAN, description=description, nullable=False)
+
+
+def yes_no(name: str, description: str, *labels: str, **more: Any) -> Column:
+    """Yes or no, which CMS writes as Y or N; NULL where it says neither."""
+    return Column(name=name, type=BOOLEAN, description=description, labels=labels, expects="Y or N", **more)

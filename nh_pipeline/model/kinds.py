@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nh_pipeline.model.columns import Column, category, date, flag, text
+from nh_pipeline.model.columns import Column, category, count, date, flag, text
 from nh_pipeline.model.rules import Rule
 from nh_pipeline.model.table import LINEAGE, Partitioning, Table
 
@@ -98,6 +98,7 @@ class Daily(Kind):
 
 RELEASE = date("release", "CMS release (Processing Date) that the row is of", nullable=False)
 FISCAL_YEAR = text("fiscal_year", "Federal fiscal year (October to September) of the file, as FY2024", nullable=False)
+NTH = count("nth", "Nth of the lines of the file that the rest of the key does not tell apart", nullable=False)
 
 
 @dataclass(frozen=True)
@@ -108,18 +109,22 @@ class PerRelease(Kind):
 
     Attributes:
         reshapes: whether the transform gives other rows than one for each line.
+        repeats: columns that several lines may share and be several things all the same: a column ``nth`` numbers them
+            in the order of the file, before the transform, and both are the grain.
     """
 
     _: KW_ONLY
     reshapes: bool = False
+    repeats: tuple[str, ...] = ()
 
     def table(self, dataset: Dataset) -> Table:
         of = {"release": (RELEASE,), "fiscal_year": (FISCAL_YEAR,)}.get(dataset.coverage, ())
         names = tuple(c.name for c in of)
+        nth = (NTH,) if self.repeats else ()
         return self._made(
             dataset,
-            (*of, *self._kept(dataset), *self.adds, DELIVERY),
-            grain=(*names, *(self.grain or dataset.key)),
+            (*of, *self._kept(dataset), *self.adds, *nth, DELIVERY),
+            grain=(*names, *(self.grain or dataset.key or self.repeats), *(c.name for c in nth)),
             partitioning=Partitioning(names),
         )
 

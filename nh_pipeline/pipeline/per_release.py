@@ -8,6 +8,7 @@ from nh_pipeline.pipeline.chosen import Chosen, partition_of
 from nh_pipeline.pipeline.context import BuildContext, accounting
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
+from nh_pipeline.transforms.repeats import numbered
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -38,5 +39,7 @@ class BuildRelease(TableBuild, frozen=True):
 
 
 def _finished(built: Table, good: DataFrame) -> DataFrame:
-    done = built.kind.transform(good) if built.kind.transform else good
+    kind = built.kind
+    lines = numbered(good, kind.repeats, "nth") if kind.repeats else good
+    done = kind.transform(lines) if kind.transform else lines
     return done.selectExpr(*(f"cast({c.name} as {c.type.sql}) as {c.name}" for c in built.columns))

@@ -20,7 +20,7 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
 from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
-from nh_pipeline.transforms import as_of, scd2, typed, values
+from nh_pipeline.transforms import as_of, repeats, scd2, typed, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ PARSE = "parse-1"
 
 _KINDS: dict[type, tuple[str, tuple[ModuleType, ...]]] = {
     Daily: ("daily-2", (typed, values)),
-    PerRelease: ("release-1", (typed, values)),
+    PerRelease: ("release-1", (repeats, typed, values)),
     Scd2: ("scd2-2", (typed, scd2, values)),
     Calendar: ("calendar-1", ()),
     Mart: ("mart-1", (as_of,)),

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from nh_pipeline.model.rules import CCN, AtLeast, Between
-from nh_pipeline.model.types import DATE, INTEGER, TEXT
+from nh_pipeline.model.types import BOOLEAN, DATE, INTEGER, TEXT
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.transforms import values
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
 
+_PLAINLY = {TEXT: values.text, INTEGER: values.integer, BOOLEAN: values.boolean}
+"""How text becomes a value of a type, where the type alone decides."""
+
 _MOST_DIGITS = 15
 """A number of so many digits is the decimal nearest to its double."""
 
@@ -32,10 +35,8 @@ def parse_sql(column: Column, day_first: Collection[str] = ()) -> str:
     """SQL for the typed value of a text; NULL if it is blank or cannot be read."""
     if column.allowed == CCN:
         return values.ccn(column.name)
-    if column.type == TEXT:
-        return values.text(column.name)
-    if column.type == INTEGER:
-        return values.integer(column.name)
+    if column.type in _PLAINLY:
+        return _PLAINLY[column.type](column.name)
     if column.type == DATE:
         plain = values.date(column.name, day_first=False)
         if not day_first:

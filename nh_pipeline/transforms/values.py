@@ -6,7 +6,7 @@ before it is cast, because engines differ in what a cast lets pass.
 
 from __future__ import annotations
 
-_NULLS = "('', '---', 'Not Available', 'N/A', '.')"
+_NULLS = "('', '-', '---', 'Not Available', 'N/A', '.')"
 """How CMS writes that there is no value."""
 
 _END = r"\\z"
@@ -80,6 +80,11 @@ def ccn(column: str) -> str:
     """A CCN in capital letters; NULL for anything else (a lost leading zero is not guessed back)."""
     t = f"upper(trim(`{column}`))"
     return f"case when {t} rlike '^[0-9]{{2}}[0-9A-Z][0-9]{{3}}{_END}' then {t} end"
+
+
+def boolean(column: str) -> str:
+    """True for Y, false for N, in any case; NULL for anything else."""
+    return f"case upper(trim(`{column}`)) when 'Y' then true when 'N' then false end"
 
 
 def expected(column: str, what: str) -> str:

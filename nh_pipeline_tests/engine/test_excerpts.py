@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nh_pipeline import datasets
+from nh_pipeline.datasets.cms.ownership import read_owners
+from nh_pipeline.datasets.cms.snf_qrp import read_scores
 from nh_pipeline.datasets.headers import canonical_header
+from nh_pipeline.datasets.staffing_lines import MEASURES
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.recognise import recognise
+from nh_pipeline.model.kinds import Daily, PerRelease
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline_tests.support import chain
 
@@ -32,19 +38,148 @@ def test_it_is_recognised_with_all_its_columns(path):
     assert found.header.extras == ()
 
 
+@pytest.fixture(scope="module")
+def lake(engine, tmp_path_factory):
+    """All excerpts, from raw to gold."""
+    workspace = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
+    chain.land(workspace, *sorted({path.parent for path in FILES}))
+    chain.whole(workspace)
+    return workspace.lake
+
+
+def lines(path):
+    with path.open(newline="") as stream:
+        return list(csv.reader(stream))[1:]
+
+
 @pytest.mark.integration
-def test_all_of_them_become_tables_and_no_line_is_refused(workspace):
-    w = workspace()
-    chain.land(
-        w, *(path.parent for path in FILES[:1]), *sorted({path.parent for path in FILES[1:]} - {FILES[0].parent})
-    )
-    chain.whole(w)
-    assert chain.rows(w.lake, REJECTS) == []
-    assert list(Refusals(w.lake.storage).all()) == []
-    lines = {name: sum(len(path.read_text().splitlines()) - 1 for path in FILES if path.parent.name == name)
-             for name in ("daily_nurse_staffing", "penalties")}  # fmt: skip
-    built = {name: datasets.dataset(name).silver[0] for name in lines}
-    assert {name: w.lake.snapshot(table).rows for name, table in built.items()} == lines
+def test_all_of_them_become_tables_and_no_line_is_refused(lake):
+    assert chain.rows(lake, REJECTS) == []
+    assert list(Refusals(lake.storage).all()) == []
+    for dataset in datasets.with_tables():
+        told = sum(len(lines(path)) for path in FILES if path.parent.name == dataset.name)
+        for table in dataset.silver:
+            if isinstance(table.kind, Daily | PerRelease) and not getattr(table.kind, "reshapes", False):
+                assert lake.snapshot(table).rows == told, table.name
+
+
+TYPED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "fct_mds_measures": (
+        {"release": date(2024, 10, 1), "measure_code": "405"},
+        {"q1_score": None, "q1_score_footnote": "9", "four_quarter_average": Decimal("56.451613"),
+         "resident_type": "Long Stay", "measure_period": "2022Q4-2023Q3"},
+    ),
+    "fct_health_citations": (
+        {"release": date(2024, 10, 1), "deficiency_tag": "0656"},
+        {"provider_id": "015009", "survey_date": date(2023, 3, 2), "scope_severity": "J", "inspection_cycle": 1,
+         "correction_date": date(2023, 1, 13), "deficiency_corrected": "Past Non-Compliance", "nth": 1,
+         "standard_deficiency": True, "complaint_deficiency": True, "infection_control_deficiency": False},
+    ),
+    "fct_fire_safety_citations": (
+        {"release": date(2019, 11, 1), "deficiency_tag": "0226"},
+        {"deficiency_prefix": "K", "tag_version": "New", "complaint_deficiency": False, "under_idr": None},
+    ),
+    "dim_citation_tags": ({"deficiency_tag": "0001"}, {"deficiency_code": "E-0001"}),
+    "fct_survey_summary": (
+        {"release": date(2019, 11, 1), "inspection_cycle": 1},
+        {"health_deficiencies": 4, "fire_deficiencies": 6, "fire_smoke": 4, "health_infection_control": None,
+         "fire_survey_date": date(2017, 2, 15)},
+    ),
+    "fct_survey_dates": (
+        {"survey_type": "Health Complaint"},
+        {"survey_date": date(2023, 3, 2), "survey_cycle": 2, "release": date(2024, 10, 1)},
+    ),
+    "fct_ownership": (
+        {"release": date(2024, 10, 1), "ownership_percentage": "81%"},
+        {"ownership_percent": Decimal("81.0000"), "associated_since": date(1969, 9, 1), "owner_type": "Individual"},
+    ),
+    "fct_covid_vaccination": (
+        {"provider_id": "015009"},
+        {"release": date(2024, 10, 27), "residents_up_to_date": Decimal("3.80"), "staff_vaccinated": None},
+    ),
+    "fct_covid_vaccination_averages": (
+        {"state_or_nation": "US"},
+        {"residents_up_to_date": Decimal("23.70"), "staff_up_to_date": Decimal("5.90")},
+    ),
+    "fct_data_collection_intervals": (
+        {"measure_code": "004"},
+        {"from_date": date(2021, 10, 1), "through_date": date(2023, 9, 30), "release": date(2024, 10, 1)},
+    ),
+    "dim_health_inspection_cutpoints": (
+        {"state": "AL", "stars": 1}, {"low_score": Decimal("38.000"), "high_score": None},
+    ),
+    "fct_snf_qrp": (
+        {"measure_code": "S_004_01_PPR_PD_COMP_PERF"},
+        {"score": "No Different than the National Rate", "score_value": None, "score_footnote": None, "nth": 1},
+    ),
+    "fct_snf_qrp_national": (
+        {"measure_code": "S_042_01_NATL_OBS_RATE", "nth": 2},
+        {"state_or_nation": "NATION", "score_value": Decimal("52.160000"), "end_date": date(2023, 12, 31)},
+    ),
+    "fct_swing_bed": (
+        {"measure_code": "S_004_01_PPR_PD_OBS"},
+        {"provider_id": "010007", "score_value": Decimal("16.670000"), "start_date": date(2021, 10, 1)},
+    ),
+    "dim_staffing_lines": (
+        {"measure": "hprd_rn"},
+        {"below": Decimal("0.5500"), "since": date(2024, 5, 10), "line": "Federal rule of 2024, repealed 2025"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", TYPED)
+def test_a_line_is_read_as_it_is_meant(lake, name):
+    where, told = TYPED[name]
+    (table,) = (t for d in datasets.with_tables() for t in d.silver if t.short == name)
+    (row,) = (r for r in chain.rows(lake, table) if where.items() <= r.items())
+    assert {column: row[column] for column in told} == told
+
+
+@pytest.mark.integration
+def test_cut_points_touch_one_another(lake):
+    rows = chain.rows(lake, datasets.dataset("health_inspection_cutpoints")["dim_health_inspection_cutpoints"])
+    by_state: dict[str, dict[int, Any]] = {}
+    for row in rows:
+        by_state.setdefault(row["state"], {})[row["stars"]] = row
+    (path,) = (DATA / "health_inspection_cutpoints").iterdir()
+    assert sorted(by_state) == sorted(line[0] for line in lines(path))
+    for ends in by_state.values():
+        assert ends[5]["low_score"] == 0
+        assert [ends[n]["low_score"] - ends[n + 1]["high_score"] for n in (4, 3, 2, 1)] == [
+            Decimal(step) for step in ("0.001", "0.001", "0.001", "0")
+        ]
+
+
+@pytest.mark.integration
+def test_shares_and_days_of_owners_are_read_where_they_are_some(engine):
+    words = [
+        ("5%", "since 01/25/2012"), ("12.5%", "SINCE 12/31/1999"), ("100%", "since 02/30/2020"),
+        ("NOT APPLICABLE", "NO DATE PROVIDED"), ("NO PERCENTAGE PROVIDED", None), (None, "01/25/2012"),
+    ]  # fmt: skip
+    said = engine.createDataFrame(words, "ownership_percentage string, association_date string")
+    found = [(row["ownership_percent"], row["associated_since"]) for row in read_owners(said).collect()]
+    assert found == [
+        (Decimal("5.0000"), date(2012, 1, 25)), (Decimal("12.5000"), date(1999, 12, 31)), (Decimal("100.0000"), None),
+        (None, None), (None, None), (None, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.integration
+def test_only_numbers_are_scores_with_a_value(engine):
+    said = ["16.67", "-0.5", "12962", "1,234", "5%", "No Different than the National Rate", "1e3", None]
+    rows = read_scores(engine.createDataFrame([(text,) for text in said], "score string")).collect()
+    assert [row["score_value"] for row in rows] == [Decimal("16.67"), Decimal("-0.5"), Decimal(12962), *[None] * 5]
+
+
+def test_the_lines_that_users_copy_are_a_file_of_the_project():
+    path = DATA.parents[1] / "docs" / "staffing-lines.csv"
+    found = recognise(path.read_bytes(), path.name, complete=True)
+    assert (found.dataset, found.header.extras, found.records) == ("staffing_lines", (), len(lines(path)))
+    with path.open(newline="") as stream:
+        told = list(csv.DictReader(stream))
+    assert {line["Measure"] for line in told} <= set(MEASURES)
+    assert all(Decimal(line["Below"]) and date.fromisoformat(line["Since"]) and line["Source"] for line in told)
 
 
 @pytest.mark.integration

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from nh_pipeline.datasets.cms.shared import BY_PROVIDER, LOCATION, PROCESSING_DATE, PROVIDER_ID, WHERE
+from nh_pipeline.datasets.cms.shared import (
+    BY_PROVIDER,
+    LOCATION,
+    MEASURE_CODE,
+    MEASURE_DESCRIPTION,
+    MEASURE_PERIOD,
+    PROCESSING_DATE,
+    PROVIDER_ID,
+    RESIDENT_TYPE,
+    USED_IN_FIVE_STAR,
+    WHERE,
+)
 from nh_pipeline.model.columns import decimal, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Scd2
@@ -26,9 +37,9 @@ MEDICARE_CLAIMS = Dataset(
     columns=(
         PROVIDER_ID,
         *WHERE,
-        text("measure_code", "521, 522, 551 or 552", "Measure Code", "MSR_CD", required=True, nullable=False),
-        text("measure_description", "What the measure counts", "Measure Description", "MSR_DESCR"),
-        text("resident_type", "Short Stay or Long Stay", "Resident type", "STAY_TYPE"),
+        MEASURE_CODE.having(description="521, 522, 551 or 552"),
+        MEASURE_DESCRIPTION,
+        RESIDENT_TYPE,
         decimal(
             12,
             6,
@@ -57,13 +68,8 @@ MEDICARE_CLAIMS = Dataset(
             required=True,
         ),
         text("footnote", "Number of the footnote that explains a blank score", "Footnote for Score", "SCORE_FN"),
-        text(
-            "used_in_five_star",
-            "Y if the measure counts in the quality measure rating",
-            "Used in Quality Measure Five Star Rating",
-            "FIVE_STAR_MSR",
-        ),
-        text("measure_period", "Days that the claims cover, yyyymmdd-yyyymmdd", "Measure Period", "MEASURE_PERIOD"),
+        USED_IN_FIVE_STAR,
+        MEASURE_PERIOD,
         LOCATION,
         PROCESSING_DATE,
     ),

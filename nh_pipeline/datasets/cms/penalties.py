@@ -6,24 +6,12 @@ inspection that found the cause, not the day on which the penalty was imposed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nh_pipeline.datasets.cms.shared import BY_PROVIDER, LOCATION, PROCESSING_DATE, PROVIDER_ID, WHERE
 from nh_pipeline.model.columns import category, count, date, money, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
-from nh_pipeline.transforms.repeats import numbered
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 _TOLD = ("provider_id", "penalty_date", "penalty_type", "fine_amount", "payment_denial_start", "payment_denial_days")
-
-
-def number_repeats(lines: DataFrame) -> DataFrame:
-    """``nth`` of lines of a release that are equal but for their Fine ID, in the order of the file."""
-    return numbered(lines, _TOLD, "nth")
-
 
 PENALTIES = Dataset(
     name="penalties",
@@ -50,9 +38,7 @@ PENALTIES = Dataset(
             "fct_penalties",
             description="Fines and payment denials as each release shows them: one row per penalty.",
             columns=(*_TOLD, "fine_id"),
-            adds=(count("nth", "Nth of the equal lines of the release", nullable=False),),
-            transform=number_repeats,
-            grain=(*_TOLD, "nth"),
+            repeats=_TOLD,
             foreign_keys=(("provider_id", "silver.dim_providers.provider_id"),),
             caution="Each release covers three rolling years: take one release, never a sum over releases",
         ),

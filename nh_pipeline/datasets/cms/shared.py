@@ -25,6 +25,24 @@ LOCATION = text("location", "Address in one line; in 2017 with coordinates and l
 WHERE = (NAME, ADDRESS, CITY, STATE, ZIP)
 """Name and address, as most files repeat them."""
 
+MEASURE_CODE = text(
+    "measure_code", "CMS's code of the measure", "Measure Code", "MSR_CD", required=True, nullable=False
+)
+MEASURE_DESCRIPTION = text("measure_description", "What the measure counts", "Measure Description", "MSR_DESCR")
+RESIDENT_TYPE = text("resident_type", "Short Stay or Long Stay", "Resident type", "STAY_TYPE")
+USED_IN_FIVE_STAR = text(
+    "used_in_five_star",
+    "Y if the measure counts in the quality measure rating",
+    "Used in Quality Measure Five Star Rating",
+    "FIVE_STAR_MSR",
+)
+MEASURE_PERIOD = text(
+    "measure_period",
+    "Time that the measure covers: quarters (2023Q3-2024Q2) or days (yyyymmdd-yyyymmdd)",
+    "Measure Period",
+    "MEASURE_PERIOD",
+)
+
 # Eras of the files that have a row for each provider: CMS renamed the key column in 2020 and in 2023.
 _CCN = Era("ccn", ("cms certification number (ccn)",))
 _FEDERAL = Era("federal-provider-number", ("federal provider number",))
