@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nh_pipeline.marts import facility_measures, facility_month
+from nh_pipeline.marts import (
+    chain_quarter,
+    changes,
+    facility_measures,
+    facility_month,
+    facility_quarter,
+    ownership_change,
+    peers,
+    series_breaks,
+    threshold_days,
+    weekend_gap,
+)
 
 if TYPE_CHECKING:
     from nh_pipeline.model.mart import Mart
@@ -16,6 +27,14 @@ if TYPE_CHECKING:
 MARTS: tuple[Mart, ...] = (
     facility_measures.MART,
     facility_month.MART,
+    threshold_days.MART,
+    weekend_gap.MART,
+    facility_quarter.MART,
+    peers.MART,
+    chain_quarter.MART,
+    changes.MART,
+    ownership_change.MART,
+    series_breaks.MART,
 )
 """Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
 more."""
