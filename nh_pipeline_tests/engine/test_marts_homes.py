@@ -14,8 +14,16 @@ from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import FCT_PROVIDER_RELEASES
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
-from nh_pipeline.marts import chain_quarter, changes, facility_quarter, ownership_change, peers, series_breaks
-from nh_pipeline.marts import threshold_days, weekend_gap
+from nh_pipeline.marts import (
+    chain_quarter,
+    changes,
+    facility_quarter,
+    ownership_change,
+    peers,
+    series_breaks,
+    threshold_days,
+    weekend_gap,
+)
 from nh_pipeline.marts.facility_month import FACILITY_MONTH, facility_month
 from nh_pipeline.pipeline.gate import gate
 
@@ -51,23 +59,23 @@ def built(mart, *frames, **bounds):
     return sorted((row.asDict() for row in found), key=lambda r: tuple(str(r[g]) for g in mart.grain))
 
 
-def day(provider, work_date, census, rn, aide=0, weekend=None, **more):
+def worked(provider, work_date, census, rn, aide=0, **more):
     """A day with hours of registered nurses and aides."""
     hours = {"hrs_rn": rn, "hrs_cna": aide, "rn_hours": rn, "aide_hours": aide, "total_hours": rn + aide,
              "direct_care_hours": rn + aide}  # fmt: skip
-    return {"provider_id": provider, "work_date": work_date, "cy_qtr": "2024Q2", "state": "AL" if provider < "05" else "CA",
-            "census": census, "lpn_hours": 0, "contract_hours": 0, "is_incomplete": False, **hours, **more}  # fmt: skip
+    state = "AL" if provider < "05" else "CA"
+    return {"provider_id": provider, "work_date": work_date, "cy_qtr": "2024Q2", "state": state, "census": census, "lpn_hours": 0, "contract_hours": 0, "is_incomplete": False, **hours, **more}  # fmt: skip
 
 
 FRIDAY, SATURDAY, SUNDAY, MAY = (date(2024, 4, 5), date(2024, 4, 6), date(2024, 4, 7), date(2024, 5, 6))
 DAYS = (
-    day(A, FRIDAY, 50, 10, 90),
-    day(A, SATURDAY, 50, 0, 50, contract_hours=25),
-    day(A, SUNDAY, 0, 4, 6),  # nobody there: in hours, not in HPRD, not in days below a line
-    day(A, MAY, 40, 7.5, 100),
-    day(B, FRIDAY, 10, 8, 20),
-    day(B, SATURDAY, 10, 0, 0, is_incomplete=True),  # cut off by CMS: no day below a line
-    day(C, FRIDAY, 100, 16, 200),
+    worked(A, FRIDAY, 50, 10, 90),
+    worked(A, SATURDAY, 50, 0, 50, contract_hours=25),
+    worked(A, SUNDAY, 0, 4, 6),  # nobody there: in hours, not in HPRD, not in days below a line
+    worked(A, MAY, 40, 7.5, 100),
+    worked(B, FRIDAY, 10, 8, 20),
+    worked(B, SATURDAY, 10, 0, 0, is_incomplete=True),  # cut off by CMS: no day below a line
+    worked(C, FRIDAY, 100, 16, 200),
 )
 
 
