@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nh_pipeline.datasets.cms.chain_performance import CHAIN_PERFORMANCE
 from nh_pipeline.datasets.cms.citations import CITATION_DESCRIPTIONS, FIRE_SAFETY_CITATIONS, HEALTH_CITATIONS
 from nh_pipeline.datasets.cms.covid_vaccination import COVID_VAX_AVERAGES, COVID_VAX_PROVIDER
 from nh_pipeline.datasets.cms.daily_nurse_staffing import DAILY_NURSE_STAFFING
@@ -19,8 +20,9 @@ from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
 from nh_pipeline.datasets.cms.ownership import OWNERSHIP
 from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import PROVIDERS
-from nh_pipeline.datasets.cms.raw_only import RAW_ONLY
+from nh_pipeline.datasets.cms.snf_enrollments import SNF_ENROLLMENTS
 from nh_pipeline.datasets.cms.snf_qrp import SNF_QRP_NATIONAL, SNF_QRP_PROVIDER, SWING_BED_SNF
+from nh_pipeline.datasets.cms.snf_vbp import SNF_VBP_AGGREGATE, SNF_VBP_FACILITY
 from nh_pipeline.datasets.cms.state_us_averages import STATE_US_AVERAGES
 from nh_pipeline.datasets.cms.surveys import SURVEY_DATES, SURVEY_SUMMARY
 from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
@@ -49,7 +51,10 @@ DATASETS: tuple[Dataset, ...] = (
     SNF_QRP_NATIONAL,
     SWING_BED_SNF,
     STAFFING_LINES,
-    *RAW_ONLY,
+    SNF_VBP_FACILITY,
+    SNF_VBP_AGGREGATE,
+    CHAIN_PERFORMANCE,
+    SNF_ENROLLMENTS,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""
 

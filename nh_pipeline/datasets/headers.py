@@ -45,13 +45,15 @@ class Header:
 
     Attributes:
         layout: Name of the era.
-        columns: For each position the canonical name, or None for a cell that nobody knows.
-        extras: Those cells as they are written, in order. Not collected for a dataset without tables.
+        columns: For each position the canonical name, or None for a cell that is no column.
+        unnamed: Those cells as they are written, in order: the dataset gathers them, or nobody knows them.
+        extras: Those that nobody knows. Not collected for a dataset without tables.
         absent: Canonical columns that the file does not have.
     """
 
     layout: str
     columns: tuple[str | None, ...]
+    unnamed: tuple[str, ...]
     extras: tuple[str, ...]
     absent: tuple[str, ...]
 
@@ -141,12 +143,18 @@ def canonical_header(dataset: Dataset | str, header: Sequence[str], *, line: int
             dataset=dataset.name,
             missing=missing,
         )
+    unnamed = tuple(cell for cell, name in zip(header, columns, strict=True) if name is None)
     return Header(
         layout=_layout(dataset, header),
         columns=columns,
-        extras=tuple(c for c, n in zip(header, columns, strict=True) if n is None) if dataset.has_tables else (),
+        unnamed=unnamed,
+        extras=tuple(c for c in unnamed if not _gathered(dataset, c)) if dataset.has_tables else (),
         absent=tuple(name for name in dataset.by_name if name not in present) if dataset.has_tables else (),
     )
+
+
+def _gathered(dataset: Dataset, cell: str) -> bool:
+    return bool(dataset.gathers and re.fullmatch(dataset.gathers, _words(cell)))
 
 
 def _layout(dataset: Dataset, header: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ class RecordReader:
     """Reads one delivery.
 
     Attributes:
-        columns: canonical name per position, two at least; None for a column that the layout does not know.
+        columns: canonical name per position, two at least; None for a cell that is no column.
         extras: header cell of each of those.
         only: canonical columns to give; None for all, and ``extra_columns``.
         block: bytes parsed at a time.

@@ -78,6 +78,8 @@ class Dataset:
         key: what a line is about; a release in which a key occurs twice is refused. Empty if lines may repeat.
         every_facility: whether each release names all facilities: one that lacks many is then held.
         corrections: header cells that CMS printed wrongly.
+        gathers: pattern of header cells that are no columns but known all the same, in words (small letters and digits
+            with single blanks): bronze keeps them beside what it does not know, and a table's transform unpivots them.
         tables: the silver tables that it becomes; none if its files are only kept.
         caution: what goes wrong if it is used carelessly.
         late_after: days after its last day, or its release, after which the next delivery is late.
@@ -98,6 +100,7 @@ class Dataset:
     key: tuple[str, ...] = ()
     every_facility: bool = True
     corrections: tuple[Correction, ...] = ()
+    gathers: str = ""
     tables: tuple[Kind, ...] = ()
     caution: str = ""
     late_after: int = 75

@@ -152,7 +152,7 @@ class Table:
 
 
 LINEAGE = (
-    text("extra_columns", "Columns that the header's era does not know, as a JSON object of text"),
+    text("extra_columns", "Cells that are no column (unknown, or gathered by pattern), as a JSON object of text"),
     text("source_line", "", nullable=False).having(
         type=LONG,
         description="Line in the file; blank lines do not count, and a record of several lines is one",

@@ -136,7 +136,7 @@ class ParseDelivery(BaseModel, frozen=True):
             text = CsvStream(stream, delivery.manifest.encoding, dialect)
             found = canonical_header(self.dataset, text.header())
             numbers = datasets.dataset(self.dataset).numbers
-            reader = RecordReader(columns=found.columns, extras=found.extras, dialect=dialect, numbers=numbers)
+            reader = RecordReader(columns=found.columns, extras=found.unnamed, dialect=dialect, numbers=numbers)
             writing: Future[None] | None = None
             for batch in reader.batches(text):
                 if writing is not None:

@@ -181,7 +181,8 @@ def typed(
 ) -> DataFrame:
     """Lines of :func:`classified` with their values read, as far as they can be.
 
-    Beside the columns: ``release`` (date), ``fiscal_year``, ``delivery_id``, ``source_line`` and ``reason``.
+    Beside the columns: ``release`` (date), ``fiscal_year``, ``delivery_id``, ``source_line`` and ``reason``; and
+    ``extra_columns``, if the dataset gathers cells there.
     """
     return lines.select(
         *(F.expr(_value(c, dataset, day_first)).alias(c.name) for c in columns),
@@ -190,6 +191,7 @@ def typed(
         "delivery_id",
         "source_line",
         "reason",
+        *(["extra_columns"] if dataset.gathers else []),
     )
 
 

@@ -73,8 +73,6 @@ def test_registry_is_consistent():
         assert {dataset.dated_by, dataset.day} - {None} <= set(dataset.required)
         assert all(re.fullmatch(r"[a-z][a-z0-9_]*", column.name) for column in dataset.columns if dataset.has_tables)
         assert all(column.description for column in dataset.columns)
-    kept = {name for name, dataset in DATASETS.items() if not dataset.has_tables}
-    assert kept <= {"snf_vbp_facility", "snf_vbp_aggregate", "state_us_averages"}
 
 
 def test_datasets_of_one_header_are_told_apart_by_a_value():
@@ -146,14 +144,20 @@ SPELLINGS = {
 }
 
 
+CUT = {"api": 59, "postgresql": 62}
+"""How many characters of a long name a tool leaves, at least."""
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_letters_and_digits_decide(spelling):
+    kept = CUT.get(spelling, 1000)
     for dataset in DATASETS.values():
         cells, names_of = zip(
             *((SPELLINGS[spelling](label), c.name) for c in dataset.columns for label in c.labels), strict=True
         )
         for cell, name in zip(cells, names_of, strict=True):
-            assert names(dataset, [cell]) == (name,), (dataset.name, cell)
+            alike = {other for c, other in zip(cells, names_of, strict=True) if c[:kept] == cell[:kept]}
+            assert names(dataset, [cell]) == (None if len(cell) > kept and len(alike) > 1 else name,), cell
 
 
 def test_a_name_that_was_cut_is_known_if_only_one_begins_so():
