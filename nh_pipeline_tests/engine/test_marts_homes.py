@@ -61,10 +61,27 @@ def built(mart, *frames, **bounds):
 
 def worked(provider, work_date, census, rn, aide=0, **more):
     """A day with hours of registered nurses and aides."""
-    hours = {"hrs_rn": rn, "hrs_cna": aide, "rn_hours": rn, "aide_hours": aide, "total_hours": rn + aide,
-             "direct_care_hours": rn + aide}  # fmt: skip
+    hours = {
+        "hrs_rn": rn,
+        "hrs_cna": aide,
+        "rn_hours": rn,
+        "aide_hours": aide,
+        "total_hours": rn + aide,
+        "direct_care_hours": rn + aide,
+    }
     state = "AL" if provider < "05" else "CA"
-    return {"provider_id": provider, "work_date": work_date, "cy_qtr": "2024Q2", "state": state, "census": census, "lpn_hours": 0, "contract_hours": 0, "is_incomplete": False, **hours, **more}  # fmt: skip
+    return {
+        "provider_id": provider,
+        "work_date": work_date,
+        "cy_qtr": "2024Q2",
+        "state": state,
+        "census": census,
+        "lpn_hours": 0,
+        "contract_hours": 0,
+        "is_incomplete": False,
+        **hours,
+        **more,
+    }
 
 
 FRIDAY, SATURDAY, SUNDAY, MAY = (date(2024, 4, 5), date(2024, 4, 6), date(2024, 4, 7), date(2024, 5, 6))
@@ -90,16 +107,29 @@ def months(days):
 
 
 def test_days_below_lines(rows, days):
-    lines = rows(STAFFING_LINES["dim_staffing_lines"],
-                 {"line": "Two hours", "measure": "hprd_total", "below": 2, "source": "ours", "since": date(2024, 1, 1)})  # fmt: skip
-    found = {(r["provider_id"], r["month"].month, r["line"]): (r["days"], r["days_below"])
-             for r in built(threshold_days.MART, days, lines)}  # fmt: skip
+    lines = rows(
+        STAFFING_LINES["dim_staffing_lines"],
+        {"line": "Two hours", "measure": "hprd_total", "below": 2, "source": "ours", "since": date(2024, 1, 1)},
+    )
+    found = {
+        (r["provider_id"], r["month"].month, r["line"]): (r["days"], r["days_below"])
+        for r in built(threshold_days.MART, days, lines)
+    }
     none, few = (line[0] for line in threshold_days.ALWAYS)
     assert found == {
-        (A, 4, none): (2, 1), (A, 4, few): (2, 1), (A, 4, "Two hours"): (2, 1), (A, 5, none): (1, 0),
-        (A, 5, few): (1, 1), (A, 5, "Two hours"): (1, 0), (B, 4, none): (1, 0), (B, 4, few): (1, 0),
-        (B, 4, "Two hours"): (1, 0), (C, 4, none): (1, 0), (C, 4, few): (1, 0), (C, 4, "Two hours"): (1, 0),
-    }  # fmt: skip
+        (A, 4, none): (2, 1),
+        (A, 4, few): (2, 1),
+        (A, 4, "Two hours"): (2, 1),
+        (A, 5, none): (1, 0),
+        (A, 5, few): (1, 1),
+        (A, 5, "Two hours"): (1, 0),
+        (B, 4, none): (1, 0),
+        (B, 4, few): (1, 0),
+        (B, 4, "Two hours"): (1, 0),
+        (C, 4, none): (1, 0),
+        (C, 4, few): (1, 0),
+        (C, 4, "Two hours"): (1, 0),
+    }
     without = built(threshold_days.MART, days, rows(STAFFING_LINES["dim_staffing_lines"]))
     assert {r["line"] for r in without} == {none, few}
 
@@ -121,17 +151,27 @@ def quarter(rows, months):
     """Facility quarters of the three homes, and what they are made of."""
 
     def home(provider, release, **more):
-        return {"provider_id": provider, "release": release, "provider_name": "Home", "certified_beds": 50,
-                "ownership_type": "For profit - Corporation", "delivery_id": "x", "state": "AL", **more}  # fmt: skip
+        return {
+            "provider_id": provider,
+            "release": release,
+            "provider_name": "Home",
+            "certified_beds": 50,
+            "ownership_type": "For profit - Corporation",
+            "delivery_id": "x",
+            "state": "AL",
+            **more,
+        }
 
     june, july, october = date(2024, 6, 1), date(2024, 7, 1), date(2024, 10, 1)
     releases = rows(
         FCT_PROVIDER_RELEASES,
-        home(A, date(2024, 4, 1), chain_id="7", chain_name="Old"), home(A, june, chain_id="9", chain_name="Chain"),
-        home(A, july, chain_id="1"), home(A, october, reported_total_hprd=2.67857, total_nursing_turnover=40),
+        home(A, date(2024, 4, 1), chain_id="7", chain_name="Old"),
+        home(A, june, chain_id="9", chain_name="Chain"),
+        home(A, july, chain_id="1"),
+        home(A, october, reported_total_hprd=2.67857, total_nursing_turnover=40),
         home(B, october, chain_id="9", chain_name="Chain", ownership_type="Non profit - Other"),
         home(B, date(2024, 11, 1), chain_id="2", reported_total_hprd=9),
-    )  # fmt: skip
+    )
     interval = {"measure_code": "STAFFING_LEVELS", "from_date": Q2["start"], "through_date": Q2["end"]}
     intervals = rows(
         DATA_COLLECTION_INTERVALS["fct_data_collection_intervals"],
@@ -184,18 +224,34 @@ def test_a_chain_and_its_homes(rows, quarter):
 
 def test_homes_among_their_like(rows):
     def home(n, value, **more):
-        return {"provider_id": f"01500{n}", "quarter_start": Q2["start"], "cy_qtr": "2024Q2", "state": "AL",
-                "certified_beds": 80, "hprd_total": value, "ownership_type": "For profit - Individual", **more}  # fmt: skip
+        return {
+            "provider_id": f"01500{n}",
+            "quarter_start": Q2["start"],
+            "cy_qtr": "2024Q2",
+            "state": "AL",
+            "certified_beds": 80,
+            "hprd_total": value,
+            "ownership_type": "For profit - Individual",
+            **more,
+        }
 
     homes = rows(
-        facility_quarter.FACILITY_QUARTER, home(1, 3.0), home(2, 4.0), home(3, 4.0), home(4, 5.0), home(5, None),
+        facility_quarter.FACILITY_QUARTER,
+        home(1, 3.0),
+        home(2, 4.0),
+        home(3, 4.0),
+        home(4, 5.0),
+        home(5, None),
         home(6, 9.0, certified_beds=40),
-    )  # fmt: skip
+    )
     found = {r["provider_id"]: r for r in built(peers.MART, homes, **Q2)}
     assert {i: (r["n"], r["percentile"], r["group_median"]) for i, r in found.items()} == {
-        "015001": (4, 12.5, 4.0), "015002": (4, 50.0, 4.0), "015003": (4, 50.0, 4.0), "015004": (4, 87.5, 4.0),
+        "015001": (4, 12.5, 4.0),
+        "015002": (4, 50.0, 4.0),
+        "015003": (4, 50.0, 4.0),
+        "015004": (4, 87.5, 4.0),
         "015006": (1, 50.0, 9.0),
-    }  # fmt: skip
+    }
     assert (found["015006"]["size"], found["015006"]["ownership"]) == ("small", "for profit")
 
 
@@ -203,17 +259,30 @@ def test_what_a_release_changes(rows):
     june, august = date(2024, 6, 1), date(2024, 8, 1)
 
     def home(provider, release, **more):
-        return {"provider_id": provider, "release": release, "delivery_id": "x", "state": "AL", "overall_rating": 3,
-                "provider_name": "Home", "certified_beds": 50, **more}  # fmt: skip
+        return {
+            "provider_id": provider,
+            "release": release,
+            "delivery_id": "x",
+            "state": "AL",
+            "overall_rating": 3,
+            "provider_name": "Home",
+            "certified_beds": 50,
+            **more,
+        }
 
     releases = rows(
         FCT_PROVIDER_RELEASES,
-        home(A, june, ownership_type="For profit", fines=1), home(B, june), home("015009", june),
+        home(A, june, ownership_type="For profit", fines=1),
+        home(B, june),
+        home("015009", june),
         home(A, august, ownership_type="FOR PROFIT", overall_rating=None, overall_rating_footnote="18", fines=1),
-        home(B, august, certified_beds=60, chain_id="5"), home(C, august),
-    )  # fmt: skip
-    found = [(r["provider_id"], r["what"], r["before"], r["after"], r["previous_release"])
-             for r in built(changes.MART, releases, start=august, end=august)]  # fmt: skip
+        home(B, august, certified_beds=60, chain_id="5"),
+        home(C, august),
+    )
+    found = [
+        (r["provider_id"], r["what"], r["before"], r["after"], r["previous_release"])
+        for r in built(changes.MART, releases, start=august, end=august)
+    ]
     assert found == [
         (A, "overall_rating", "3", None, june),  # not its footnote nor chains, of which June knows none
         (B, "certified_beds", "50", "60", june),
@@ -225,11 +294,23 @@ def test_what_a_release_changes(rows):
 
 def test_a_change_of_owner_and_the_homes_without_one(rows):
     def home(provider, value, **more):
-        return {"provider_id": provider, "quarter_start": Q2["start"], "cy_qtr": "2024Q2", "state": "AL",
-                "hprd_total": value, "total_hours_with_residents": value * 100, "resident_days": 100, **more}  # fmt: skip
+        return {
+            "provider_id": provider,
+            "quarter_start": Q2["start"],
+            "cy_qtr": "2024Q2",
+            "state": "AL",
+            "hprd_total": value,
+            "total_hours_with_residents": value * 100,
+            "resident_days": 100,
+            **more,
+        }
 
-    homes = rows(facility_quarter.FACILITY_QUARTER, home(A, 3.0), home(B, 4.0),
-                 home("015003", 6.0, resident_days=300, total_hours_with_residents=1800))  # fmt: skip
+    homes = rows(
+        facility_quarter.FACILITY_QUARTER,
+        home(A, 3.0),
+        home(B, 4.0),
+        home("015003", 6.0, resident_days=300, total_hours_with_residents=1800),
+    )
     told = {"what": "changed_ownership", "after": "Y", "previous_release": date(2023, 12, 1)}
     known = rows(
         changes.CHANGES,
