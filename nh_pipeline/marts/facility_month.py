@@ -12,8 +12,7 @@ from nh_pipeline.model.rules import Rule
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_WEEKEND = "dayofweek(work_date) in (1, 7)"
-_COUNTED = "census > 0 and not is_incomplete"
+_WEEKEND, _COUNTED = "dayofweek(work_date) in (1, 7)", "census > 0 and not is_incomplete"
 
 _COUNTS = {
     "days": ("Days reported", "1"),
@@ -21,32 +20,25 @@ _COUNTS = {
     "weekend_resident_days": ("The same of Saturdays and Sundays", f"case when {_WEEKEND} then census else 0 end"),
     "days_with_residents": ("Days with residents", "cast(census > 0 as int)"),
     "days_no_rn": (
-        "Days with residents and no hour of a registered nurse (RN, RN admin or DON), cut off ones left out",
+        "Those without RN, RN admin or DON, cut off ones left out",
         f"cast({_COUNTED} and rn_hours = 0 as int)",
     ),
-    "days_rn_under_8h": ("The same with less than eight hours", f"cast({_COUNTED} and rn_hours < 8 as int)"),
+    "days_rn_under_8h": ("Those with less than eight hours of them", f"cast({_COUNTED} and rn_hours < 8 as int)"),
     **{
         f"days_{name.removeprefix('is_')}": (f"Days with: {told[0].lower()}{told[1:]}", f"cast({name} as int)")
         for name, (told, _) in FLAGS.items()
     },
 }
-_OCCUPIED = {
-    f"{name}_with_residents": (f"{title}, of days with residents", f"case when census > 0 then {name} else 0 end")
-    for name, (title, _) in ROLLUPS.items()
-}
-_WEEKENDS = {
-    f"weekend_{name}": (f"{title}, of Saturdays and Sundays", f"case when {_WEEKEND} then {name} else 0 end")
-    for name, (title, _) in ROLLUPS.items()
-}
-_WEEKENDS_OCCUPIED = {
-    f"{name}_with_residents": (f"{title}, of days with residents", f"case when census > 0 then {sql} else 0 end")
-    for name, (title, sql) in _WEEKENDS.items()
+_OF_DAYS = {
+    "{}": ("{}", "true"),
+    "{}_with_residents": ("{}, of days with residents", "census > 0"),
+    "weekend_{}": ("{}, of Saturdays and Sundays", _WEEKEND),
+    "weekend_{}_with_residents": ("{}, of Saturdays and Sundays with residents", f"census > 0 and {_WEEKEND}"),
 }
 _SUMS = {
-    **{name: (title, name) for name, (title, _) in ROLLUPS.items()},
-    **_OCCUPIED,
-    **_WEEKENDS,
-    **_WEEKENDS_OCCUPIED,
+    of.format(name): (told.format(title), f"case when {days} then {name} else 0 end")
+    for of, (told, days) in _OF_DAYS.items()
+    for name, (title, _) in ROLLUPS.items()
 }
 
 

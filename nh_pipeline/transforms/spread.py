@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame
 
 
 def mean(value: str) -> str:
@@ -22,6 +21,9 @@ def spread(rows: DataFrame, by: Sequence[str], value: str, quantiles: Mapping[st
 
     NULLs count for nothing; a group without values has no row.
     """
+    from pyspark.sql import Window  # noqa: PLC0415 (who reads a header needs no Spark)
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
     known = rows.where(F.col(value).isNotNull())
     ranked = known.select(
         *by,

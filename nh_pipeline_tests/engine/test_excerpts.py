@@ -17,6 +17,7 @@ from nh_pipeline.datasets.cms.snf_qrp import read_scores
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.datasets.staffing_lines import MEASURES
 from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.recognise import recognise
 from nh_pipeline.model.kinds import Daily, PerRelease
 from nh_pipeline.model.table import REJECTS
@@ -44,6 +45,8 @@ def lake(engine, tmp_path_factory):
     """All excerpts, from raw to gold."""
     workspace = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
     chain.land(workspace, *sorted({path.parent for path in FILES}))
+    for delivery in workspace.zone.deliveries():
+        confirm(workspace.lake.storage, delivery, reason="a few lines of a release are given")
     chain.whole(workspace)
     return workspace.lake
 
@@ -58,7 +61,9 @@ def test_all_of_them_become_tables_and_no_line_is_refused(lake):
     assert chain.rows(lake, REJECTS) == []
     assert list(Refusals(lake.storage).all()) == []
     for dataset in datasets.with_tables():
-        told = sum(len(lines(path)) for path in FILES if path.parent.name == dataset.name)
+        files = [len(lines(path)) for path in FILES if path.parent.name == dataset.name]
+        # Of what names no release, one delivery is the table.
+        told = files[-1] if files and dataset.coverage == "undated" else sum(files)
         for table in dataset.silver:
             if isinstance(table.kind, Daily | PerRelease) and not getattr(table.kind, "reshapes", False):
                 assert lake.snapshot(table).rows == told, table.name
