@@ -47,3 +47,10 @@ def level(table: Table) -> int:
 def dataset_of(table: Table) -> str:
     """Name of the file whose coverage a table follows: its own, or that of the first table that a mart reads."""
     return dataset_of(table.kind.inputs[0]) if isinstance(table.kind, Mart) else table.dataset
+
+
+def is_public(table: Table) -> bool:
+    """Whether its values may be shown to anybody: those of all files that it is made of may."""
+    if isinstance(table.kind, Mart):
+        return all(map(is_public, table.kind.inputs))
+    return not table.dataset or datasets.dataset(table.dataset).is_public

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline.cli import asking, aws, decisions, drive, quarantine, relocate
+from nh_pipeline.cli import asking, aws, decisions, drive, profile, quarantine, relocate
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
     FAILED,
@@ -288,6 +288,7 @@ app.command()(decisions.rebuild)
 app.command()(relocate.relocate)
 app.command()(asking.query)
 app.command()(asking.ddl)
+app.command()(profile.profile)
 
 
 @app.command()

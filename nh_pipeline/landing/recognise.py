@@ -143,12 +143,7 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         seen = Survey(found, header, cells, name)
         seen.read(text, complete=complete)
     except MalformedCsv as error:
-        raise Unrecognised(
-            f"{name}: not a CSV that can be cut into lines",
-            expected=error.expected,
-            found=error.found,
-            what_to_do=f"Look at that line for a quote too much or too few. {AS_PUBLISHED}",
-        ) from error
+        raise malformed(error, name) from error
     if complete:
         detector.end()
         if seen.ragged_end and seen.rows and not detector.last.endswith((b"\n", b"\r")):
@@ -172,6 +167,16 @@ def inspect_file(stream: BinaryIO, name: str, *, complete: bool = True, order: D
         dialect=dialect.model_copy(update={"decimal": seen.decimal}),
         strays=detector.strays if detector.encoding == MIXED else 0,
         first_stray=detector.first_stray if detector.encoding == MIXED else 0,
+    )
+
+
+def malformed(error: MalformedCsv, name: str) -> Unrecognised:
+    """Why a text is refused that cannot be cut into records."""
+    return Unrecognised(
+        f"{name}: not a CSV that can be cut into lines",
+        expected=error.expected,
+        found=error.found,
+        what_to_do=f"Look at that line for a quote too much or too few. {AS_PUBLISHED}",
     )
 
 

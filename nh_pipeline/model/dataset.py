@@ -112,6 +112,15 @@ class Dataset:
         return bool(self.tables)
 
     @property
+    def is_public(self) -> bool:
+        """Whether its values may be shown to anybody; of other domains, those of keys alone are."""
+        return self.domain == "cms"
+
+    def shows(self, column: str) -> bool:
+        """Whether values of a column, known or not, may be shown outside of the tables."""
+        return self.is_public or column in self.key
+
+    @property
     def coverage(self) -> CoverageKind:
         if self.quarter_by is not None:
             return "quarter"
@@ -145,7 +154,7 @@ class Dataset:
         return frozenset(c.name for c in self.columns if c.type.python in (int, float, Decimal))
 
     def database(self, layer: str) -> str:
-        return layer if self.domain == "cms" else f"{self.domain}_{layer}"
+        return layer if self.is_public else f"{self.domain}_{layer}"
 
     @cached_property
     def bronze(self) -> Table:
