@@ -16,7 +16,7 @@ from nh_pipeline.datasets.cms.shared import (
 )
 from nh_pipeline.model.columns import decimal, text
 from nh_pipeline.model.dataset import Dataset
-from nh_pipeline.model.kinds import Scd2
+from nh_pipeline.model.kinds import PerRelease, Scd2
 
 MEASURES: dict[str, str] = {
     "521": "rehospitalization_521",
@@ -26,6 +26,17 @@ MEASURES: dict[str, str] = {
 }
 """The four measures and the columns of gold that hold them (521, 522: percent of short stays; 551, 552: per 1,000
 long-stay resident days; lower is better)."""
+
+_FACTS = (
+    "adjusted_score",
+    "observed_score",
+    "expected_score",
+    "footnote",
+    "resident_type",
+    "used_in_five_star",
+    "measure_period",
+)
+_CAUTION = "The score of a period appears months after it: compare by measure_period, not by release"
 
 MEDICARE_CLAIMS = Dataset(
     name="medicare_claims",
@@ -79,20 +90,20 @@ MEDICARE_CLAIMS = Dataset(
             description=(
                 "Medicare claims-based quality measures over time (SCD2): one row per provider, measure, version."
             ),
-            columns=(
-                "adjusted_score",
-                "observed_score",
-                "expected_score",
-                "footnote",
-                "resident_type",
-                "used_in_five_star",
-                "measure_period",
-            ),
+            columns=_FACTS,
             caseless=frozenset({"resident_type"}),
             foreign_keys=(("provider_id", "silver.dim_providers.provider_id"),),
-            caution="The score of a period appears months after it: compare by measure_period, not by release",
+            caution=_CAUTION,
+        ),
+        PerRelease(
+            "fct_claims_measures",
+            description="Claims-based measures as each release shows them: one row per nursing home and measure.",
+            columns=("provider_id", "state", "measure_code", *_FACTS),
+            foreign_keys=(("provider_id", "silver.dim_providers.provider_id"),),
+            caution=_CAUTION,
         ),
     ),
 )
 
 DIM_CLAIMS = MEDICARE_CLAIMS["dim_claims"]
+FCT_CLAIMS_MEASURES = MEDICARE_CLAIMS["fct_claims_measures"]

@@ -110,7 +110,7 @@ _FIXED = {
 
 def facility_figures(lines: DataFrame) -> DataFrame:
     """The figures of each home: one row per measure and component."""
-    return gathered(lines, ("provider_id",), _FIXED).selectExpr("*", f"{number('as_published')} as value")
+    return gathered(lines, ("provider_id", "state"), _FIXED).selectExpr("*", f"{number('as_published')} as value")
 
 
 _TOTALS = ("performance_scores", "facilities", "multipliers", "payments", "total_payments")
@@ -162,7 +162,7 @@ SNF_VBP_FACILITY = Dataset(
         PerRelease(
             "fct_snf_vbp",
             description="Value-based purchasing: one row per fiscal year, home, measure and component.",
-            columns=("provider_id",),
+            columns=("provider_id", "state"),
             needs=tuple(column for pair in _FIXED.values() for column in pair),
             adds=(*_MEASURE, _VALUE, _PUBLISHED, _FOOTNOTE),
             transform=facility_figures,
