@@ -12,8 +12,11 @@ import pytest
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.marts import facility_month, kpi_hprd
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
+from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.declared import BRONZE
 
@@ -52,6 +55,9 @@ def lake(engine, real_data, field, tmp_path_factory):
         _, statuses = chain.dimension(workspace, dataset)
         assert {s.state for s in statuses} == {"effective"}
     chain.measures(workspace, "2024Q2", "2017Q1")
+    start, end = quarter_bounds("2024Q2")
+    for mart in (facility_month.MART, kpi_hprd.MART):
+        chain.published(BuildMart(table=mart.table.name, start=start, end=end).run(workspace).results)
     return workspace.lake
 
 
@@ -67,6 +73,7 @@ def query(lake):
             "claims": DIM_CLAIMS,
             "bronze": BRONZE["daily_nurse_staffing"],
             "released": BRONZE["providers"],
+            "hprd": kpi_hprd.MART.table,
         }
         for name, contract in views.items():
             listed = [lake.readable(p) for p in lake.snapshot(contract).paths]
@@ -187,6 +194,37 @@ def test_hours_per_resident_day_as_cms_publishes_them(query):
     assert len(compared) == 14_404
     # The README names these four: their published rates cannot be met together with their monthly totals.
     assert {row[0] for row in compared if not all(row[1:])} == {"165383", "175163", "285150", "395637"}
+
+
+def test_hours_per_resident_day_of_the_nation_and_the_states(query, real_data):
+    """Pooled, months summed up, with the hours of days without residents: as those count who sum the file up."""
+    found = {
+        (measure, entity): rate
+        for measure, entity, rate in query("""
+            select measure, entity, round(sum(numerator)::double / sum(denominator)::double, 6) from hprd
+            where level <> 'facility' group by all""")
+    }
+    golden = json.loads((real_data / "golden" / "national_2024Q2.json").read_text())["computed_from_calibrated_file"]
+    for measure in ("hprd_total", "hprd_rn", "hprd_lpn", "hprd_aide"):
+        assert found[f"{measure}_all_days", "NATION"] == golden[measure]
+    assert found["hprd_total", "NATION"] == 3.714148  # 8,942.01 hours of days without residents less
+    with (real_data / "golden" / "state_2024Q2.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            published = round(float(row["pub_total_hours"]) / int(row["census"]), 6)
+            assert found["hprd_total_all_days", row["state"]] == published
+            assert (published == float(row["hprd"])) == (row["state"] != "IL")  # which leaves the outlier out
+
+
+def test_the_mean_home_is_no_pooled_figure(query):
+    """CMS's state and national averages are means of homes: 3.83737 for 2024Q2, which 16 homes without days are in."""
+    ((homes, ours, theirs),) = query("""
+        with mine as (select entity, sum(numerator)::double / sum(denominator)::double as rate from hprd
+            where level = 'facility' and measure = 'hprd_total' group by 1)
+        select count(rate), avg(rate), (select avg(reported_total_hprd::double) from released
+            where coverage = '2024-11-01')
+        from mine join released on provider_id = entity and coverage = '2024-11-01' and reported_total_hprd is not null
+        """)
+    assert (homes, round(ours, 6), round(theirs, 6)) == (14_404, 3.830477, 3.837296)
 
 
 def test_every_header_of_one_home(query):
