@@ -63,11 +63,15 @@ def _home(
 
 @app.command()
 def sample(
+    *,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     facilities: Annotated[int, typer.Option(min=1, help="Nursing homes (full size: 14564).")] = 120,
     quarters: Annotated[str, typer.Option(help="Quarters of daily staffing, comma separated.")] = "2024Q1,2024Q2",
     releases: Annotated[int, typer.Option(min=0, help="Monthly releases of provider information and claims.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    full_from: Annotated[
+        int | None, typer.Option(min=0, help="Number (from 0) of the first release with every CMS file, not only five.")
+    ] = None,
 ) -> None:
     """Write generated deliveries in CMS's layouts (they are no CMS data)."""
     from nh_pipeline import sample as generator
@@ -89,6 +93,7 @@ def sample(
             quarters=chosen,
             releases=releases,
             seed=seed,
+            full_from=full_from,
             progress=lambda text: progress.update(task, description=text),
         )
     console.print(f"{len(files)} generated files in {out}")

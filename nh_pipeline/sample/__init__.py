@@ -27,10 +27,11 @@ def generate(
     releases: int = 4,
     seed: int = 7,
     quirks: bool = True,
+    full_from: int | None = None,
     progress: Callable[[str], None] | None = None,
     _days: int | None = None,
 ) -> list[Path]:
-    """Writes deliveries into a folder: daily staffing per quarter, five monthly files per release.
+    """Writes deliveries into a folder: daily staffing per quarter, five monthly files or every one per release.
 
     Args:
         out: The folder, made if it is not there. Files of the same names are replaced.
@@ -39,12 +40,13 @@ def generate(
         releases: Months from the one on in which the first quarter is reported (2024Q1: July 2024).
         seed: Of all random numbers.
         quirks: Whether the oddities of real files occur: bytes, blanks, odd values, formatting that varies.
+        full_from: Number (from 0) of the first release with every CMS file; None for five files in each.
         progress: Told of each step, in words.
 
     Returns:
         Paths of the deliveries. A hidden ``.README.txt`` beside them says that they are generated.
     """
-    return Deliveries(facilities, tuple(quarters), releases, seed, quirks, _days).write(out, progress)
+    return Deliveries(facilities, tuple(quarters), releases, seed, quirks, _days, full_from).write(out, progress)
 
 
 def generate_truth(

@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nh_pipeline.sample import files, measures, providers
+from nh_pipeline.sample import averages, every_file, files, measures, providers, stars
 from nh_pipeline.sample.facilities import World, build_world
 from nh_pipeline.sample.headers import staffing_name
 from nh_pipeline.sample.history import History, plan_history
-from nh_pipeline.sample.layouts import INTERVALS, STATE_AVERAGES, era_of
-from nh_pipeline.sample.periods import Quarter, release_months, reported_quarter, timestamp
+from nh_pipeline.sample.inspections import Inspections, draw_inspections
+from nh_pipeline.sample.intervals import interval_rows
+from nh_pipeline.sample.layouts import CHAIN_2025, INTERVALS, KEY, PROCESSING_DATE, STATE_AVERAGES, era_of
+from nh_pipeline.sample.periods import MONTHS, Quarter, release_months, reported_quarter, timestamp
+from nh_pipeline.sample.quality import mds_scores
+from nh_pipeline.sample.release import Release
 from nh_pipeline.sample.staffing import Correction, QuarterSums, blocks
 from nh_pipeline.sample.truth import QuarterTruth, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from nh_pipeline.sample.layouts import Era
 
 ZIP_FROM_ROWS = 5_000
 """Quarters after the first are delivered as ``.zip`` from this many rows on."""
@@ -47,6 +53,7 @@ class Deliveries:
         seed: Of all random numbers.
         quirks: Whether the oddities of real files occur (those of single facilities from 20 facilities on).
         days: Only the first days of each quarter, for fast tests; None for all.
+        full_from: Number (from 0) of the first release with every CMS file, instead of five; None for none.
     """
 
     facilities: int = 120
@@ -55,6 +62,7 @@ class Deliveries:
     seed: int = 7
     quirks: bool = True
     days: int | None = None
+    full_from: int | None = None
     _sums: dict[Quarter, QuarterSums] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +88,24 @@ class Deliveries:
     @cached_property
     def history(self) -> History:
         """The plan of changes over the releases."""
-        return plan_history(self.world, self.releases)
+        return plan_history(self.world, self.releases, self._stars.reach)
+
+    @cached_property
+    def _inspections(self) -> Inspections:
+        return draw_inspections(self.world, self.parsed_quarters[0].reported_from)
+
+    @cached_property
+    def _cuts(self) -> dict[str, list[float]]:
+        return stars.cut_points(self.world, self._scores)
+
+    @cached_property
+    def _stars(self) -> stars.Stars:
+        return stars.draw_stars(self.world, self._scores, self._cuts, self._fixed["Abuse Icon"], self.days)
+
+    @property
+    def _scores(self) -> NDArray[np.float64]:
+        # Ratings of a plan that crosses July 2025, when the score was redefined, are held.
+        return self._inspections.weighted_score(self.parsed_quarters[0].reported_from)
 
     @cached_property
     def _penalties(self) -> list[providers.Penalty]:
@@ -88,7 +113,7 @@ class Deliveries:
 
     @cached_property
     def _fixed(self) -> dict[str, list[str]]:
-        return providers.fixed_columns(self.world, self._penalties, self.parsed_quarters[0].reported_from.year)
+        return providers.fixed_columns(self.world, self._penalties)
 
     def write(self, out: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
         """Writes all first deliveries into a folder, and a hidden note that they are generated.
@@ -129,40 +154,67 @@ class Deliveries:
         return path
 
     def release(self, out: Path, number: int) -> list[Path]:
-        """Writes the five files of a release, by its number from 0."""
-        release, era = self.release_dates[number], era_of(self.release_dates[number])
-        reported = reported_quarter(release, self.parsed_quarters)
-        sums = self._sums_of(reported)
-        columns = providers.release_columns(
-            self._fixed,
-            providers.measured_columns(self.world, reported, sums),
-            self.history,
-            number,
-            release,
-            noise=self.quirks,
-        )
-        present: list[bool] = self.history.present[number].tolist()
-        computed_for = self.release_dates[number - number % measures.SCORE_RELEASES]
+        """Writes the files of a release, by its number from 0: five, or all of CMS's."""
+        release, era = self._release(number), era_of(self.release_dates[number])
+        present, inspections = release.present.tolist(), self._inspections
+        full = self.full_from is not None and number >= self.full_from
+        penalties = measures.revised(self._penalties) if full and number != self.full_from else self._penalties
+        claims = measures.claim_scores(self.world, number, quirks=self.quirks)
+        mds = mds_scores(self.world, release.day)
+        scores = [*mds[:, :, -1], *claims[:, :, 0]]
         blank = [""] * len(self.world)
-        rows = zip(*(columns.get(name, blank) for name in era.provider), strict=True)
+        rows = zip(*(release.columns.get(name, blank) for name in era.provider), strict=True)
         known = (row for row, here in zip(rows, present, strict=True) if here)
-        claims = measures.claims_rows(self.world, columns, present, number, computed_for, quirks=self.quirks)
-        fines = measures.penalty_rows(columns, present, self._penalties)
-        averages = measures.average_rows(self.world, present, sums, release)
-        intervals = measures.interval_rows(release, reported, computed_for)
+        averaged = averages.state_rows(release, inspections, penalties, scores)
 
         def path(dataset: str) -> Path:
-            return out / f"NH_{dataset}_{_MONTHS[release.month - 1]}{release.year}.csv"
+            return out / f"NH_{dataset}_{MONTHS[release.day.month - 1]}{release.day.year}.csv"
 
-        stamp, style = timestamp(release), {"legacy": era.legacy, "quoted": era.quoted}
+        stamp, style = timestamp(release.day), {"legacy": era.legacy, "quoted": era.quoted}
         bom = self.quirks and not era.legacy
-        return [
-            files.write_csv(path("DataCollectionIntervals"), INTERVALS, intervals, stamp, legacy=era.legacy),
+        claimed, fined = measures.claims_rows(release, claims), measures.penalty_rows(release, penalties)
+        written = [
+            files.write_csv(
+                path("DataCollectionIntervals"), INTERVALS, interval_rows(release), stamp, legacy=era.legacy
+            ),
             files.write_csv(path("ProviderInfo"), era.header(era.provider), known, stamp, **style),
-            files.write_csv(path("QualityMsr_Claims"), era.header(era.claims), claims, stamp, **style),
-            files.write_csv(path("Penalties"), era.header(era.penalties), fines, stamp, **style, bom=bom),
-            files.write_csv(path("StateUSAverages"), STATE_AVERAGES, averages, stamp, **style),
+            files.write_csv(path("QualityMsr_Claims"), era.header(era.claims), claimed, stamp, **style),
+            files.write_csv(path("Penalties"), era.header(era.penalties), fined, stamp, **style, bom=bom),
+            files.write_csv(path("StateUSAverages"), STATE_AVERAGES, averaged, stamp, **style),
         ]
+        if full:
+            others = [
+                *every_file.inspection_files(release, inspections, self._cuts),
+                *every_file.quality_files(release, mds, claims, penalties),
+                *every_file.owner_files(release, self.history, self.release_dates),
+                *(every_file.yearly_files(release) if number == self.full_from else ()),
+            ]
+            written += [
+                files.write_csv(out / f"{name}.csv", _spelt(era, header), lines, stamp, **style)
+                for name, header, lines in others
+            ]
+        return written
+
+    def _release(self, number: int) -> Release:
+        """A release and its Provider Information."""
+        day, present = self.release_dates[number], self.history.present
+        reported = reported_quarter(day, self.parsed_quarters)
+        always = np.asarray(present.all(axis=0))
+        columns = self._fixed | providers.measured_columns(self.world, reported, self._sums_of(reported), always)
+        columns = providers.release_columns(
+            columns, self.history, number, day, inspections=self._inspections, stars=self._stars
+        )
+        if CHAIN_2025[0] in era_of(day).provider:
+            columns |= averages.chain_columns(columns, present[number])
+        return Release(
+            world=self.world,
+            number=number,
+            day=day,
+            reported=reported,
+            computed_for=self.release_dates[number - number % measures.SCORE_RELEASES],
+            present=present[number],
+            columns=providers.with_noise(columns, number) if self.quirks else columns,
+        )
 
     def quarter_truth(self, quarter: str, correction: Correction | None = None) -> QuarterTruth:
         """What a delivery of a quarter holds, first or corrected."""
@@ -222,5 +274,6 @@ class Deliveries:
         return sums
 
 
-# Not strftime("%b"): that follows the machine's locale.
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+def _spelt(era: Era, header: Sequence[str]) -> Sequence[str]:
+    """A header in the era's spelling, which is that of Nursing Home Compare's own files about providers."""
+    return era.header(header) if {KEY, PROCESSING_DATE} <= set(header) else header

@@ -85,8 +85,13 @@ class History:
         return np.asarray(opened.sum(axis=0), dtype=np.int64)
 
 
-def plan_history(world: World, releases: int) -> History:
+def plan_history(world: World, releases: int, reach: Sequence[tuple[int, int]]) -> History:
     """Draws the plan.
+
+    Args:
+        world: The facilities.
+        releases: How many.
+        reach: Lowest and highest overall rating that each facility can have.
 
     In each release after the first some ratings, owners and letter cases of names change. One provider's rating goes
     A, B, A; one provider is new in release 1; one is absent in release 1 and back in release 2; one closes for good
@@ -100,7 +105,10 @@ def plan_history(world: World, releases: int) -> History:
             words.OWNERSHIPS[index]
             for index in rng.choice(len(words.OWNERSHIPS), size=count, p=words.OWNERSHIP_WEIGHTS).tolist()
         ],
-        RATING: ratings(world, rng),
+        RATING: [
+            str(min(max(int(stars), low), high)) if stars else ""
+            for stars, (low, high) in zip(ratings(world, rng), reach, strict=True)
+        ],
     }
     present = np.ones((releases, count), dtype=np.bool_)
     present[:, world.roles.unknown] = False
@@ -114,11 +122,14 @@ def plan_history(world: World, releases: int) -> History:
     if count >= MIN_FOR_SPECIAL and releases > third:
         wavering = ordinary.pop()
         first = start[RATING][wavering]
-        changes += [Change(1, wavering, RATING, _other_rating(first)), Change(2, wavering, RATING, first)]
+        changes += [
+            Change(1, wavering, RATING, _other_rating(first, reach[wavering])),
+            Change(2, wavering, RATING, first),
+        ]
     if count >= MIN_FOR_ABSENCE and releases > third:
         present[second, ordinary.pop()] = False
         present[third:, ordinary.pop()] = False
-    changes += _everyday_changes(start, ordinary, count, releases, rng)
+    changes += _everyday_changes(start, ordinary, reach, releases, rng)
     return History(start, tuple(sorted(changes, key=lambda change: change.release)), present)
 
 
@@ -131,30 +142,33 @@ def ratings(world: World, rng: np.random.Generator) -> list[str]:
 
 
 def _everyday_changes(
-    start: dict[str, Sequence[str]], ordinary: list[int], count: int, releases: int, rng: np.random.Generator
+    start: dict[str, Sequence[str]],
+    ordinary: list[int],
+    reach: Sequence[tuple[int, int]],
+    releases: int,
+    rng: np.random.Generator,
 ) -> list[Change]:
     """Changes in each release, each relative to the value that the provider has by then."""
     current = {column: list(values) for column, values in start.items()}
     changes = []
     for release in range(1, releases):
         for column, share in _PER_RELEASE.items():
-            for facility in rng.permutation(ordinary)[: max(1, round(count * share))].tolist():
-                value = _NEXT[column](current[column][facility])
+            for facility in rng.permutation(ordinary)[: max(1, round(len(reach) * share))].tolist():
+                value = _next(column, current[column][facility], reach[facility])
                 current[column][facility] = value
                 changes.append(Change(release, facility, column, value))
     return changes
 
 
-def _other_rating(stars: str) -> str:
-    return str(int(stars) % 5 + 1)
+def _next(column: str, value: str, reach: tuple[int, int]) -> str:
+    """Another value of a column."""
+    if column == RATING:
+        return _other_rating(value, reach)
+    if column == OWNERSHIP:
+        return words.OWNERSHIPS[(words.OWNERSHIPS.index(value) + 1) % len(words.OWNERSHIPS)]
+    return value.title() if value.isupper() else value.upper()
 
 
-def _other_owner(owner: str) -> str:
-    return words.OWNERSHIPS[(words.OWNERSHIPS.index(owner) + 1) % len(words.OWNERSHIPS)]
-
-
-def _other_case(name: str) -> str:
-    return name.title() if name.isupper() else name.upper()
-
-
-_NEXT = {RATING: _other_rating, OWNERSHIP: _other_owner, NAME: _other_case}
+def _other_rating(stars: str, reach: tuple[int, int]) -> str:
+    low, high = reach
+    return str(low + (int(stars) - low + 1) % (high - low + 1))

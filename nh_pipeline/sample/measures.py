@@ -1,30 +1,32 @@
-"""The other monthly files: claims measures, collection intervals, penalties, state averages."""
+"""Claims measures and penalties."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nh_pipeline.sample.layouts import ADDRESS, KEY, PROCESSING_DATE, STATE_AVERAGES
 from nh_pipeline.sample.periods import Quarter
-from nh_pipeline.sample.providers import Penalty, rates
+from nh_pipeline.sample.providers import Penalty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from nh_pipeline.sample.facilities import World
-    from nh_pipeline.sample.staffing import QuarterSums
+    from numpy.typing import NDArray
 
-    Columns = dict[str, list[str]]
+    from nh_pipeline.sample.facilities import World
+    from nh_pipeline.sample.release import Release
 
 SCORE_RELEASES = 3
 """Claims scores are computed anew in every third release."""
 
 TOO_FEW_RESIDENTS = "9"
 _BLANK_SHARE = 0.08
-_CLAIMS = (
+_REVISED_SHARE = 40
+CLAIMS = (
     (
         "521",
         "Percentage of short-stay residents who were rehospitalized after a nursing home admission",
@@ -35,18 +37,13 @@ _CLAIMS = (
     ("551", "Number of hospitalizations per 1000 long-stay resident days", "Long", 1.72),
     ("552", "Number of outpatient emergency department visits per 1000 long-stay resident days", "Long", 1.65),
 )
-CLAIM_CODES = tuple(code for code, *_ in _CLAIMS)
-_MDS = (
-    ("404", "Percentage of long-stay residents who lose too much weight"),
-    ("407", "Percentage of long-stay residents with a urinary tract infection"),
-    ("410", "Percentage of long-stay residents experiencing one or more falls with major injury"),
-)
+CLAIM_CODES = tuple(code for code, *_ in CLAIMS)
 
 
 def blank_scores(world: World, *, quirks: bool) -> list[list[bool]]:
     """Which facilities (inner) have too few residents for a score of a code (outer), in all releases."""
     rng = np.random.default_rng([world.seed, 7])
-    blank = rng.random((len(_CLAIMS), len(world))) < _BLANK_SHARE
+    blank = rng.random((len(CLAIMS), len(world))) < _BLANK_SHARE
     if not quirks:
         blank[:] = False
     elif not blank.any():
@@ -61,56 +58,29 @@ def claims_period(release: date) -> tuple[date, date]:
     return through.shift(-3).first, through.last
 
 
-def claims_rows(
-    world: World, columns: Columns, present: Sequence[bool], number: int, computed_for: date, *, quirks: bool
-) -> Iterator[list[str]]:
-    """Rows of the claims file: four per provider, by provider, then code.
-
-    Args:
-        world: The facilities.
-        columns: Of the release's Provider Information.
-        present: Which facilities the release knows.
-        number: Of the release, from 0.
-        computed_for: Processing Date of the release that the scores were computed for.
-        quirks: Whether some scores are blank, with a footnote.
-    """
+def claim_scores(world: World, number: int, *, quirks: bool) -> NDArray[np.float64]:
+    """Adjusted, observed and expected scores (4, facilities, 3) in the release of a number; not a number: too few."""
     rng = np.random.default_rng([world.seed, 8, number // SCORE_RELEASES])
-    national = np.array([rate for *_, rate in _CLAIMS])[:, None]
-    expected = (national * rng.uniform(0.7, 1.3, (len(_CLAIMS), len(world)))).round(6)
+    national = np.array([rate for *_, rate in CLAIMS])[:, None]
+    expected = (national * rng.uniform(0.7, 1.3, (len(CLAIMS), len(world)))).round(6)
     observed = (expected * rng.uniform(0.5, 1.5, expected.shape)).round(6)
     # Risk adjustment: the nation's rate times observed over expected.
-    scores = np.stack([observed / expected * national, observed, expected], axis=-1).tolist()
-    blank = blank_scores(world, quirks=quirks)
-    first, last = claims_period(computed_for)
+    scores = np.stack([(observed / expected * national).round(6), observed, expected], axis=-1)
+    scores[np.array(blank_scores(world, quirks=quirks))] = np.nan
+    return scores
+
+
+def claims_rows(release: Release, scores: NDArray[np.float64]) -> Iterator[list[str]]:
+    """Rows of the claims file: four per provider, by provider, then code."""
+    first, last = claims_period(release.computed_for)
     period = f"{first:%Y%m%d}-{last:%Y%m%d}"
-    leading = list(zip(*(columns[name] for name in (KEY, "Provider Name", *ADDRESS)), strict=True))
-    for index, known in enumerate(present):
-        if not known:
-            continue
-        trailing = [period, columns["Location"][index], columns[PROCESSING_DATE][index]]
-        for measure, (code, description, stay, _) in enumerate(_CLAIMS):
-            hidden = blank[measure][index]
-            texts = ["", "", ""] if hidden else [f"{score:.6f}" for score in scores[measure][index]]
-            note = TOO_FEW_RESIDENTS if hidden else ""
-            yield [*leading[index], code, description, f"{stay} Stay", *texts, note, "Y", *trailing]
-
-
-def interval_rows(release: date, reported: Quarter, computed_for: date) -> Iterator[list[str]]:
-    """Rows of the collection intervals: which period each measure of the release covers."""
-
-    def row(code: str, description: str, first: date, last: date) -> list[str]:
-        return [code, description, f"{first:%m/%d/%Y}", f"{last:%m/%d/%Y}", "", f"{release:%Y%m%d}"]
-
-    for code, description in _MDS:
-        through = Quarter.of(release).shift(-2)
-        yield row(code, description, through.shift(-3).first, through.last)
-    first, last = claims_period(computed_for)
-    for code, description, *_ in _CLAIMS:
-        yield row(code, description, first, last)
-    text = "Reporting Period for Nursing Home Staff"
-    yield row("STAFFING_LEVELS", f"{text}ing Level Measures", reported.first, reported.last)
-    year = reported.shift(-4).first, reported.shift(-1).last
-    yield row("STAFFING_TURNOVER", f"{text} Turnover Measures", *year)
+    listed = scores.tolist()
+    for facility in release.here:
+        for measure, (code, description, stay, _) in enumerate(CLAIMS):
+            texts = ["" if math.isnan(score) else f"{score:.6f}" for score in listed[measure][facility]]
+            note = "" if texts[0] else TOO_FEW_RESIDENTS
+            trailing = [period, *release.trailing[facility]]
+            yield [*release.leading[facility], code, description, f"{stay} Stay", *texts, note, "Y", *trailing]
 
 
 def draw_penalties(world: World, first_release: date) -> list[Penalty]:
@@ -128,30 +98,22 @@ def draw_penalties(world: World, first_release: date) -> list[Penalty]:
     return penalties
 
 
-def penalty_rows(columns: Columns, present: Sequence[bool], penalties: Sequence[Penalty]) -> Iterator[list[str]]:
+def revised(penalties: Sequence[Penalty]) -> list[Penalty]:
+    """The penalties after some fines were reduced by 35 %, as is done for homes that waive a hearing."""
+    return [
+        replace(penalty, dollars=penalty.dollars * 65 // 100)
+        if penalty.dollars is not None and number % _REVISED_SHARE == 0
+        else penalty
+        for number, penalty in enumerate(penalties)
+    ]
+
+
+def penalty_rows(release: Release, penalties: Sequence[Penalty]) -> Iterator[list[str]]:
     """Rows of the penalties file."""
     for penalty in penalties:
-        if not present[penalty.facility]:
-            continue
-        leading = [columns[name][penalty.facility] for name in (KEY, "Provider Name", *ADDRESS)]
-        if penalty.dollars is not None:
-            what = ["Fine", f"{penalty.dollars}.00", "", ""]
-        else:
-            what = ["Payment Denial", "", penalty.day, str(penalty.denied_days)]
-        trailing = [columns[name][penalty.facility] for name in ("Location", PROCESSING_DATE)]
-        yield [*leading, penalty.day, *what, *trailing]
-
-
-def average_rows(world: World, present: Sequence[bool], sums: QuarterSums, release: date) -> Iterator[list[str]]:
-    """Rows of the state averages: means over facilities, as CMS averages; columns that are not modelled are blank."""
-    known = np.array(present)
-    states = np.array(world.state)
-    figures = {name: (values, 5) for name, values in rates(sums).items()}
-    figures["Average Number of Residents per Day"] = (sums.all_residents / np.maximum(sums.rows, 1), 1)
-    for state in ("NATION", *sorted(set(states[known].tolist()))):
-        among = known if state == "NATION" else known & (states == state)
-        texts = {STATE_AVERAGES[0]: state, PROCESSING_DATE: release.isoformat()}
-        for name, (values, digits) in figures.items():
-            valid = values[among & ~np.isnan(values)]
-            texts[name] = f"{valid.mean():.{digits}f}" if valid.size else ""
-        yield [texts.get(name, "") for name in STATE_AVERAGES]
+        if release.present[penalty.facility]:
+            if penalty.dollars is not None:
+                what = ["Fine", f"{penalty.dollars}.00", "", ""]
+            else:
+                what = ["Payment Denial", "", penalty.day, str(penalty.denied_days)]
+            yield [*release.leading[penalty.facility], penalty.day, *what, *release.trailing[penalty.facility]]

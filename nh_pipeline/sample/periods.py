@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 _FIRST_YEAR = 2017
 
+# Not strftime("%b"): that follows the machine's locale.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+TWO_CYCLES_FROM = date(2025, 7, 1)
+"""The release from which on health inspections are rated by two cycles instead of three."""
+
 
 @dataclass(frozen=True, order=True)
 class Quarter:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nh_pipeline.sample import words
 from nh_pipeline.sample.history import NAME, OWNERSHIP, RATING, ratings
-from nh_pipeline.sample.layouts import ADDRESS, CHAIN_2025, KEY, PROCESSING_DATE, RATINGS
+from nh_pipeline.sample.layouts import ADDRESS, KEY, PROCESSING_DATE, RATINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,14 +25,22 @@ if TYPE_CHECKING:
 
     from nh_pipeline.sample.facilities import World
     from nh_pipeline.sample.history import History
+    from nh_pipeline.sample.inspections import Inspections
     from nh_pipeline.sample.periods import Quarter
     from nh_pipeline.sample.staffing import QuarterSums
+    from nh_pipeline.sample.stars import Stars
 
     Columns = dict[str, list[str]]
 
 _RN, _LPN, _AIDE = slice(0, 3), slice(3, 5), slice(5, 8)
 _HPRD = "Staffing Hours per Resident per Day"
-_CASE_MIX = {"Nurse Aide": 2.12, "LPN": 0.81, "RN": 0.66, "Total Nurse": 3.79, "Weekend Total Nurse": 3.32}
+_SKILLS = ("Nurse Aide", "LPN", "RN", "Weekend Total Nurse")
+_NATIONAL_CASE_MIX = 1.36771  # mean nursing case-mix index of residents, by which that of a home is divided
+WEEKEND, WEEKEND_RN = (
+    "Total number of nurse staff hours per resident per day on the weekend",
+    "Registered Nurse hours per resident per day on the weekend",
+)
+RATED_BY_RELEASE = ("Health Inspection Rating", "QM Rating", "Staffing Rating")
 _NOISY_SHARE = 37  # every 37th facility's town is written with blanks around it in a release
 _MEASURED_STARTS = ("Nursing Case-Mix Index", "Number of administrators")
 _MEASURED_ENDS = ("per Resident per Day", "per Resident Per Day", "Residents per Day", "on the weekend", "turnover")
@@ -57,13 +65,12 @@ class Penalty:
     denied_days: int | None
 
 
-def fixed_columns(world: World, penalties: Sequence[Penalty], year: int) -> Columns:
+def fixed_columns(world: World, penalties: Sequence[Penalty]) -> Columns:
     """Columns that are the same in all releases.
 
     Args:
         world: The facilities.
         penalties: Those that the totals are to add up to.
-        year: Of the first release; the inspections lie in the years before it.
     """
     rng = np.random.default_rng([world.seed, 4])
     count = len(world)
@@ -104,25 +111,21 @@ def fixed_columns(world: World, penalties: Sequence[Penalty], year: int) -> Colu
         "Continuing Care Retirement Community": choice(("N", "Y"), (0.89, 0.11)),
         "Special Focus Status": choice(("", "SFF Candidate"), (0.97, 0.03)),
         "Abuse Icon": choice(("N", "Y"), (0.94, 0.06)),
-        "Most Recent Health Inspection More Than 2 Years Ago": choice(("N", "Y"), (0.9, 0.1)),
         "Provider Changed Ownership in Last 12 Months": choice(("N", "Y"), (0.96, 0.04)),
         "With a Resident and Family Council": choice(("Resident", "Both", "None"), (0.78, 0.17, 0.05)),
         "Automatic Sprinkler Systems in All Required Areas": choice(("Yes", "Partial"), (0.995, 0.005)),
         "Latitude": [f"{number / 10_000:.4f}" for number in numbers(260_000, 480_000)],
         "Longitude": [f"-{number / 10_000:.4f}" for number in numbers(700_000, 1_240_000)],
     }
-    for name in RATINGS[1:]:
+    for name in ("Long-Stay QM Rating", "Short-Stay QM Rating", "RN Staffing Rating"):
         columns[name] = ratings(world, rng)
-    columns["RN Staffing Rating"] = ratings(world, rng)
     for name in (*RATINGS, "RN Staffing Rating"):
         columns[f"{name} Footnote"] = _at({"1": world.roles.unrated, "18": world.roles.special_focus}, count)
     for facility in world.roles.special_focus.tolist():
         columns["Special Focus Status"][facility] = "SFF"
-    sizes = {chain: chains.count(chain) for chain in set(chains) if chain >= 0}
-    columns[CHAIN_2025[0]] = [str(sizes[chain]) if chain >= 0 else "" for chain in chains]
-    for name, stars in zip(CHAIN_2025[1:], ("3.1", "2.8", "2.9", "3.6"), strict=True):
-        columns[name] = [stars if chain >= 0 else "" for chain in chains]
-    columns |= _inspections(count, year, rng) | _penalty_totals(count, penalties)
+    for name in ("Number of Facility Reported Incidents", "Number of Substantiated Complaints"):
+        columns[name] = [str(number) for number in numbers(0, 4)]
+    columns |= _penalty_totals(count, penalties)
     address = zip(*(columns[name] for name in ADDRESS), strict=True)
     return columns | {"Location": [",".join(parts) for parts in address]}
 
@@ -143,37 +146,6 @@ def _at(texts: dict[str, NDArray[np.int64]], count: int) -> list[str]:
 
 def _dates(years: list[int], months: list[int]) -> list[str]:
     return [f"{year}-{month:02d}-01" for year, month in zip(years, months, strict=True)]
-
-
-def _inspections(count: int, year: int, rng: np.random.Generator) -> Columns:
-    """The three rating cycles and what CMS derives from them."""
-    columns: Columns = {}
-    weighted = np.zeros(count)
-    for cycle, weight in ((1, 1 / 2), (2, 1 / 3), (3, 1 / 6)):
-        standard, complaint = rng.integers(0, 8, count), rng.integers(0, 3, count)
-        score = (standard + complaint) * 4
-        weighted += score * weight
-        survey = "Standard Survey Health Date" if cycle == 1 else "Standard Health Survey Date"
-        years = (year - cycle - rng.integers(0, 2, count)).tolist()
-        figures = {
-            "Total Number of Health Deficiencies": standard + complaint,
-            "Number of Standard Health Deficiencies": standard,
-            "Number of Complaint Health Deficiencies": complaint,
-            "Health Deficiency Score": score,
-            "Number of Health Revisits": np.ones(count, dtype=np.int64),
-            "Health Revisit Score": np.zeros(count, dtype=np.int64),
-            "Total Health Score": score,
-        }
-        columns[f"Rating Cycle {cycle} {survey}"] = _dates(years, rng.integers(1, 13, count).tolist())
-        columns |= {f"Rating Cycle {cycle} {name}": [str(n) for n in array.tolist()] for name, array in figures.items()}
-    columns["Total Weighted Health Survey Score"] = [f"{score:.3f}" for score in weighted.tolist()]
-    for name in (
-        "Facility Reported Incidents",
-        "Substantiated Complaints",
-        "Citations from Infection Control Inspections",
-    ):
-        columns[f"Number of {name}"] = [str(number) for number in rng.integers(0, 4, count).tolist()]
-    return columns
 
 
 def _penalty_totals(count: int, penalties: Sequence[Penalty]) -> Columns:
@@ -207,36 +179,64 @@ def rates(sums: QuarterSums) -> dict[str, NDArray[np.float64]]:
         f"Reported RN {_HPRD}": (rn, sums.residents),
         f"Reported Licensed {_HPRD}": (rn + lpn, sums.residents),
         f"Reported Total Nurse {_HPRD}": (rn + lpn + aide, sums.residents),
-        "Total number of nurse staff hours per resident per day on the weekend": (
-            weekend.sum(axis=0),
-            sums.weekend_residents,
-        ),
-        "Registered Nurse hours per resident per day on the weekend": (
-            weekend[_RN].sum(axis=0),
-            sums.weekend_residents,
-        ),
+        WEEKEND: (weekend.sum(axis=0), sums.weekend_residents),
+        WEEKEND_RN: (weekend[_RN].sum(axis=0), sums.weekend_residents),
     }
     with np.errstate(divide="ignore", invalid="ignore"):
         return {name: hours / (100 * residents) for name, (hours, residents) in cents.items()}
 
 
-def measured_columns(world: World, quarter: Quarter, sums: QuarterSums) -> Columns:
-    """Columns measured in the quarter that a release reports; blank, with footnotes, where CMS suppresses them."""
+def _case_mix(
+    reported: dict[str, NDArray[np.float64]], ratio: NDArray[np.float64], among: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    """Case-mix hours (the nation's, times the home's ratio) and hours adjusted to them, as published to five decimals.
+
+    Args:
+        reported: From :func:`rates`.
+        ratio: Case-mix index of each home over the nation's.
+        among: The homes whose mean is the nation's.
+    """
+
+    def mean(rate: NDArray[np.float64]) -> float:
+        return round(float(rate[among].mean()), 5) if among.any() else 1.0
+
+    by_skill = {skill: reported.get(f"Reported {skill} {_HPRD}", reported[WEEKEND]) for skill in _SKILLS}
+    national = {skill: mean(rate) for skill, rate in by_skill.items()}
+    national["Total Nurse"] = national["Nurse Aide"] + national["LPN"] + national["RN"]
+    by_skill["Total Nurse"] = reported[f"Reported Total Nurse {_HPRD}"]
+    columns = {}
+    for skill, hours in national.items():
+        expected = columns[f"Case-Mix {skill} {_HPRD}"] = (ratio * hours).round(5)
+        columns[f"Adjusted {skill} {_HPRD}"] = by_skill[skill].round(5) / expected * mean(expected)
+    return columns
+
+
+def measured_columns(world: World, quarter: Quarter, sums: QuarterSums, always: NDArray[np.bool_]) -> Columns:
+    """Columns measured in the quarter that a release reports; blank, with footnotes, where CMS suppresses them.
+
+    Args:
+        world: The facilities.
+        quarter: Which one.
+        sums: Of it.
+        always: The homes in all releases. The others have the nation's mean case mix, which is thus the same in all
+            releases of the quarter, and with it all adjusted hours.
+    """
     rng = np.random.default_rng([world.seed, 6, quarter.index])
     count = len(world)
+    suppressed = np.zeros(count, dtype=np.bool_)
+    suppressed[world.roles.suppressed] = True
     reported = rates(sums)
-    weight = rng.uniform(0.85, 1.15, count)
-    values: dict[str, tuple[NDArray[np.float64], int]] = {name: (rate, 5) for name, rate in reported.items()}
-    weekend_total = reported["Total number of nurse staff hours per resident per day on the weekend"]
-    for skill, national in _CASE_MIX.items():
-        rate = reported.get(f"Reported {skill} {_HPRD}", weekend_total)
-        values[f"Case-Mix {skill} {_HPRD}"] = (national * weight, 5)
-        values[f"Adjusted {skill} {_HPRD}"] = (rate / weight, 5)
+    among = always & ~suppressed
+    ratio = rng.uniform(0.85, 1.15, count).round(5)
+    ratio[~always] = round(float(ratio[among].mean()), 5) if among.any() else 1.0
+    values: dict[str, tuple[NDArray[np.float64], int]] = {
+        name: (rate, 5) for name, rate in (reported | _case_mix(reported, ratio, among)).items()
+    }
     values |= {
         "Average Number of Residents per Day": (sums.all_residents / np.maximum(sums.rows, 1), 1),
         "Reported Physical Therapist Staffing Hours per Resident Per Day": (rng.uniform(0, 0.15, count), 5),
-        "Nursing Case-Mix Index": (1.36 * weight, 5),
-        "Nursing Case-Mix Index Ratio": (weight, 5),
+        "Nursing Case-Mix Index": (_NATIONAL_CASE_MIX * ratio, 5),
+        "Nursing Case-Mix Index Ratio": (ratio, 5),
         "Total nursing staff turnover": (rng.uniform(25, 75, count), 1),
         "Registered Nurse turnover": (rng.uniform(15, 80, count), 1),
         "Number of administrators who have left the nursing home": (np.floor(rng.uniform(0, 3, count)), 0),
@@ -249,8 +249,6 @@ def measured_columns(world: World, quarter: Quarter, sums: QuarterSums) -> Colum
         "Registered Nurse turnover footnote": "26",
         "Administrator turnover footnote": "26",
     }
-    suppressed = np.zeros(count, dtype=np.bool_)
-    suppressed[world.roles.suppressed] = True
     columns: Columns = {
         name: [
             "" if hide or math.isnan(value) else f"{value:.{digits}f}"
@@ -262,24 +260,37 @@ def measured_columns(world: World, quarter: Quarter, sums: QuarterSums) -> Colum
 
 
 def release_columns(
-    fixed: Columns, measured: Columns, history: History, number: int, release: date, *, noise: bool
+    columns: Columns, history: History, number: int, release: date, *, inspections: Inspections, stars: Stars
 ) -> Columns:
     """All columns of a release, for all facilities, present or not.
 
     Args:
-        fixed: From :func:`fixed_columns`.
-        measured: From :func:`measured_columns`.
+        columns: From :func:`fixed_columns` and :func:`measured_columns`.
         history: The plan of changes.
         number: Of the release, from 0.
         release: Its Processing Date.
-        noise: Whether to vary the formatting (never the values): owners in capitals in releases 1, 4, …, stars and
-            beds as decimals in releases 2, 5, …, and blanks around some towns in each.
+        inspections: What the health inspections found.
+        stars: What decides on the ratings.
     """
-    columns = fixed | measured | {name: history.column(name, number) for name in (NAME, OWNERSHIP, RATING)}
+    columns = columns | {name: history.column(name, number) for name in (NAME, OWNERSHIP, RATING)}
+    columns |= inspections.provider_columns(release)
+    staffing, quality = stars.staffing_and_quality(columns[RATING])
+    inspection = [str(number) if number else "" for number in stars.inspection.tolist()]
+    columns |= zip(RATED_BY_RELEASE, (inspection, quality, staffing), strict=True)
+    footnotes = zip(columns["Staffing Rating Footnote"], stars.staffing_footnotes(release), strict=True)
+    columns["Staffing Rating Footnote"] = [first or second for first, second in footnotes]
     columns[PROCESSING_DATE] = [release.isoformat()] * len(columns[KEY])
-    if not noise:
-        return columns
+    return columns
+
+
+def with_noise(columns: Columns, number: int) -> Columns:
+    """The columns as the release of a number formats them, with the same values.
+
+    Owners are in capitals in releases 1, 4, ..., stars and beds are decimals in releases 2, 5, ..., and there are
+    blanks around some towns in each.
+    """
     style = _NOISE_CYCLE[number % len(_NOISE_CYCLE)]
+    columns = dict(columns)
     if style == "capitals":
         columns[OWNERSHIP] = [owner.upper() for owner in columns[OWNERSHIP]]
     elif style == "decimals":
