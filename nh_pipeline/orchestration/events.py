@@ -102,7 +102,10 @@ def gate_specs(table: Table) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(r.name, asset=key, blocking=r.blocking, description=f"{r.sql}. Else: {r.advice}.")
         for r in table.rules
     ]
-    general = ["schema", "grain", "values", *_OF_KIND.get(type(table.kind), ()), ROWS_KEPT]
+    of_kind = _OF_KIND.get(type(table.kind), ())
+    if isinstance(table.kind, Mart) and not table.kind.conserves:
+        of_kind = ()
+    general = ["schema", "grain", "values", *of_kind, ROWS_KEPT]
     return [*(dg.AssetCheckSpec(n, asset=key, blocking=True, description=_GATE[n]) for n in general), *rules]
 
 

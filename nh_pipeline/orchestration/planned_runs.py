@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -41,6 +42,9 @@ _SHARED: Mapping[object, str] = {RELEASES: RELEASED, None: UNDATED}
 """Jobs by the partitions of what they build: of marts, and of several files."""
 
 
+_SHOWN = 3
+
+
 @dataclass(frozen=True)
 class PlannedRun:
     """One run: a job, a range of partitions or none, the assets if not all of the job's, and why.
@@ -59,9 +63,17 @@ class PlannedRun:
 
     @property
     def title(self) -> str:
-        """For people."""
-        what = ", ".join(a.to_user_string() for a in self.assets) if self.assets else self.job
+        """For people: at most three of many assets by name."""
+        names = [a.to_user_string() for a in self.assets] or [self.job]
+        more = len(names) - _SHOWN
+        what = f"{', '.join(names[:_SHOWN])} and {more} more" if more > 1 else ", ".join(names)
         return what if self.start is None or self.end is None else f"{what} {self.start} to {self.end}"
+
+    @property
+    def key(self) -> str:
+        """The title, with something that tells it from others that begin alike."""
+        names = " ".join(a.to_user_string() for a in self.assets)
+        return f"{self.title} {hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -95,10 +107,15 @@ def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
 
 
 def follows(table: Table) -> tuple[Table, ...]:
-    """The table, and the marts that are built in the same run: they have its days, and read it."""
+    """The table, and the marts that are built in the same run: they have its days, and read it.
+
+    Not those that read a mart of other parts as well: it may have to be built before.
+    """
     found = [table]
     for mart in gold():
-        if partitions_of(mart) is WORK_DATES and mart.kind.inputs[0] in found:
+        first, *others = mart.kind.inputs
+        later = any(isinstance(other.kind, Mart) and other not in found for other in others)
+        if partitions_of(mart) is WORK_DATES and first in found and not later:
             found.append(mart)
     return tuple(found)
 

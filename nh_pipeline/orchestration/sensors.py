@@ -54,7 +54,7 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
     """
     found = []
     for run in runs:
-        trigger = f"{run.title}:{state[:16]}"
+        trigger = f"{run.key}:{state[:16]}"
         attempt = tried(trigger) + 1
         if attempt <= MOST_ATTEMPTS:
             tags = {_TRIGGER: trigger, "nh/attempt": str(attempt), **run.tags}

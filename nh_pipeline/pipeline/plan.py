@@ -216,11 +216,12 @@ def _why_build(
 
 
 def _mart(lake: Lake, mart: Mart) -> Iterator[Stale]:
-    inputs, reason = Inputs.current(lake, mart), "what it is made of, or the recipe, has changed"
+    inputs, built = Inputs.current(lake, mart), recorded_inputs(lake, mart.table)
+    reason = "what it is made of, or the recipe, has changed" if built else NOT_BUILT
     if not mart.cut_by:
         if is_stale(lake, inputs, passing=True):
             yield Stale(mart.table, WHOLE, reason)
         return
     for start, end in stale_days(lake, inputs, passing=True):
-        days = (f"{start}", "for this release") if mart.release else (f"{start}..{end}", "for these days")
-        yield Stale(mart.table, days[0], f"{reason}, {days[1]}", start, end)
+        part, these = (f"{start}", "this release") if mart.release else (f"{start}..{end}", "these days")
+        yield Stale(mart.table, part, f"{reason}, for {these}" if built else reason, start, end)
