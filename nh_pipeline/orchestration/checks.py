@@ -199,7 +199,7 @@ def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
             found += [_dates(of, dataset), _facilities(of, dataset)] if isinstance(of.kind, Daily) else []
         if isinstance(of.kind, Calendar):
             found.append(_as_declared(of))
-    found += [_complete(of) for of in gold() if isinstance(of.kind, Mart) and of.kind.month]
+    found += [_complete(of) for of in gold() if isinstance(of.kind, Mart) and of.kind.month and of.kind.conserves]
     known = {of.name for of in tables()}
     for of in (*silver(), *gold()):
         told = {key for source in of.kind.inputs for key in source.foreign_keys} if isinstance(of.kind, Mart) else set()
