@@ -25,15 +25,8 @@ _DAILY = "Payroll Based Journal Daily Nurse Staffing"
 _FILES = (
     Elsewhere("Payroll Based Journal Daily Non-Nurse Staffing", ("WorkDate", "Hrs_Admin", "Hrs_MedDir"), _DAILY),
     Elsewhere("Payroll Based Journal Employee Detail Nursing Home Staffing", ("SYS_EMPLEE_ID",), _DAILY),
-    Elsewhere("Nursing Home Chain Performance Measures", ("Chain ID", "Number of facilities"), "Provider Information"),
-    Elsewhere(
-        "Nursing Home Affiliated Entity Performance Measures",
-        ("Affiliated entity ID", "Number of facilities"),
-        "Provider Information",
-    ),
     Elsewhere("Skilled Nursing Facility Change of Ownership", ("ENROLLMENT ID - BUYER",), "Ownership"),
     Elsewhere("Skilled Nursing Facility All Owners", ("ENROLLMENT ID", "ASSOCIATE ID - OWNER"), "Ownership"),
-    Elsewhere("Skilled Nursing Facility Enrollments", ("ENROLLMENT ID", "PROVIDER TYPE CODE", "CCN")),
     Elsewhere("NPPES (National Provider Identifiers)", ("NPI", "Entity Type Code", "Replacement NPI")),
     Elsewhere("Hospital General Information", ("Facility ID", "Hospital Type"), "Provider Information"),
     Elsewhere("Provider of Services", ("PRVDR_CTGRY_CD", "PRVDR_NUM"), "Provider Information"),

@@ -136,7 +136,9 @@ def test_chains_of_the_last_file(lake):
 
 def test_enrolments(lake):
     rows = {row["enrollment_id"]: row for row in chain.rows(lake, DIM_SNF_ENROLLMENTS)}
-    assert len(rows) == 4
+    assert len(rows) == 5
+    lettered = rows["O20020819000014"]
+    assert (lettered["enrolled_ccn"], lettered["provider_id"]) == ("245381B", "245381")
     one = rows["O20020801000000"]
     assert (one["provider_id"], one["npi"], one["incorporation_date"]) == ("345500", "1346210291", date(1995, 7, 7))
 

@@ -6,16 +6,29 @@ of ownership go, to the CCN of all other files.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nh_pipeline.datasets.cms.shared import ANY
 from nh_pipeline.model.columns import ccn, date, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
+from nh_pipeline.transforms import values
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def read_ccn(lines: DataFrame) -> DataFrame:
+    """Reads the CCN of the home out of the enrolment's, which may have a letter behind it (245381B)."""
+    six = lines.selectExpr("*", r"regexp_replace(enrolled_ccn, '[A-Z]\\z', '') as _six")
+    return six.selectExpr("*", f"{values.ccn('_six')} as provider_id")
+
 
 SNF_ENROLLMENTS = Dataset(
     name="snf_enrollments",
     title="Skilled Nursing Facility Enrollments",
     eras=ANY,
-    told_by=("enrollment_id", "provider_id", "associate_id", "doing_business_as", "nursing_home_name"),
+    told_by=("enrollment_id", "enrolled_ccn", "associate_id", "doing_business_as", "nursing_home_name"),
     key=("enrollment_id",),
     columns=(
         text("enrollment_id", "Number of the enrolment", "ENROLLMENT ID", required=True, nullable=False),
@@ -24,7 +37,8 @@ SNF_ENROLLMENTS = Dataset(
         text("provider_type", "What the code means", "PROVIDER TYPE TEXT"),
         text("npi", "National Provider Identifier", "NPI"),
         text("multiple_npi", "Y if the enrolment has several NPIs", "MULTIPLE NPI FLAG"),
-        ccn("provider_id", "CMS Certification Number (CCN)", "CCN", required=True),
+        text("enrolled_ccn", "CCN as the enrolment has it, in some with a letter behind the six characters", "CCN",
+             required=True),
         text("associate_id", "Number of the legal entity in PECOS", "ASSOCIATE ID", required=True),
         text("organization_name", "Legal business name", "ORGANIZATION NAME"),
         text("doing_business_as", "Name that it trades under", "DOING BUSINESS AS NAME", required=True),
@@ -46,10 +60,12 @@ SNF_ENROLLMENTS = Dataset(
         PerRelease(
             "dim_snf_enrollments",
             description="Medicare enrolments of nursing homes as last published: one row per enrolment.",
+            adds=(ccn("provider_id", "CCN of the home: those six characters").having(nullable=True),),
+            transform=read_ccn,
             foreign_keys=(("provider_id", "silver.dim_providers.provider_id"),),
             caution="A home may have several enrolments: not a key of homes",
         ),
     ),
-)
+)  # fmt: skip
 
 DIM_SNF_ENROLLMENTS = SNF_ENROLLMENTS["dim_snf_enrollments"]
