@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.marts import (
     chain_quarter,
     changes,
+    citations,
     facility_measures,
     facility_month,
     facility_quarter,
@@ -26,6 +27,7 @@ from nh_pipeline.marts import (
     kpi_vaccination,
     ownership_change,
     peers,
+    penalties,
     series_breaks,
     threshold_days,
     weekend_gap,
@@ -55,6 +57,8 @@ MARTS: tuple[Mart, ...] = (
     changes.MART,
     ownership_change.MART,
     series_breaks.MART,
+    penalties.MART,
+    citations.MART,
 )
 """Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
 more."""

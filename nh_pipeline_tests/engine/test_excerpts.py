@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from nh_pipeline.datasets.staffing_lines import MEASURES
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.recognise import recognise
+from nh_pipeline.marts import penalties
 from nh_pipeline.model.kinds import Daily, PerRelease
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline_tests.support import chain
@@ -201,6 +203,12 @@ def test_equal_penalties_are_several_and_each_release_is_as_cms_shows_it(workspa
         ("2026-06-01", 1, "901001", Decimal("3250.00")),
         ("2026-06-01", 2, "901002", Decimal("3250.00")),
     ]
+    once = [r for r in chain.rows(w.lake, penalties.PENALTIES) if r["provider_id"] == "015901"]
+    assert sorted((r["fine_id"], f"{r['first_release']}", r["ended"]) for r in once if r["fine_id"]) == [
+        ("901001", "2025-10-01", "current"),
+        ("901002", "2025-10-01", "current"),
+    ]
+    assert len(once) == max(Counter(r["release"] for r in rows if r["provider_id"] == "015901").values())
     with (DATA / "penalties" / "2024-10.csv").open() as stream:
         told = list(csv.DictReader(stream))
     ours = [r for r in rows if f"{r['release']}" == "2024-10-01"]

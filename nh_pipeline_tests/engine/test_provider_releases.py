@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ from nh_pipeline.datasets.cms.chain_performance import FCT_CHAIN_PERFORMANCE
 from nh_pipeline.datasets.cms.providers import FCT_PROVIDER_RELEASES, PROVIDERS
 from nh_pipeline.datasets.cms.snf_enrollments import DIM_SNF_ENROLLMENTS
 from nh_pipeline.datasets.cms.state_us_averages import FCT_STATE_AVERAGES, MEASURES, STATE_US_AVERAGES
+from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline_tests.support import chain
 
@@ -38,17 +41,15 @@ OF_2017 = {
 @pytest.fixture(scope="module")
 def lake(engine, tmp_path_factory):
     """Excerpts of all eras, and a line as in 2017."""
-    old = tmp_path_factory.mktemp("drop") / "ProviderInfo_2017.csv"
-    with old.open("w", newline="") as stream:
+    drop = tmp_path_factory.mktemp("drop")
+    with (drop / "ProviderInfo_2017.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([OF_2017.keys(), OF_2017.values()])
+    for nth, path in enumerate(sorted((DATA / "chain_performance").glob("*.csv"))):
+        os.utime(shutil.copy(path, drop), (nth, nth))  # of undated files, the one that was changed last counts
     w = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
-    of_chains = DATA / "chain_performance"
-    landed = chain.land(
-        w, old, DATA / "providers", DATA / "state_us_averages", DATA / "snf_enrollments",
-        of_chains / "undated-2025.csv", of_chains / "undated-2026.csv",
-    )  # fmt: skip
-    for one in landed:  # they are a few lines each: what one lacks of the one before is nothing to hold it for
-        w.lake.storage.write_json(f"state/confirmed/{one.document.md5}.json", {"reason": "a test"})
+    chain.land(w, drop, *(DATA / name for name in ("providers", "state_us_averages", "snf_enrollments")))
+    for delivery in w.zone.deliveries():
+        confirm(w.lake.storage, delivery, reason="a few lines of a release are given")
     chain.whole(w)
     assert chain.rows(w.lake, REJECTS) == []
     return w.lake
@@ -149,8 +150,9 @@ def test_no_real_line_of_provider_information_is_refused(real_data, workspace):
     drop, excerpts = real_data / "drop", real_data / "excerpts"
     paths = [*drop.glob("NH_ProviderInfo_*")]
     paths += (path for path in excerpts.glob("NH_ProviderInfo_*") if "Jul2025" not in path.name)  # of one in drop
-    for one in chain.land(w, *paths):  # excerpts lack nearly all homes of the release before
-        w.lake.storage.write_json(f"state/confirmed/{one.document.md5}.json", {"reason": "a test"})
+    chain.land(w, *paths)
+    for delivery in w.zone.deliveries():  # excerpts lack nearly all homes of the release before
+        confirm(w.lake.storage, delivery, reason="an excerpt")
     chain.whole(w)
     assert chain.rows(w.lake, REJECTS) == []
     rows = chain.rows(w.lake, FCT_PROVIDER_RELEASES)

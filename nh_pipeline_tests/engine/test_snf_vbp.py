@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nh_pipeline.datasets.cms.snf_vbp import FCT_SNF_VBP, FCT_SNF_VBP_AGGREGATE
+from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline_tests.support import chain
 
@@ -40,9 +41,9 @@ def lake(engine, tmp_path_factory):
         archive.writestr("FY_2031_SNF_VBP_Facility_Performance.csv", LATER)
     (drop / "FY_2031_SNF_VBP_Aggregate_Performance.csv").write_text(NATION_LATER)
     w = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
-    landed = chain.land(w, DATA / "snf_vbp_facility" / "FY2024.csv", drop, DATA / "snf_vbp_aggregate" / "FY2024.csv")
-    for one in landed:  # some are of one line: what it lacks of the year before is nothing to hold it for
-        w.lake.storage.write_json(f"state/confirmed/{one.document.md5}.json", {"reason": "a test"})
+    chain.land(w, DATA / "snf_vbp_facility" / "FY2024.csv", drop, DATA / "snf_vbp_aggregate" / "FY2024.csv")
+    for delivery in w.zone.deliveries():
+        confirm(w.lake.storage, delivery, reason="a few lines of a release are given")
     chain.whole(w)
     assert chain.rows(w.lake, REJECTS) == []
     return w

@@ -135,3 +135,6 @@ CITATION_DESCRIPTIONS = Dataset(
         ),
     ),
 )
+
+FCT_HEALTH_CITATIONS = HEALTH_CITATIONS["fct_health_citations"]
+FCT_FIRE_SAFETY_CITATIONS = FIRE_SAFETY_CITATIONS["fct_fire_safety_citations"]

@@ -44,3 +44,5 @@ PENALTIES = Dataset(
         ),
     ),
 )  # fmt: skip
+
+FCT_PENALTIES = PENALTIES["fct_penalties"]
