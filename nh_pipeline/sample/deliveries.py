@@ -228,6 +228,10 @@ class Deliveries:
         new_quarter = np.array([n > 0 and sequence[n] != sequence[n - 1] for n in range(len(sequence))], dtype=np.bool_)
         measured = np.repeat(new_quarter[:, None], len(self.world), axis=1)
         measured[:, self.world.roles.suppressed] = False
+        # The footnote for want of registered nurses has another number from 2025 on.
+        notes = np.array([self._stars.staffing_footnotes(day) for day in self.release_dates]).reshape(measured.shape)
+        renumbered = np.zeros_like(measured)
+        renumbered[1:] = notes[1:] != notes[:-1]
         new_scores = np.zeros_like(self.history.present)
         new_scores[measures.SCORE_RELEASES :: measures.SCORE_RELEASES] = True
         scored = ~np.array(measures.blank_scores(self.world, quirks=self.quirks))
@@ -236,8 +240,8 @@ class Deliveries:
             quarters={quarter: self.quarter_truth(quarter) for quarter in self.quarters},
             releases=dict(zip(self.release_dates, self.history.present.sum(axis=1).tolist(), strict=True)),
             reports={day: str(quarter) for day, quarter in reports.items()},
-            provider_versions=self._by_provider(self.history.versions()),
-            provider_versions_measured=self._by_provider(self.history.versions(measured)),
+            provider_versions=self._by_provider(self.history.versions(renumbered)),
+            provider_versions_measured=self._by_provider(self.history.versions(measured | renumbered)),
             claim_versions=sum(int(bare.versions(new_scores & has).sum()) for has in scored),
             claim_versions_period=int(bare.versions(new_scores).sum()) * len(scored),
             unknown_providers=tuple(self.world.ccn[index] for index in self.world.roles.unknown.tolist()),

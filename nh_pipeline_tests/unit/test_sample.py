@@ -256,18 +256,21 @@ def normal(column: str, text: str) -> str:
     return text.removesuffix(".0") if column in (*RATINGS, "Number of Certified Beds") else text
 
 
-def count_versions(drop: Path, *, measured: bool, normalise=normal) -> dict[str, int]:
+MONTHS = ("Jul2024", "Aug2024", "Sep2024", "Oct2024")
+
+
+def count_versions(drop: Path, *, measured: bool, normalise=normal, months=MONTHS) -> dict[str, int]:
     """Versions by provider, by diffing the files."""
     versions: dict[str, int] = {}
     before: dict[str, tuple[str, ...]] = {}
-    for month in ("Jul", "Aug", "Sep", "Oct"):
+    for month in months:
         now = {
             row[KEY]: tuple(
                 normalise(name, text)
                 for name, text in row.items()
                 if name != "Processing Date" and (measured or not is_measured(name))
             )
-            for row in table(drop / f"NH_ProviderInfo_{month}2024.csv", "utf-8")
+            for row in table(drop / f"NH_ProviderInfo_{month}.csv", "utf-8")
         }
         for provider, attributes in now.items():
             versions[provider] = versions.get(provider, 0) + (before.get(provider) != attributes)
@@ -283,6 +286,17 @@ def test_expected_versions_are_those_of_the_files(drop):
     # Formatting alone would open versions if it were compared as it stands.
     raw = count_versions(drop, measured=False, normalise=lambda _, text: text)
     assert sum(raw.values()) > 2 * sum(truth.provider_versions.values())
+
+
+def test_expected_versions_follow_a_footnote_that_got_another_number(tmp_path):
+    plan = Deliveries(facilities=40, quarters=("2024Q2",), releases=4, days=7)
+    for number in range(4):
+        plan.release(tmp_path, number)
+    months = ("Oct2024", "Nov2024", "Dec2024", "Jan2025")
+    assert count_versions(tmp_path, measured=True, months=months) == plan.truth().provider_versions_measured
+    before, after = (table(tmp_path / f"NH_ProviderInfo_{month}.csv", "utf-8") for month in months[2:])
+    for rows, note in ((before, "12"), (after, "24")):
+        assert {row["Staffing Rating Footnote"] for row in rows} == {"", "1", "6", "18", note}
 
 
 def test_presence_and_changes_follow_the_plan(drop):
