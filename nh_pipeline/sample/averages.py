@@ -83,7 +83,7 @@ def state_rows(
     for digits, names in ((1, _ONE_DIGIT), (2, _TWO_DIGITS), (5, _FIVE_DIGITS)):
         columns |= {name: (release.figures(name), digits) for name in names if name in release.columns}
     for kind, citations in (("Health", inspections.health), ("Fire Safety", inspections.fire)):
-        counts = np.where(inspections.held, citations.count(len(release.world)), np.nan)
+        counts = np.where(inspections.done, citations.count(len(release.world)), np.nan)
         for cycle in CYCLES:
             columns[f"Cycle {cycle} Total Number of {kind} Deficiencies"] = (counts[cycle - 1], 1)
     fines, dollars, _ = penalty_sums(release, penalties)

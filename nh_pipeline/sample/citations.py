@@ -78,7 +78,7 @@ def summary_rows(release: Release, inspections: Inspections) -> Iterator[list[st
     texts = np.concatenate([totals, counts]).astype(str)
     for facility in release.here:
         for cycle in cycles(release.day):
-            if inspections.held[cycle - 1, facility]:
+            if inspections.done[cycle - 1, facility]:
                 days = (inspections.health_day, inspections.fire_day)
                 yield [
                     *(*release.leading[facility], str(cycle), *(str(day[cycle - 1, facility]) for day in days)),
@@ -96,7 +96,7 @@ def survey_date_rows(release: Release, inspections: Inspections) -> Iterator[lis
     """Rows of the survey dates: the yearly surveys, and those others in which something was cited."""
     surveys: set[tuple[int, str, str, int]] = set()
     for cycle in cycles(release.day):
-        held = np.flatnonzero(inspections.held[cycle - 1] & release.present).tolist()
+        held = np.flatnonzero(inspections.done[cycle - 1] & release.present).tolist()
         for kind, days in (("Health", inspections.health_day), ("Fire Safety", inspections.fire_day)):
             texts = days[cycle - 1].astype(str).tolist()
             surveys |= {(facility, texts[facility], f"{kind} Standard", cycle) for facility in held}

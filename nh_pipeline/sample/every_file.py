@@ -65,7 +65,7 @@ def quality_files(
     yield f"NH_QualityMsr_MDS_{month}", layouts.MDS_MEASURES, quality.mds_rows(release, mds)
     yield f"{_QRP}_Provider_Data_{month}", layouts.QRP_PROVIDER, quality.qrp_rows(release, qrp)
     yield f"{_QRP}_National_Data_{month}", layouts.QRP_NATIONAL, quality.qrp_national_rows(release, qrp)
-    yield f"Swing_Bed_SNF_data_{month}", layouts.SWING_BEDS, quality.swing_bed_rows(release)
+    yield f"Swing_Bed_SNF_data_{month}", layouts.SWING_BEDS, quality.swing_bed_rows(release, qrp)
     yield f"NH_CovidVaxProvider_{until}", layouts.VACCINATION, quality.vaccination_rows(release, vaccinated)
     rows = quality.vaccination_average_rows(release, vaccinated)
     yield f"NH_CovidVaxAverages_{until}", layouts.VACCINATION_AVERAGES, rows

@@ -96,7 +96,7 @@ class Inspections:
     """What was inspected, when and with which result; arrays are by cycle and facility (3, facilities).
 
     Attributes:
-        held: Whether the cycle took place; young homes have no third one yet.
+        done: Whether the cycle took place; young homes have no third one yet.
         health_day: Of the standard health survey.
         fire_day: Of the fire safety survey.
         revisits: Health revisits until all was corrected.
@@ -104,7 +104,7 @@ class Inspections:
         fire: Fire safety citations.
     """
 
-    held: NDArray[np.bool_]
+    done: NDArray[np.bool_]
     health_day: NDArray[np.datetime64]
     fire_day: NDArray[np.datetime64]
     revisits: NDArray[np.int64]
@@ -114,7 +114,7 @@ class Inspections:
     @cached_property
     def deficiency_score(self) -> NDArray[np.int64]:
         """Points of the citations."""
-        return self.health.points(self.held.shape[1])
+        return self.health.points(self.done.shape[1])
 
     @cached_property
     def revisit_score(self) -> NDArray[np.int64]:
@@ -133,12 +133,12 @@ class Inspections:
         if release >= TWO_CYCLES_FROM:
             score = 0.75 * first + 0.25 * second
         else:
-            score = np.where(self.held[2], first / 2 + second / 3 + third / 6, 0.6 * first + 0.4 * second)
+            score = np.where(self.done[2], first / 2 + second / 3 + third / 6, 0.6 * first + 0.4 * second)
         return np.asarray(score)
 
     def provider_columns(self, release: date) -> Columns:
         """What Provider Information tells of the inspections."""
-        facilities = self.held.shape[1]
+        facilities = self.done.shape[1]
         figures = {
             "Total Number of Health Deficiencies": self.health.count(facilities),
             "Number of Standard Health Deficiencies": self.health.count(facilities, self.health.standard),
@@ -151,9 +151,9 @@ class Inspections:
         columns: Columns = {}
         for cycle in CYCLES:
             survey = "Standard Survey Health Date" if cycle == 1 else "Standard Health Survey Date"
-            held = self.held[cycle - 1]
+            done = self.done[cycle - 1]
             for name, array in {survey: self.health_day, **figures}.items():
-                texts = np.where(held, array[cycle - 1].astype(str), "")
+                texts = np.where(done, array[cycle - 1].astype(str), "")
                 columns[f"Rating Cycle {cycle} {name}"] = texts.tolist()
         overdue = np.datetime64(release) - self.health_day[0] > np.timedelta64(TWO_YEARS)
         infections = self.health.count(facilities, self.health.infection).sum(axis=0)
@@ -169,26 +169,26 @@ def draw_inspections(world: World, first_release: date) -> Inspections:
     rng = np.random.default_rng([world.seed, 10])
     count = len(world)
     shape = (len(CYCLES), count)
-    held = np.ones(shape, dtype=np.bool_)
-    held[2, rng.permutation(count)[: quirk_count(count, 1 / 40)]] = False
+    done = np.ones(shape, dtype=np.bool_)
+    done[2, rng.permutation(count)[: quirk_count(count, 1 / 40)]] = False
     # A tenth was inspected last more than two years ago.
     since = np.where(rng.random(count) < 1 / 10, rng.integers(760, 1200, count), rng.integers(30, 200, count))
     ago = since + np.cumsum(np.vstack([np.zeros(count, dtype=np.int64), rng.integers(340, 460, (2, count))]), axis=0)
     health_day = np.datetime64(first_release) - ago.astype("timedelta64[D]")
     fire_day = health_day - rng.integers(0, 15, shape).astype("timedelta64[D]")
     revisits = np.where(rng.random(shape) < _ONE_REVISIT, 1, rng.integers(0, 5, shape))
-    standard, complaint = rng.integers(0, 8, shape) * held, rng.integers(0, 3, shape) * held
-    infection = (rng.random(shape) < _INFECTION_SURVEY) * held
+    standard, complaint = rng.integers(0, 8, shape) * done, rng.integers(0, 3, shape) * done
+    infection = (rng.random(shape) < _INFECTION_SURVEY) * done
     # Surveys between the yearly ones belong to the year before the release, the year before that, and so on.
     year = np.datetime64(first_release) - (365 * np.arange(3))[:, None].astype("timedelta64[D]")
     between = year - rng.integers(20, 180, (2, *shape)).astype("timedelta64[D]")
     return Inspections(
-        held=held,
+        done=done,
         health_day=health_day,
         fire_day=fire_day,
         revisits=revisits,
         health=_cite(HEALTH_TAGS, [standard, complaint, infection], [health_day, *between], rng),
-        fire=_cite(FIRE_TAGS, [rng.integers(0, 7, shape) * held], [fire_day], rng),
+        fire=_cite(FIRE_TAGS, [rng.integers(0, 7, shape) * done], [fire_day], rng),
     )
 
 

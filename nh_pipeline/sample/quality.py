@@ -163,18 +163,14 @@ def qrp_national_rows(release: Release, scores: dict[str, NDArray[np.float64]]) 
         yield ["NATION", code, score, _NOTHING, *_qrp_dates(release.day), _NOTHING]
 
 
-def swing_bed_rows(release: Release) -> Iterator[list[str]]:
-    """Rows of hospitals with swing beds: fictional, and none of the nursing homes."""
+def swing_bed_rows(release: Release, scores: dict[str, NDArray[np.float64]]) -> Iterator[list[str]]:
+    """Rows of hospitals with swing beds, one in the town of every twentieth home: fictional as all else."""
     world = release.world
-    hospitals = list(range(0, len(world), _PER_HOSPITAL))
-    rng = np.random.default_rng([world.seed, 16])
-    scores = {code: rng.normal(mean, spread, len(world)).round(2) for code, (mean, spread) in _QRP_CODES.items()}
-    for number, at in enumerate(hospitals, 1):
+    for number, at in enumerate(range(0, len(world), _PER_HOSPITAL), 1):
         state, town = world.state[at], world.city[at]
         ccn = f"{words.STATES[state][0]}{_HOSPITALS_FROM + number}"
-        phone = f"(555) 555-01{number % 100:02d}"
         who = [ccn, f"{town} COMMUNITY HOSPITAL", f"{number} HOSPITAL ROAD", _NOTHING, town, state]
-        place = [release.columns["ZIP Code"][at], world.county[at].upper(), phone, "4"]
+        place = [release.columns["ZIP Code"][at], world.county[at].upper(), f"(555) 555-01{number % 100:02d}", "4"]
         for code, score, note in _qrp_texts(scores, at):
             yield [*who, *place, code, score, note, *_qrp_dates(release.day), _NOTHING]
 

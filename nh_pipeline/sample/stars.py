@@ -29,7 +29,7 @@ LATER_FOOTNOTES_FROM = date(2025, 1, 1)
 
 _ABUSE_CAP = 2
 _BEST, _UPPER, _MIDDLE, _LOWER = 0.1, 0.333, 0.567, 0.8  # the best tenth has five stars, the worst fifth one
-_FEWEST_DAYS = 5  # the odd days of a home without hours, of which four without a registered nurse cost all stars
+_FEWEST_DAYS = 5  # of a quarter, for a home to have the four days without registered nurses that cost all stars
 
 
 def overall_rating(inspection: int, staffing: int | None, quality: int | None) -> int:
@@ -128,7 +128,7 @@ def draw_stars(
     inspection[capped] = np.minimum(inspection[capped], _ABUSE_CAP)
     inspection[world.roles.unrated] = inspection[world.roles.special_focus] = 0
     kind = np.full(count, _RATED)
-    if days is None or days > _FEWEST_DAYS - 1:
+    if days is None or days >= _FEWEST_DAYS:
         kind[world.roles.zero_hours] = _WITHOUT_RN
     kind[world.roles.suppressed] = _INVALID
     return Stars(inspection, kind, rng.integers(0, 60, count))
