@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nh_pipeline.sample.inspections import CYCLES
+from nh_pipeline.sample.inspections import cycles
 from nh_pipeline.sample.layouts import CHAIN_2025, PROCESSING_DATE, STATE_AVERAGES
 from nh_pipeline.sample.more_layouts import CHAIN_MEASURES
-from nh_pipeline.sample.providers import RATED_BY_RELEASE, WEEKEND, WEEKEND_RN
+from nh_pipeline.sample.providers import RATED_BY_RELEASE, WEEKEND, WEEKEND_RN, penalty_sums
 from nh_pipeline.sample.release import figures
 
 if TYPE_CHECKING:
@@ -56,18 +56,6 @@ def _grouped(keys: Sequence[str], among: NDArray[np.bool_]) -> tuple[list[str], 
     return names, np.where(among, np.array([position.get(key, -1) for key in keys]), -1)
 
 
-def penalty_sums(release: Release, penalties: Iterable[Penalty]) -> tuple[NDArray[np.float64], ...]:
-    """Fines, their dollars and payment denials by facility."""
-    fines, dollars, denials = np.zeros((3, len(release.world)))
-    for penalty in penalties:
-        if penalty.dollars is None:
-            denials[penalty.facility] += 1
-        else:
-            fines[penalty.facility] += 1
-            dollars[penalty.facility] += penalty.dollars
-    return fines, dollars, denials
-
-
 def state_rows(
     release: Release, inspections: Inspections, penalties: Iterable[Penalty], measures: Sequence[NDArray[np.float64]]
 ) -> Iterator[list[str]]:
@@ -81,12 +69,12 @@ def state_rows(
     """
     columns: dict[str, tuple[NDArray[np.float64], int]] = {}
     for digits, names in ((1, _ONE_DIGIT), (2, _TWO_DIGITS), (5, _FIVE_DIGITS)):
-        columns |= {name: (release.figures(name), digits) for name in names if name in release.columns}
+        columns |= {name: (release.figures(name), digits) for name in names}
     for kind, citations in (("Health", inspections.health), ("Fire Safety", inspections.fire)):
         counts = np.where(inspections.done, citations.count(len(release.world)), np.nan)
-        for cycle in CYCLES:
+        for cycle in cycles(release.day):
             columns[f"Cycle {cycle} Total Number of {kind} Deficiencies"] = (counts[cycle - 1], 1)
-    fines, dollars, _ = penalty_sums(release, penalties)
+    fines, dollars, _ = penalty_sums(len(release.world), penalties)
     columns |= {"Number of Fines": (fines, 1), "Fine Amount in Dollars": (dollars, 0)}
     names = STATE_AVERAGES[_FIRST_MEASURE:_LAST_MEASURE]
     columns |= {name: (values, 6) for name, values in zip(names, measures, strict=True)}
@@ -128,7 +116,7 @@ def chain_rows(
     def share(name: str, start: str) -> NDArray[np.float64]:
         return np.array([100.0 * text.casefold().startswith(start) for text in columns[name]])
 
-    fines, dollars, denials = penalty_sums(release, penalties)
+    fines, dollars, denials = penalty_sums(len(release.world), penalties)
     inspection, quality, staffing = RATED_BY_RELEASE
     status = np.array(columns["Special Focus Status"])
     sums = [status == "SFF", status == "SFF Candidate", share("Abuse Icon", "y") / 100]

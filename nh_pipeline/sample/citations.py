@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nh_pipeline.sample.inspections import CYCLES, SEVERITIES
+from nh_pipeline.sample.inspections import SEVERITIES, cycles
 from nh_pipeline.sample.layouts import KEY, PROCESSING_DATE
 from nh_pipeline.sample.more_layouts import FIRE_CATEGORIES, HEALTH_CATEGORIES
-from nh_pipeline.sample.periods import TWO_CYCLES_FROM
 from nh_pipeline.sample.tags import FIRE_TAGS, HEALTH_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -22,11 +20,6 @@ if TYPE_CHECKING:
     from nh_pipeline.sample.release import Release
 
 _TO_CORRECT = np.timedelta64(180)  # days within which some homes still have only a plan
-
-
-def cycles(release: date) -> tuple[int, ...]:
-    """The inspection cycles that the files of a release tell of."""
-    return CYCLES[:2] if release >= TWO_CYCLES_FROM else CYCLES
 
 
 def citation_rows(release: Release, citations: Citations, survey: str) -> Iterator[list[str]]:

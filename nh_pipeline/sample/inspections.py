@@ -44,6 +44,11 @@ _STANDARD, _COMPLAINT, _INFECTION = range(3)
 _REVISIT_SHARES = np.array([0.0, 0.0, 0.5, 0.7, 0.85])
 
 
+def cycles(release: date) -> tuple[int, ...]:
+    """The rating cycles that the files of a release tell of."""
+    return CYCLES[:2] if release >= TWO_CYCLES_FROM else CYCLES
+
+
 @dataclass(frozen=True)
 class Citations:
     """Deficiencies found; arrays of equal length, by facility, then cycle.
@@ -149,14 +154,14 @@ class Inspections:
             "Total Health Score": self.total_score,
         }
         columns: Columns = {}
-        for cycle in CYCLES:
+        for cycle in cycles(release):
             survey = "Standard Survey Health Date" if cycle == 1 else "Standard Health Survey Date"
             done = self.done[cycle - 1]
             for name, array in {survey: self.health_day, **figures}.items():
                 texts = np.where(done, array[cycle - 1].astype(str), "")
                 columns[f"Rating Cycle {cycle} {name}"] = texts.tolist()
         overdue = np.datetime64(release) - self.health_day[0] > np.timedelta64(TWO_YEARS)
-        infections = self.health.count(facilities, self.health.infection).sum(axis=0)
+        infections = self.health.count(facilities, self.health.infection)[: len(cycles(release))].sum(axis=0)
         return columns | {
             "Most Recent Health Inspection More Than 2 Years Ago": np.where(overdue, "Y", "N").tolist(),
             "Total Weighted Health Survey Score": [f"{score:.3f}" for score in self.weighted_score(release).tolist()],

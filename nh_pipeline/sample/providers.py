@@ -18,7 +18,7 @@ from nh_pipeline.sample.history import NAME, OWNERSHIP, RATING, ratings
 from nh_pipeline.sample.layouts import ADDRESS, KEY, PROCESSING_DATE, RATINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -148,20 +148,23 @@ def _dates(years: list[int], months: list[int]) -> list[str]:
     return [f"{year}-{month:02d}-01" for year, month in zip(years, months, strict=True)]
 
 
+def penalty_sums(count: int, penalties: Iterable[Penalty]) -> NDArray[np.float64]:
+    """Fines, their dollars and payment denials (3, facilities)."""
+    sums = np.zeros((3, count))
+    for penalty in penalties:
+        fine = penalty.dollars is not None
+        sums[:, penalty.facility] += (fine, penalty.dollars or 0, not fine)
+    return sums
+
+
 def _penalty_totals(count: int, penalties: Sequence[Penalty]) -> Columns:
     """Sums of the penalties file by facility."""
-    fines, dollars, denials = [0] * count, [0] * count, [0] * count
-    for penalty in penalties:
-        if penalty.dollars is None:
-            denials[penalty.facility] += 1
-        else:
-            fines[penalty.facility] += 1
-            dollars[penalty.facility] += penalty.dollars
+    fines, dollars, denials = penalty_sums(count, penalties)
     return {
-        "Number of Fines": [str(number) for number in fines],
-        "Total Amount of Fines in Dollars": [f"{amount}.00" for amount in dollars],
-        "Number of Payment Denials": [str(number) for number in denials],
-        "Total Number of Penalties": [str(a + b) for a, b in zip(fines, denials, strict=True)],
+        "Number of Fines": [f"{number:.0f}" for number in fines.tolist()],
+        "Total Amount of Fines in Dollars": [f"{amount:.2f}" for amount in dollars.tolist()],
+        "Number of Payment Denials": [f"{number:.0f}" for number in denials.tolist()],
+        "Total Number of Penalties": [f"{number:.0f}" for number in (fines + denials).tolist()],
     }
 
 

@@ -335,8 +335,11 @@ def test_inspections_are_scored_from_citations(of, later, two_cycles):
         weights = {3: (1 / 2, 1 / 3, 1 / 6), 2: (0.75, 0.25) if two_cycles else (0.6, 0.4)}[len(totals)]
         weighted = sum(float(total) * weight for total, weight in zip(totals, weights, strict=True))
         assert float(row["Total Weighted Health Survey Score"]) == pytest.approx(weighted, abs=0.0006)
+        infections = sum(r["Infection Control Inspection Deficiency"] == "Y" for n in "123" for r in cited[row[KEY], n])
+        assert int(row["Number of Citations from Infection Control Inspections"]) == infections
         scores[len(totals)] += 1
     assert len(scores) == (1 if two_cycles else 2)
+    assert (folder(f"NH_StateUSAverages_{month}")[0]["Cycle 3 Total Number of Health Deficiencies"] == "") == two_cycles
     severe = Counter(r["Scope Severity Code"] for rows in cited.values() for r in rows)
     assert set("DEFG") < set(severe)
     tags = [(r[KEY], r["Survey Date"], r["Deficiency Tag Number"]) for rows in cited.values() for r in rows]
