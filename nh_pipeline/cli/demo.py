@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from nh_pipeline.pipeline.status import CheckStatus
     from nh_pipeline.settings import Settings
 
-PLAN = Deliveries(facilities=300, quarters=("2024Q1", "2024Q2"), releases=6, seed=7, quirks=True, days=None)
-"""What the demo generates: small enough for seconds, with every quirk."""
+PLAN = Deliveries(
+    facilities=300, quarters=("2024Q1", "2024Q2"), releases=6, seed=7, quirks=True, days=None, full_from=4
+)
+"""What the demo generates: small enough for seconds, with every quirk, and every file in the last two releases."""
 
 _RECONCILED = """
     with recomputed as (
