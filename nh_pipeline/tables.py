@@ -1,10 +1,11 @@
-"""All tables, in the order in which they are built: bronze of every file, rejects, silver, marts."""
+"""All tables, in the order in which they are built: bronze of every file, rejects, silver, marts, their quality."""
 
 from __future__ import annotations
 
 from nh_pipeline import datasets, marts
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, Table
 
 
@@ -25,7 +26,7 @@ def gold() -> tuple[Table, ...]:
 
 def tables() -> tuple[Table, ...]:
     """Every table."""
-    return (*bronze(), REJECTS, *silver(), *gold())
+    return (*bronze(), REJECTS, *silver(), *gold(), DATA_QUALITY)
 
 
 def table(name: str) -> Table:
@@ -41,6 +42,8 @@ def level(table: Table) -> int:
     """How many tables it is away from the files: a table is built after all of lower level."""
     if isinstance(table.kind, Mart):
         return 1 + max(level(source) for source in table.kind.inputs)
+    if table is DATA_QUALITY:
+        return 1 + max(map(level, (*silver(), *gold())))
     return 0 if table.database.endswith("bronze") else 1
 
 

@@ -17,6 +17,7 @@ from nh_pipeline.landing.zone import Landed, RawZone
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Bronze, Scd2
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.orchestration.events import Event, events, gate_specs, held_check, held_spec, table_metadata
 from nh_pipeline.orchestration.partitions import SINGLE_RUN, WORK_DATES, partitions_of, partitions_of_file, range_of
@@ -170,6 +171,8 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
 def _reads(table: Table) -> list[dg.AssetKey]:
     if isinstance(table.kind, Mart):
         return [asset_key(source) for source in table.kind.inputs]
+    if table is DATA_QUALITY:
+        return [asset_key(source) for source in tables() if source is not table]
     if not table.dataset:
         return []
     return [

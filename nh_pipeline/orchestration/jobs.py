@@ -13,6 +13,7 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
@@ -23,6 +24,7 @@ from nh_pipeline.tables import dataset_of, gold, silver, tables
 
 DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
 MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
+QUALITY = "quality"
 
 
 def delivery_job(dataset: str) -> str:
@@ -140,6 +142,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         MARTS: (_marts(WORK_DATES), "Marts alone, for days whose inputs changed."),
         RELEASE_MARTS: (_marts(RELEASES), "Marts of releases."),
         WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
+        QUALITY: ([asset_key(DATA_QUALITY)], "What is known of the quality of all tables."),
     }
     made += [_job(name, keys, told) for name, (keys, told) in several.items() if keys]
     if by_the_clock:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.jobs import (
     DIMENSIONS,
     MARTS,
+    QUALITY,
     RELEASE_MARTS,
     RELEASED,
     UNDATED,
@@ -126,13 +128,15 @@ def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
     job, shared = delivery_job(dataset), _SHARED.get(partitions, "")
     if is_mart:
         job = shared = _MARTS[partitions]
+    elif table is DATA_QUALITY:
+        job, shared = QUALITY, ""
     assets: tuple[dg.AssetKey, ...] = (asset_key(table),)
     if is_bronze:
         assets = (raw_key(dataset), *assets)
     elif isinstance(table.kind, Daily):
         assets = tuple(map(asset_key, follows(table)))
     raw = (dataset,) if is_bronze else ()
-    if not is_mart and set(assets) == set(of_delivery(dataset)):
+    if dataset and not is_mart and set(assets) == set(of_delivery(dataset)):
         assets = ()  # all of the job's
     if partitions is None:
         yield PlannedRun(job, assets=assets, raw=raw, reasons=_reasons(stale), shared=shared)

@@ -14,6 +14,7 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.s3 import SCHEME
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.pipeline.context import BuildContext, RunInfo
+from nh_pipeline.pipeline.quality import BuildQuality
 from nh_pipeline.settings import Settings, catalog_properties
 from nh_pipeline.sources.opening import open_source
 
@@ -76,8 +77,10 @@ class EngineResource(dg.ConfigurableResource[Any]):
     def run(self, builds: Sequence[Build], lake: Lake, context: dg.AssetExecutionContext) -> Iterator[BuildResult]:
         """Runs the builds of one asset, one after the other; none of them may read what another one writes."""
         run = RunInfo(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
-        if self.engine != "glue":
-            engine = BuildContext(spark_session(self.engine, on_s3=not lake.storage.local), lake, run)
+        small = builds and all(isinstance(build, BuildQuality) for build in builds)  # a job's start would take longer
+        if self.engine != "glue" or small:
+            chosen = "sail" if self.engine == "glue" else self.engine
+            engine = BuildContext(spark_session(chosen, on_s3=not lake.storage.local), lake, run)
             for build in builds:
                 if stopping.requested():
                     raise dg.Failure("it was not begun, as nh was asked to stop", allow_retries=False)

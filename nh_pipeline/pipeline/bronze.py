@@ -21,15 +21,13 @@ from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import noted
-from nh_pipeline.pipeline.inspection import inspected
+from nh_pipeline.pipeline.inspection import content_of, inspected
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 from nh_pipeline.pipeline.recipe import judged_by, parse_recipe
 from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pyspark.sql import DataFrame
 
     from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.landing.manifest import Delivery, Manifest
@@ -76,7 +74,7 @@ class ParseDelivery(BaseModel, frozen=True):
                 rows_kept(base.rows, base.rows, ""),
             ]
             if note.inspected != judged_by(dataset):
-                self._note(context, delivery, note, context.read(built, base), refused_base)
+                self._note(context, delivery, note, base, refused_base)
             first, second = (
                 TableResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
                 for t, c, p in ((built, checks, base), (REJECTS, [], refused_base))
@@ -100,19 +98,23 @@ class ParseDelivery(BaseModel, frozen=True):
         if result.published:
             # As they are now: a partition that did not change kept its files.
             now = lake.current.snapshot(built, [self.delivery])
-            self._note(
-                context, delivery, note, context.read(built, now), lake.current.snapshot(REJECTS, [rejects_partition])
-            )
+            self._note(context, delivery, note, now, lake.current.snapshot(REJECTS, [rejects_partition]))
             record_inputs(lake, built, built_from, result.published)
         return BuildResult(table=result, rejects=rejects)
 
     def _note(
-        self, context: BuildContext, delivery: Delivery, note: DeliveryNote, bronze: DataFrame, ragged: TableSnapshot
+        self,
+        context: BuildContext,
+        delivery: Delivery,
+        note: DeliveryNote,
+        bronze: TableSnapshot,
+        ragged: TableSnapshot,
     ) -> None:
         """Notes what the delivery holds; before bronze remembers it, so that who sees that finds the note."""
         dataset, lines = datasets.dataset(self.dataset), context.read(REJECTS, ragged) if note.ragged else None
-        found = inspected(bronze, dataset, delivery, ragged=lines)
-        made = {**note.model_dump(), **found, "inspected": judged_by(dataset)}
+        found = inspected(context.read(dataset.bronze, bronze), dataset, delivery, ragged=lines)
+        content = content_of(context.lake, dataset, bronze) if dataset.coverage == "release" else ""
+        made = {**note.model_dump(), **found, "inspected": judged_by(dataset), "content": content}
         Notes(context.lake.storage).write(self.dataset, DeliveryNote.model_validate(made))
 
     def _parse(

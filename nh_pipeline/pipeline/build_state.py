@@ -19,6 +19,8 @@ from nh_pipeline.lake.lake import Lake, snapshot_of, unchanged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pyiceberg.table import Table
+
     from nh_pipeline.lake.publish import Published
     from nh_pipeline.model.table import Table as Contract
 
@@ -59,8 +61,12 @@ def forget(lake: Lake, contract: Contract, partitions: Iterable[str]) -> None:
 def recorded_inputs(lake: Lake, contract: Contract) -> dict[str, str]:
     """What each partition of a table was built from."""
     table = lake.load(contract)
-    properties = table.properties if table else {}
-    return {k.removeprefix(_PREFIX): v for k, v in properties.items() if k.startswith(_PREFIX)}
+    return built_from_of(table) if table else {}
+
+
+def built_from_of(table: Table) -> dict[str, str]:
+    """The same of a table that is loaded already."""
+    return {k.removeprefix(_PREFIX): v for k, v in table.properties.items() if k.startswith(_PREFIX)}
 
 
 def compared_snapshots(lake: Lake, contracts: Iterable[Contract]) -> dict[str, set[int]]:

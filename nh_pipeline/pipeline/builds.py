@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.landing.selection import covers
 from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.quality import Quality
 from nh_pipeline.periods import quarters
 from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.calendar import BuildCalendar
@@ -15,6 +16,7 @@ from nh_pipeline.pipeline.daily import BuildDays
 from nh_pipeline.pipeline.deliveries import Deliveries, NothingDelivered
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.per_release import BuildRelease
+from nh_pipeline.pipeline.quality import BuildQuality
 from nh_pipeline.pipeline.scd2 import BuildHistory
 
 if TYPE_CHECKING:
@@ -59,10 +61,11 @@ def builds(table: Table, found: Deliveries | None, date_range: tuple[date, date]
     if isinstance(kind, Mart) and kind.cut_by:
         spans = _quarters(table, date_range)
         return [(Part(*s), BuildMart(table=table.name, start=s[1], end=s[2])) for s in spans]
-    whole: dict[type, type[BuildHistory | BuildCalendar | BuildMart]] = {
+    whole: dict[type, type[BuildHistory | BuildCalendar | BuildMart | BuildQuality]] = {
         Scd2: BuildHistory,
         Calendar: BuildCalendar,
         Mart: BuildMart,
+        Quality: BuildQuality,
     }
     return [(Part(table.name), whole[type(kind)](table=table.name))]
 

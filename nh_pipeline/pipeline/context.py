@@ -25,6 +25,7 @@ from nh_pipeline.lake.publish import Conflict, Published, Staged, find_staged, p
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.model.table import REJECTS, Table
+from nh_pipeline.pipeline.checked import Checks
 from nh_pipeline.pipeline.gate import CheckResult, gate
 
 if TYPE_CHECKING:
@@ -242,7 +243,11 @@ class BuildContext:
             # If the table is no longer as seen, its refused lines are not what this build found either.
             seen = [(table, base)]
             second = self._publish(REJECTS, lines, found, withheld, base=lines_base, inputs=seen, extent=extent)
-        return self._publish(table, staged, results, withheld, base=base, inputs=inputs, extent=extent), second
+        result = self._publish(table, staged, results, withheld, base=base, inputs=inputs, extent=extent)
+        if result.published:
+            lasting = (c for c in results if c.name != ROWS_KEPT)  # which is of what was there before
+            Checks(self.lake.storage).note(table.name, staged.replaces, self.run.run_id, lasting)
+        return result, second
 
     def _judged(
         self,

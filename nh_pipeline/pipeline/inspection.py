@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from nh_pipeline.lake.duck import reading
+from nh_pipeline.model.table import LINEAGE
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.deliveries import is_day_first
 from nh_pipeline.pipeline.notes import RefusedSample
 from nh_pipeline.transforms import typed
 
 if TYPE_CHECKING:
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.model.dataset import Dataset
 
@@ -62,6 +65,20 @@ def inspected(bronze: DataFrame, dataset: Dataset, delivery: Delivery, *, ragged
         "doubled": doubled,
         "days": _days(bronze, dataset, quarter, day_first) if dataset.day and quarter else (),
     }
+
+
+def content_of(lake: Lake, dataset: Dataset, bronze: TableSnapshot) -> str:
+    """A digest of a release's lines without its date, whatever their order: CMS has published some twice.
+
+    Each line counts with the cells that it has, by the names of their columns: a column that nobody fills, or that is
+    declared later, changes nothing. The lines' digests are added up, so that equal lines count, too.
+    """
+    lineage = {c.name for c in LINEAGE} - {"extra_columns"}
+    names = sorted(set(dataset.bronze.names) - lineage - {dataset.dated_by})
+    line = ", ".join(f"""'{name}=' || "{name}\"""" for name in names)
+    sql = f"select count(*), sum(md5_number_lower(line)) from (select concat_ws(chr(31), {line}) as line from t)"
+    with reading(lake, {"t": (dataset.bronze, bronze)}) as db:
+        return "-".join(map(str, db.execute(sql).fetchone() or ()))
 
 
 def _days(bronze: DataFrame, dataset: Dataset, quarter: str, day_first: list[str]) -> list[str]:

@@ -43,6 +43,7 @@ class DeliveryNote(BaseModel, frozen=True):
         doubled: keys that more than one line gives.
         facilities: CCNs that can be read, sorted, with a blank between them.
         days: days that can be read, ISO, sorted; empty for a release.
+        content: of a release, a digest of its lines in any order, without its date; empty for others.
     """
 
     delivery_id: str
@@ -57,6 +58,7 @@ class DeliveryNote(BaseModel, frozen=True):
     doubled: int = 0
     facilities: str = ""
     days: tuple[str, ...] = ()
+    content: str = ""
 
     @property
     def providers(self) -> frozenset[str]:

@@ -19,8 +19,10 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import HeaderError
 from nh_pipeline.lake.refusals import Refusal, Refusals
 from nh_pipeline.model.kinds import Calendar, Daily, PerRelease
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_bounds
+from nh_pipeline.pipeline import quality
 from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
 from nh_pipeline.pipeline.chosen import partition_of
 from nh_pipeline.pipeline.deliveries import Deliveries, look
@@ -106,18 +108,22 @@ def parts() -> list[int]:
 
 def plan(lake: Lake, zone: RawZone) -> Plan:
     """What is stale, and why."""
-    mark, known = fingerprint(lake), _PLANS.get(lake.storage.root)
+    loaded = quality.load(lake)
+    mark, known = fingerprint(lake, loaded), _PLANS.get(lake.storage.root)
     if known is None or known[0] != mark:
-        known = (mark, _planned(lake, zone))
+        known = (mark, _planned(lake, zone, loaded))
         _PLANS[lake.storage.root] = known
     return known[1]
 
 
-def fingerprint(lake: Lake) -> str:
-    """Changes whenever anything does that a plan depends on: what has landed, what was decided, tables, recipes."""
-    digest = hashlib.sha256()
+def fingerprint(lake: Lake, loaded: quality.Loaded | None = None) -> str:
+    """Changes whenever anything does that a plan depends on: what has landed, what was decided, tables, recipes.
+
+    ``loaded`` are the tables, if the caller has them.
+    """
+    digest, loaded = hashlib.sha256(), loaded or quality.load(lake)
     for table in tables():
-        found = lake.load(table)
+        found = loaded[table.name]
         digest.update(f"{table.name} {found.metadata_location if found else ''} {code_version(table)}\n".encode())
     for folder, suffix in (("raw", ".json"), ("state", ".json")):
         for path, stamp in lake.storage.stamps(folder, suffix=suffix).items():
@@ -143,7 +149,7 @@ def unparsed(lake: Lake, found: Deliveries) -> list[tuple[Delivery, str]]:
     return stale
 
 
-def _planned(lake: Lake, zone: RawZone) -> Plan:
+def _planned(lake: Lake, zone: RawZone, loaded: quality.Loaded) -> Plan:
     found = {dataset.name: look(lake, zone, dataset) for dataset in datasets.with_tables()}
     rejected = lake.snapshot(REJECTS).present
     builds = [build for deliveries in found.values() for build in _bronze(lake, deliveries)]
@@ -151,6 +157,9 @@ def _planned(lake: Lake, zone: RawZone) -> Plan:
         builds += _silver(lake, table, found.get(table.dataset), rejected)
     for table in gold():
         builds += _mart(lake, table.kind)
+    if quality.is_stale(lake, loaded, found.values()):
+        there = bool(quality.recorded(loaded))
+        builds.append(Stale(DATA_QUALITY, WHOLE, "what it tells of has changed" if there else NOT_BUILT))
     return Plan(
         builds=tuple(sorted(builds, key=lambda b: b.part)),
         refused=tuple(Refusals(lake.storage).all()),

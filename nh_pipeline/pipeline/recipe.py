@@ -20,6 +20,7 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
 from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
+from nh_pipeline.model.quality import Quality
 from nh_pipeline.transforms import as_of, repeats, scd2, typed, values
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ if TYPE_CHECKING:
 PARSE = "parse-1"
 """Kind of the builds of bronze. To be counted up when the same bytes give other rows."""
 
+INSPECT = "inspect-2"
+"""Kind of the notes on deliveries. To be counted up when they tell more of the same lines."""
+
 _KINDS: dict[type, tuple[str, tuple[ModuleType, ...]]] = {
     Daily: ("daily-2", (typed, values)),
     PerRelease: ("release-1", (repeats, typed, values)),
     Scd2: ("scd2-2", (typed, scd2, values)),
     Calendar: ("calendar-1", ()),
     Mart: ("mart-1", (as_of,)),
+    Quality: ("quality-1", ()),
 }
 """Kind of build, to be counted up when it makes other rows of the same inputs, and the transforms that it uses."""
 
@@ -50,7 +55,7 @@ def recipe(table: Table) -> str:
 
 def judged_by(dataset: Dataset) -> str:
     """The recipe by which the lines of a file are judged: those of all tables that they become."""
-    return _short([recipe(table) for table in dataset.silver])
+    return _short([INSPECT, *(recipe(table) for table in dataset.silver)])
 
 
 def parse_recipe(dataset: str, header: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from nh_pipeline.pipeline.context import BuildContext, RunInfo
 from nh_pipeline.pipeline.daily import BuildDays
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.per_release import BuildRelease
+from nh_pipeline.pipeline.quality import BuildQuality
 from nh_pipeline.pipeline.scd2 import BuildHistory
 from nh_pipeline.tables import tables
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Build = Annotated[
-    ParseDelivery | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart, Field(discriminator="kind")
+    ParseDelivery | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart | BuildQuality,
+    Field(discriminator="kind"),
 ]
 
 

@@ -96,7 +96,7 @@ def through_glue(workspace, service, patch):
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize([all_tables], instance=instance).success
     assert [wanted for wanted, _ in counts] == [done for _, done in counts]
-    assert [r.state for r in service.runs] == ["SUCCEEDED"] * len(parts())
+    assert [r.state for r in service.runs] == ["SUCCEEDED"] * (len(parts()) - 1)  # the last part is built here
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.columns import text
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.pipeline import plan as module
 from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.build_state import record_inputs
@@ -34,6 +35,7 @@ from nh_pipeline.pipeline.calendar import BuildCalendar
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.pipeline.quality import BuildQuality
 from nh_pipeline.pipeline.recipe import code_version, judged_by, parse_recipe, recipe
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.tables import gold, tables
@@ -159,7 +161,8 @@ def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeyp
     }
     # The release whose header is read otherwise, what follows from it, and the rows of the mended rule; nothing else.
     assert changed.pop("bronze.providers_raw") == {dec.delivery_id}
-    assert changed.keys() <= {DIM_PROVIDERS.name, FCT_STAFFING_LEVELS.name, FACILITY_MEASURES.name}
+    followed = {DIM_PROVIDERS.name, FCT_STAFFING_LEVELS.name, FACILITY_MEASURES.name, DATA_QUALITY.name}
+    assert changed.keys() <= followed
     assert json.loads(nh("status", "--json").stdout)["stale"] == []
     assert nh("materialize").stdout.startswith("nothing to do")
 
@@ -240,6 +243,7 @@ def large(engine, tmp_path_factory):
     for table in gold():
         build = BuildMart(table=table.name, start=date(2022, 1, 1), end=date(2026, 3, 31))
         chain.published(build.run(w).results)
+    chain.published(BuildQuality(table=DATA_QUALITY.name).run(w).results)
     return w
 
 
@@ -307,7 +311,7 @@ def test_a_plan_is_cheap_to_ask_again(large, monkeypatch):
     delivery = large.zone.deliveries("providers")[3]
     withdrawal = f"state/withdrawn/{delivery.delivery_id}.json"
     large.lake.storage.write_json(withdrawal, {"reason": "test"})
-    assert [b.table for b in plan(large.lake, large.zone).builds] == [DIM_PROVIDERS]
+    assert [b.table for b in plan(large.lake, large.zone).builds] == [DIM_PROVIDERS, DATA_QUALITY]
     large.lake.storage.delete(withdrawal)
     assert plan(large.lake, large.zone).builds == ()
 

@@ -101,12 +101,13 @@ def test_a_run_builds_everything_in_order(done):
         ("dimensions", None, "SUCCESS"),
         ("penalties_delivery", "2024-10-01", "SUCCESS"),
         ("daily_nurse_staffing_delivery", "2024-04-01", "SUCCESS"),
+        ("quality", None, "SUCCESS"),
     ]
-    assert done.runs()[-1].tags["dagster/asset_partition_range_end"] == "2024-06-30"
+    assert done.runs()[-2].tags["dagster/asset_partition_range_end"] == "2024-06-30"
     counts = {c.name: done.lake.snapshot(c).rows for c in chain.TABLES}
     assert counts["gold.facility_measures"] == counts["silver.fct_staffing_levels"] == 60
     assert all(rows for name, rows in counts.items() if name != "bronze.rejects")
-    assert done.told.endswith("7 runs done\n")
+    assert done.told.endswith("8 runs done\n")
 
 
 def test_what_it_prints_fits_into_80_columns(done):

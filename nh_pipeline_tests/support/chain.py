@@ -126,8 +126,16 @@ def table(lake: Lake, contract: Table, snapshot: TableSnapshot | None = None) ->
     for file in snapshot.files:
         with lake.open(file.path) as source:
             parts.append(pq.ParquetFile(source).read().select(schema.names).cast(schema))
-    rows = pa.concat_tables([schema.empty_table(), *parts])
+    rows = without_runs(pa.concat_tables([schema.empty_table(), *parts]))
     return rows.sort_by([(c, "ascending") for c in contract.grain])
+
+
+def without_runs(rows: pa.Table) -> pa.Table:
+    """The same without ids of runs, which no two lakes share."""
+    if "run_id" not in rows.column_names:
+        return rows
+    at = rows.column_names.index("run_id")
+    return rows.set_column(at, rows.schema.field(at), pa.repeat("", rows.num_rows))
 
 
 def rows(lake: Lake, contract: Table) -> list[dict[str, Any]]:

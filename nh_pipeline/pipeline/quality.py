@@ -1,0 +1,251 @@
+"""``gold.data_quality``: made of documents and metadata, without an engine but for its gate.
+
+Rows in and refused, and what deliveries hold, come from the notes; rows and nulls from Iceberg's manifests; refused
+lines by column from ``bronze.rejects``; check results from the documents of the last builds. So it is a pure function
+of what is in the lake, whatever was killed on the way, and no build commits anything for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from datetime import date, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nh_pipeline import datasets
+from nh_pipeline.lake.duck import reading
+from nh_pipeline.lake.field_ids import numbered
+from nh_pipeline.lake.lake import data_files
+from nh_pipeline.lake.publish import find_staged
+from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.model.kinds import Daily
+from nh_pipeline.model.quality import DATA_QUALITY
+from nh_pipeline.model.table import REJECTS, WHOLE, Table
+from nh_pipeline.periods import quarter_of
+from nh_pipeline.pipeline.build_state import built_from_of, deliveries_of, record_inputs
+from nh_pipeline.pipeline.checked import Checked, Checks
+from nh_pipeline.pipeline.deliveries import Deliveries, look
+from nh_pipeline.pipeline.recipe import recipe
+from nh_pipeline.pipeline.result import BuildResult, TableBuild
+from nh_pipeline.tables import gold, silver, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyiceberg.table import Table as IcebergTable
+
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.pipeline.context import BuildContext
+
+_NO_RECORD = "(line)"
+"""Subject of lines that were refused as they are no records."""
+
+Loaded = dict[str, "IcebergTable | None"]
+"""The tables as they are now, by name."""
+
+
+class BuildQuality(TableBuild, frozen=True):
+    """Builds ``gold.data_quality``, whole."""
+
+    kind: Literal["build_quality"] = "build_quality"
+
+    def _attempt(self, context: BuildContext) -> BuildResult:
+        lake, built = context.lake.current, DATA_QUALITY
+        base, loaded = lake.snapshot(built), load(lake)
+        found = {dataset.name: look(lake, context.zone, dataset) for dataset in datasets.with_tables()}
+        # Before the documents are read: what changes from here on makes it stale.
+        memory = {WHOLE: built_from(lake, loaded, found.values())}
+        lines = sorted(rows(lake, loaded, found.values()), key=lambda row: [row[name] for name in built.grain])
+        folder, ids = context.new_folder(built), lake.field_ids(built)
+        with lake.storage.create(f"{folder}/quality.parquet") as sink:
+            pq.write_table(pa.Table.from_pylist(lines, schema=numbered(built.arrow, ids)), sink, compression="zstd")
+        staged = find_staged(lake, built, folder, [WHOLE], ids)
+        result, _ = context.publish_if_valid(
+            built,
+            staged,
+            context.check(built, staged),
+            base=base,
+            extent=WHOLE,
+            built_from=memory,
+            loss_known="it says what is there",
+        )
+        if result.published:
+            record_inputs(lake, built, memory, result.published)
+        return BuildResult(table=result)
+
+
+def load(lake: Lake) -> Loaded:
+    """All tables as they are now."""
+    return {table.name: lake.load(table) for table in tables()}
+
+
+def built_from(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> str:
+    """What the table would be built from now: the state of all others, of the deliveries, and what is refused."""
+    digest = hashlib.sha256()
+    for name, table in loaded.items():
+        if name != DATA_QUALITY.name and table is not None:
+            state = [name, table.metadata.current_snapshot_id, sorted(built_from_of(table).items())]
+            digest.update(json.dumps(state).encode())
+    for deliveries in found:
+        for status in deliveries.statuses:
+            note = deliveries.notes.get(status.delivery_id)
+            digest.update(f"{status.model_dump_json()} {note.inspected if note else ''}\n".encode())
+    for refusal in Refusals(lake.storage).all():
+        if refusal.table != DATA_QUALITY.name:
+            digest.update(refusal.model_dump_json().encode())
+    return json.dumps({"recipe": recipe(DATA_QUALITY), "of": digest.hexdigest()})
+
+
+def recorded(loaded: Loaded) -> str:
+    """What the table was built from; empty if it was not."""
+    mine = loaded[DATA_QUALITY.name]
+    return built_from_of(mine).get(WHOLE, "") if mine else ""
+
+
+def is_stale(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> bool:
+    """Whether it would come out differently now; not while there is no other table, nor if the gate refuses it."""
+    others = (table for name, table in loaded.items() if name != DATA_QUALITY.name)
+    if not any(table and table.metadata.current_snapshot_id for table in others):
+        return False
+    known = (recorded(loaded), Refusals(lake.storage).inputs(DATA_QUALITY.name).get(WHOLE))
+    return built_from(lake, loaded, found) not in known
+
+
+def rows(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> Iterator[dict[str, Any]]:
+    """The rows of the table."""
+    declared = {table.name: table for table in tables()}
+    known = [
+        (declared[c.table], c)
+        for c in Checks(lake.storage).all()
+        if c.table in declared and c.table != DATA_QUALITY.name
+    ]
+    runs = {(table.name, _part(table, name)): c.run_id for table, c in known for name in c.partitions}
+    lines = _refused_lines(lake)
+    made = [row for deliveries in found for row in _of_file(deliveries, loaded, lines)]
+    made += [row for table in (*silver(), *gold()) for row in _of_rows(table, loaded[table.name])]
+    for refusal in Refusals(lake.storage).all():
+        if refusal.table != DATA_QUALITY.name:
+            made.append(
+                _row(refusal.table, refusal.partition, "withheld", refusal.rule, passed=False, told=refusal.reason)
+            )
+    for row in made:
+        yield {**row, "run_id": runs.get((row["table_name"], row["part"]), "")}
+    yield from _of_checks(known)
+
+
+def _row(table: str, part: str, measure: str, subject: str = "", **facts: Any) -> dict[str, Any]:
+    found, of = facts.get("found"), facts.get("of_rows")
+    rate = found / of if found is not None and of else None
+    return {"table_name": table, "part": part, "measure": measure, "subject": subject, "rate": rate, **facts}
+
+
+def _of_checks(known: Iterable[tuple[Table, Checked]]) -> Iterator[dict[str, Any]]:
+    told: dict[tuple[str, ...], dict[str, Any]] = {}  # one build is told of by each of its partitions
+    for table, build in known:
+        parts = sorted({_part(table, name) for name in build.partitions})
+        part = parts[0] if len(parts) == 1 else f"{parts[0]}..{parts[-1]}"
+        for c in build.checks:
+            row = _row(table.name, part, "check", c.name, found=c.failed_rows, of_rows=c.rows, passed=c.passed)
+            told[table.name, part, build.run_id, c.name] = {**row, "run_id": build.run_id, "told": c.description}
+    yield from told.values()
+
+
+def _part(table: Table, partition: str) -> str:
+    """What people know a partition by: days are delivered by quarters."""
+    return quarter_of(date.fromisoformat(f"{partition}-01")) if isinstance(table.kind, Daily) else partition
+
+
+def _refused_lines(lake: Lake) -> dict[tuple[str, str], Counter[str]]:
+    """Refused lines by delivery and stage: how many by the column that the reason is about."""
+    sql = "select delivery_id, stage, coalesce(column_name, ?), count(*) from t group by all"
+    found: dict[tuple[str, str], Counter[str]] = {}
+    with reading(lake, {"t": (REJECTS, lake.snapshot(REJECTS))}) as db:
+        for delivery, stage, column, lines in db.execute(sql, [_NO_RECORD]).fetchall():
+            found.setdefault((delivery, stage), Counter())[column] += lines
+    return found
+
+
+def _of_file(
+    found: Deliveries, loaded: Loaded, lines: Mapping[tuple[str, str], Counter[str]]
+) -> Iterator[dict[str, Any]]:
+    dataset, since = found.dataset, unchanged_since(found)
+    for status in found.statuses:
+        row = partial(_row, dataset.bronze.name, status.delivery_id, coverage=status.coverage)
+        why = f"{status.name} is {status.state}{': ' * bool(status.reason)}{status.reason}"
+        yield row("counts", passed=status.state in ("effective", "superseded"), told=why)
+        note = found.notes.get(status.delivery_id)
+        if note is None:
+            continue
+        yield row("rows_in", found=note.records)
+        yield row("rows_out", found=note.records - note.ragged, of_rows=note.records)
+        for column, refused in {_NO_RECORD: note.ragged, **note.refused}.items():
+            if refused:
+                yield row("refused", column, found=refused, of_rows=note.records)
+        if dataset.key:
+            yield row("duplicates", found=note.doubled, of_rows=note.keys, passed=not note.doubled)
+        if status.delivery_id in since:
+            yield row("unchanged_since", **_since(status.coverage, since[status.delivery_id]))
+    newest = max((s for s in found.statuses if s.delivery_id in since), key=lambda s: s.coverage, default=None)
+    for table in dataset.silver:
+        if newest is not None:
+            told = _since(newest.coverage, since[newest.delivery_id])
+            yield _row(table.name, WHOLE, "unchanged_since", coverage=newest.coverage, **told)
+        yield from _freshness(table, found)
+        mine = loaded[table.name]
+        for part, memory in built_from_of(mine).items() if mine else ():
+            notes = {i: found.notes[i] for i in deliveries_of(memory) if i in found.notes}
+            total = sum(note.records - note.ragged for note in notes.values())
+            yield _row(table.name, part, "rows_in", found=total)
+            columns = sum((lines.get((i, table.short), Counter()) for i in notes), Counter[str]())
+            yield from (_row(table.name, part, "refused", c, found=n, of_rows=total) for c, n in columns.items())
+
+
+def unchanged_since(found: Deliveries) -> dict[str, date]:
+    """Of each release that counts: the first of those, up to it, that have the same content but for their date."""
+    since: dict[str, date] = {}
+    before: tuple[str, date] | None = None
+    for status in sorted((s for s in found.statuses if s.state == "effective"), key=lambda s: s.coverage):
+        note = found.notes[status.delivery_id]
+        if not note.content:
+            before = None
+            continue
+        same = before is not None and before[0] == note.content
+        day = before[1] if before and same else date.fromisoformat(status.coverage)
+        before = note.content, day
+        since[status.delivery_id] = day
+    return since
+
+
+def _since(release: str, day: date) -> dict[str, Any]:
+    stale = day.isoformat() != release
+    told = f"the content of this release equals that of the release before; stale since {day}"
+    return {"day": day, "passed": not stale, "told": told if stale else "the content of this release is new"}
+
+
+def _freshness(table: Table, found: Deliveries) -> Iterator[dict[str, Any]]:
+    landed: dict[str, Delivery] = {d.delivery_id: d for d in found.landed}
+    last = max((end for i in found.effective if (end := landed[i].manifest.coverage.end)), default=None)
+    if last is not None:
+        told = f"the newest delivery that counts covers {last}; one more is due within {found.dataset.late_after} days"
+        yield _row(table.name, WHOLE, "late_from", day=last + timedelta(days=found.dataset.late_after + 1), told=told)
+
+
+def _of_rows(table: Table, mine: IcebergTable | None) -> Iterator[dict[str, Any]]:
+    """Rows and nulls of each part, from the table's manifests."""
+    if mine is None:
+        return
+    rows: Counter[str] = Counter()
+    nulls: Counter[tuple[str, str]] = Counter()
+    names = {field.field_id: field.name for field in mine.schema().fields}
+    for partition, file in data_files(mine):
+        part = _part(table, partition)
+        rows[part] += file.record_count
+        nulls.update({(part, names[i]): n for i, n in (file.null_value_counts or {}).items() if n and i in names})
+    yield from (_row(table.name, part, "rows_out", found=n) for part, n in rows.items())
+    yield from (_row(table.name, part, "nulls", c, found=n, of_rows=rows[part]) for (part, c), n in nulls.items())
