@@ -148,7 +148,7 @@ def test_certification_numbers(typed):
 
 
 def test_marks_of_no_value(typed):
-    marks = ["", "  ", "---", "Not Available", "N/A", ".", " --- ", None]
+    marks = ["", "  ", "-", "---", "Not Available", "N/A", ".", " --- ", None]
     assert typed(values.text("t"), *marks) == [None] * len(marks)
     assert typed(values.text("t"), " For profit ", "0", "--", "NOT AVAILABLE") == [
         "For profit",
@@ -156,6 +156,11 @@ def test_marks_of_no_value(typed):
         "--",
         "NOT AVAILABLE",
     ]
+
+
+def test_yes_and_no(typed):
+    said = {"Y": True, "N": False, " y ": True, "n": False, "yes": None, "1": None, "": None, None: None}
+    assert typed(values.boolean("t"), *said) == list(said.values())
 
 
 def test_reasons_say_what_was_found(typed):
@@ -169,5 +174,5 @@ def test_the_probe_covers_every_kind(engine):
     # The same probe is held against the JVM in test_conformance.
     found = read_all(engine)
     assert len(found) == len(TEXTS)
-    for kind in range(1, 8):
+    for kind in range(1, 9):
         assert {row[kind] is None for row in found} == {True, False}

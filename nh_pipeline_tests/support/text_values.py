@@ -21,7 +21,8 @@ FIXED = {
         "1/8/2024 x", "1/8/24", "\u0661/8/2024", "31.2.2024",
     ],
     "ccn": ["12a456", "12A456", "12A456\n", "12456", "012456", " 012456 ", "12\u00e9456", "\u01312A456", "\u00df23456"],
-    "text": ["", "  ", "---", "Not Available", "N/A", ".", " . ", " a ", "\n"],
+    "boolean": ["Y", "n", " y ", "yes", "Y\n"],
+    "text": ["", "  ", "-", "---", "Not Available", "N/A", ".", " . ", " a ", "\n"],
 }  # fmt: skip
 TEXTS = [text for texts in FIXED.values() for text in texts]
 
@@ -37,6 +38,7 @@ def read_all(spark: Any) -> list[tuple[str | None, ...]]:
         "day_first": values.date("t", day_first=True),
         "ccn": values.ccn("t"),
         "text": values.text("t"),
+        "boolean": values.boolean("t"),
         "checked": f"{values.is_decimal('t', 12, 6)} and {values.checked_number('t')} is not null",
     }
     columns = [F.expr(f"cast(({sql}) as string)").alias(name) for name, sql in typed.items()]

@@ -27,7 +27,7 @@ _TAG = text(
 _CATEGORY = text("deficiency_category", "Group of tags", "Deficiency Category", "CATEGORY")
 _DESCRIPTION = text("deficiency_description", "What the tag demands", "Deficiency Description", "TAG_DESC")
 
-_VERSION = text("tag_version", "Edition of the Life Safety Code: New or Old", "Tag Version", "NEW_OLDTAG")
+_VERSION = text("tag_version", "Edition of the Life Safety Code (K tags): New, Old", "Tag Version", "NEW_OLDTAG")
 _FACTS = (
     PROVIDER_ID,
     date("survey_date", "Last day of the inspection", "Survey Date", "SURVEY_DATE_OUTPUT", required=True),

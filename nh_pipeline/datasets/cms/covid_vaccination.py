@@ -6,7 +6,7 @@ The figures have a date of their own, which is what a release of them is called 
 from __future__ import annotations
 
 from nh_pipeline.datasets.cms.shared import ANY, BY_PROVIDER, PROVIDER_ID, STATE
-from nh_pipeline.model.columns import date, decimal, text
+from nh_pipeline.model.columns import date, percent, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
 
@@ -14,7 +14,7 @@ _UPDATED = date(
     "vaccination_date", "When the figures were updated", "Date vaccination data last updated", required=True
 )
 _SHARES = tuple(
-    decimal(6, 2, name, description, label, unit="per cent")
+    percent(name, description, label)
     for name, description, label in (
         (
             "residents_up_to_date",

@@ -20,7 +20,7 @@ from nh_pipeline.datasets.cms.shared import (
     USED_IN_FIVE_STAR,
     WHERE,
 )
-from nh_pipeline.model.columns import decimal, text
+from nh_pipeline.model.columns import percent, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
 
@@ -32,7 +32,7 @@ def _score(name: str, title: str, label: str, *older: str, required: bool = Fals
     footnote = f"Number of the footnote that explains a blank {title} (9 too few residents, 28 a measure of a year)"
     told = f"Residents counted by the measure, {title}"
     return (
-        decimal(12, 6, name, told, label, older[0], unit="per cent", required=required),
+        percent(name, told, label, older[0], scale=6, required=required),
         text(f"{name}_footnote", footnote, f"Footnote for {label}", older[1]),
     )
 

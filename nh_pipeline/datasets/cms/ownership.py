@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.cms.shared import BY_PROVIDER, LOCATION, PROCESSING_DATE, PROVIDER_ID, WHERE
-from nh_pipeline.model.columns import date, decimal, text
+from nh_pipeline.model.columns import date, percent, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
 from nh_pipeline.transforms import values
@@ -38,7 +38,7 @@ def read_owners(lines: DataFrame) -> DataFrame:
     )
     return said.selectExpr(
         "*",
-        f"{values.decimal('_share', 7, 4)} as ownership_percent",
+        f"{values.decimal('_share', 8, 4)} as ownership_percent",
         f"{values.date('_since', day_first=False)} as associated_since",
     )
 
@@ -56,7 +56,7 @@ OWNERSHIP = Dataset(
             description="Owners and managers as each release lists them: one row per home, role and owner.",
             columns=tuple(column.name for column in _FACTS),
             adds=(
-                decimal(7, 4, "ownership_percent", "Share, NULL where CMS gives no number", unit="per cent"),
+                percent("ownership_percent", "Share, NULL where CMS gives no number", scale=4),
                 date("associated_since", "First day in the role, NULL where CMS gives none"),
             ),
             transform=read_owners,
