@@ -25,8 +25,6 @@ _LATEST = tuple(c for c in FCT_HEALTH_CITATIONS.kind.columns if c not in _CITED)
 
 def merged(health: DataFrame, fire: DataFrame) -> DataFrame:
     """Citations as each release shows them, as citations: each once, as the last release that has it shows it."""
-    from pyspark.sql import functions as F
-
     key = ("survey_type", *_CITED)
     shown = health.selectExpr(
         "'health' as survey_type", *_CITED[:-1], f"cast(null as string) as {_CITED[-1]}", *_LATEST, "release", "nth"
@@ -38,21 +36,19 @@ def merged(health: DataFrame, fire: DataFrame) -> DataFrame:
         f"cast(row_number() over (partition by release, {', '.join(key)} "
         "order by scope_severity desc, correction_date, nth) as int) as nth",
     )
-    once = placed.groupBy(*key, "nth").agg(
-        F.expr(f"max_by(struct({', '.join(_LATEST)}), release) as latest"),
-        F.expr("min_by(struct(scope_severity), release) as first"),
-        F.expr("min(release) as first_release"),
-        F.expr("max(release) as last_release"),
-    )
-    newest = shown.groupBy("survey_type").agg(F.expr("max(release) as newest"))
-    return once.join(newest, "survey_type").selectExpr(
+    seen = f"over (partition by {', '.join(key)}, nth order by release)"
+    once = placed.selectExpr(
         *key,
         "nth",
-        *(f"latest.{name} as {name}" for name in _LATEST),
-        "first.scope_severity as first_scope_severity",
-        "first_release",
-        "last_release",
-        "last_release = newest as is_current",
+        *_LATEST,
+        f"first(scope_severity) {seen} as first_scope_severity",
+        f"first(release) {seen} as first_release",
+        "release as last_release",
+        f"lead(release) {seen} as _next",
+    ).where("_next is null")
+    newest = shown.groupBy("survey_type").agg({"release": "max"})
+    return once.join(newest, "survey_type").selectExpr(
+        *(c.name for c in MART.columns if c.name != "is_current"), "last_release = `max(release)` as is_current"
     )
 
 

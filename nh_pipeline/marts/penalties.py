@@ -37,24 +37,26 @@ def merged(shown: DataFrame) -> DataFrame:
         "release",
         f"row_number() over (partition by release, {told} order by fine_id nulls last, nth) as copy",
     )
-    known = placed.where("fine_id is not null").groupBy("fine_id")
+    seen = f"over (partition by fine_id order by release, {told})"
     by_id = (
-        known.agg(
-            F.expr(f"min_by(struct({told}), struct(release, {told})) as began"),
-            F.expr(f"max_by(struct({told}), struct(release, {told})) as latest"),
-            F.expr("min(release) as id_from"),
-            F.expr("max(release) as id_to"),
+        placed.where("fine_id is not null")
+        .selectExpr(
+            "fine_id",
+            *(f"{name} as latest_{name}" for name in _TOLD),
+            *(f"first({name}) {seen} as {began}" for name, began in zip(_TOLD, _BEGAN, strict=True)),
+            f"first(release) {seen} as id_from",
+            "release as id_to",
+            f"lead(release) {seen} as _next",
         )
-        .selectExpr("*", *(f"began.{name} as began_{name}" for name in _TOLD))
+        .where("_next is null")
         .selectExpr("*", f"row_number() over (partition by {', '.join(_BEGAN)} order by id_from, fine_id) as id_copy")
     )
     without = placed.where("fine_id is null").groupBy(*_TOLD, "copy")
     copies = without.agg(F.expr("min(release) as copy_from"), F.expr("max(release) as copy_to"))
-    same = " and ".join(
-        f"{name} <=> {first}" for name, first in zip((*_TOLD, "copy"), (*_BEGAN, "id_copy"), strict=True)
-    )
+    pairs = zip((*_TOLD, "copy"), (*_BEGAN, "id_copy"), strict=True)
+    same = " and ".join(f"{name} <=> {began}" for name, began in pairs)
     each = copies.join(by_id, F.expr(same), "full").selectExpr(
-        *(f"case when fine_id is null then {name} else latest.{name} end as {name}" for name in _TOLD),
+        *(f"case when fine_id is null then {name} else latest_{name} end as {name}" for name in _TOLD),
         "fine_id",
         "least(copy_from, id_from) as first_release",
         "greatest(copy_to, id_to) as last_release",
