@@ -32,6 +32,8 @@ from nh_pipeline.marts import (
     threshold_days,
     weekend_gap,
 )
+from nh_pipeline.marts.reconciliation import constants
+from nh_pipeline.marts.reconciliation import mart as reconciliation
 
 if TYPE_CHECKING:
     from nh_pipeline.model.mart import Mart
@@ -59,6 +61,9 @@ MARTS: tuple[Mart, ...] = (
     series_breaks.MART,
     penalties.MART,
     citations.MART,
+    constants.MART,
+    reconciliation.MART,
+    reconciliation.SUMMARY,
 )
 """Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
 more."""

@@ -59,11 +59,12 @@ def description_rows() -> list[list[str]]:
 
 
 def summary_rows(release: Release, inspections: Inspections) -> Iterator[list[str]]:
-    """Rows of the survey summary: citations by category, per provider and cycle."""
+    """Rows of the survey summary: citations of standard surveys by category, per provider and cycle."""
+    count = len(release.world)
     counts = np.concatenate(
         [
-            _by_category(inspections.health, HEALTH_CATEGORIES, len(release.world)),
-            _by_category(inspections.fire, FIRE_CATEGORIES, len(release.world)),
+            _by_category(inspections.health, HEALTH_CATEGORIES, count, inspections.health.standard),
+            _by_category(inspections.fire, FIRE_CATEGORIES, count),
         ]
     )
     kinds = len(HEALTH_CATEGORIES)
@@ -79,10 +80,12 @@ def summary_rows(release: Release, inspections: Inspections) -> Iterator[list[st
                 ]
 
 
-def _by_category(citations: Citations, categories: tuple[str, ...], facilities: int) -> NDArray[np.int64]:
-    """Citations by category, cycle and facility."""
+def _by_category(
+    citations: Citations, categories: tuple[str, ...], facilities: int, which: NDArray[np.bool_] | bool = True
+) -> NDArray[np.int64]:
+    """Citations (some of them) by category, cycle and facility."""
     of = np.array([categories.index(tag.category) for tag in citations.tags])[citations.tag]
-    return np.stack([citations.count(facilities, of == index) for index in range(len(categories))])
+    return np.stack([citations.count(facilities, (of == index) & which) for index in range(len(categories))])
 
 
 def survey_date_rows(release: Release, inspections: Inspections) -> Iterator[list[str]]:

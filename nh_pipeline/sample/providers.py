@@ -221,8 +221,8 @@ def measured_columns(world: World, quarter: Quarter, sums: QuarterSums, always: 
         world: The facilities.
         quarter: Which one.
         sums: Of it.
-        always: The homes in all releases. The others have the nation's mean case mix, which is thus the same in all
-            releases of the quarter, and with it all adjusted hours.
+        always: The homes in all releases, whose mean is the nation's case mix. The others have that mean, which is
+            thus the same in all releases of the quarter, and with it all adjusted hours.
     """
     rng = np.random.default_rng([world.seed, 6, quarter.index])
     count = len(world)
@@ -230,8 +230,9 @@ def measured_columns(world: World, quarter: Quarter, sums: QuarterSums, always: 
     suppressed[world.roles.suppressed] = True
     reported = rates(sums)
     among = always & ~suppressed
-    ratio = rng.uniform(0.85, 1.15, count).round(5)
-    ratio[~always] = round(float(ratio[among].mean()), 5) if among.any() else 1.0
+    ratio = rng.uniform(0.85, 1.15, count)
+    ratio = (ratio / ratio[among].mean()).round(5) if among.any() else ratio.round(5)
+    ratio[~always] = 1
     values: dict[str, tuple[NDArray[np.float64], int]] = {
         name: (rate, 5) for name, rate in (reported | _case_mix(reported, ratio, among)).items()
     }

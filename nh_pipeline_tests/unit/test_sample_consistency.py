@@ -346,8 +346,9 @@ def test_inspections_are_scored_from_citations(of, later, two_cycles):
     assert len(tags) == len(set(tags))
 
 
-def test_summaries_count_citations_by_category(of):
-    health, fire = (by_cycle(of(f"NH_{kind}Citations_{LAST}")) for kind in ("Health", "FireSafety"))
+def test_summaries_count_citations_of_standard_surveys_by_category(of):
+    standard = [row for row in of(f"NH_HealthCitations_{LAST}") if row["Standard Deficiency"] == "Y"]
+    health, fire = by_cycle(standard), by_cycle(of(f"NH_FireSafetyCitations_{LAST}"))
     columns = of.header(f"NH_SurveySummary_{LAST}")[11:-2]
     for row in of(f"NH_SurveySummary_{LAST}"):
         key = row[KEY], row["Inspection Cycle"]
@@ -358,11 +359,13 @@ def test_summaries_count_citations_by_category(of):
             for cited in health[key] + fire[key]
         )
         assert {name: int(row[name]) for name in columns if row[name] != "0"} == named
+    fire_total = "Total Number of Fire Safety Deficiencies"
     for cycle in "123":
-        for kind in ("Health", "Fire Safety"):
-            rows = [row for row in of(f"NH_SurveySummary_{LAST}") if row["Inspection Cycle"] == cycle]
-            name = f"Total Number of {kind} Deficiencies"
-            agrees(of, LAST, f"Cycle {cycle} {name}", averages(rows, lambda row, name=name: int(row[name])), 1)
+        rows = [row for row in of(f"NH_SurveySummary_{LAST}") if row["Inspection Cycle"] == cycle]
+        agrees(of, LAST, f"Cycle {cycle} {fire_total}", averages(rows, lambda row: int(row[fire_total])), 1)
+        name = f"Rating Cycle {cycle} Total Number of Health Deficiencies"
+        homes = [row for row in of(f"NH_ProviderInfo_{LAST}") if row[name]]
+        agrees(of, LAST, name.removeprefix("Rating "), averages(homes, lambda row, name=name: int(row[name])), 1)
     assert len(health) + len(fire) > 100
 
 

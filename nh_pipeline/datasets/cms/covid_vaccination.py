@@ -85,3 +85,6 @@ COVID_VAX_AVERAGES = Dataset(
         ),
     ),
 )  # fmt: skip
+
+FCT_COVID_VACCINATION = COVID_VAX_PROVIDER["fct_covid_vaccination"]
+FCT_COVID_VACCINATION_AVERAGES = COVID_VAX_AVERAGES["fct_covid_vaccination_averages"]

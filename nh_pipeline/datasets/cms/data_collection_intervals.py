@@ -41,3 +41,5 @@ DATA_COLLECTION_INTERVALS = Dataset(
         ),
     ),
 )
+
+FCT_DATA_COLLECTION_INTERVALS = DATA_COLLECTION_INTERVALS["fct_data_collection_intervals"]

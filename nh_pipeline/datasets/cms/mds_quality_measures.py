@@ -81,3 +81,5 @@ MDS_QUALITY_MEASURES = Dataset(
         ),
     ),
 )
+
+FCT_MDS_MEASURES = MDS_QUALITY_MEASURES["fct_mds_measures"]

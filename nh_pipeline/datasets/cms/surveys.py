@@ -131,3 +131,5 @@ SURVEY_DATES = Dataset(
         ),
     ),
 )  # fmt: skip
+
+FCT_SURVEY_SUMMARY = SURVEY_SUMMARY["fct_survey_summary"]
