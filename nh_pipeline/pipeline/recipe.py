@@ -12,7 +12,10 @@ import ast
 import hashlib
 import inspect
 import textwrap
+from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -114,22 +117,41 @@ def _code(module: ModuleType) -> Iterable[str]:
             yield f"{name} {value!r}"
 
 
-def _reached(function: Callable[..., Any] | None) -> Iterator[str]:
-    """The sources of a transform and of all functions of ours that it may call, and the constants that these name."""
-    waiting, seen = [function] if isinstance(function, FunctionType) else [], set[str]()
+def _reached(transform: Callable[..., Any] | None) -> Iterator[str]:
+    """The sources of a transform and of all functions of ours that it may call, and the constants that these name.
+
+    Constants may be objects of ours, with functions of their own; those of the model are told by the declarations.
+    """
+    waiting: list[Any] = [transform] if isinstance(transform, FunctionType) else []
+    seen = set[str]()
     while waiting:
         one = waiting.pop()
-        yield f"{one.__name__} {_source(one)}"
-        for name in sorted(_names(one.__code__)):
-            value = one.__globals__.get(name)
-            key = f"{one.__module__}.{name}"
+        if isinstance(one, FunctionType):
+            yield f"{one.__name__} {_source(one)}"
+            named = ((f"{one.__module__}.{name}", name, one.__globals__.get(name)) for name in _names(one.__code__))
+        else:
+            kind = one if isinstance(one, type) else type(one)
+            parts = {} if one is kind else {f.name: getattr(one, f.name) for f in fields(one)}
+            written = {name: value for name, value in vars(kind).items() if not name.startswith("__")}
+            code = {name: getattr(value, "fget", value) for name, value in written.items()}
+            named = ((f"{kind.__qualname__}.{name}", name, value) for name, value in code.items())
+            named = chain(named, ((f"{id(one)}.{name}", name, value) for name, value in parts.items()))
+        for key, name, value in sorted(named, key=itemgetter(0)):
             if key in seen:
                 continue
             seen.add(key)
-            if isinstance(value, FunctionType) and value.__module__.startswith("nh_pipeline"):
-                waiting.append(value)
-            elif _is_plain(value):
+            if _is_plain(value):
                 yield f"{name} {value!r}"
+            else:
+                waiting += filter(_is_ours, value if isinstance(value, tuple) else [value])
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether it is code of ours, or an object with such code, that nothing else tells of."""
+    of = value if isinstance(value, (FunctionType, type)) else type(value)
+    module = str(getattr(of, "__module__", ""))
+    described = isinstance(value, FunctionType) or is_dataclass(of)
+    return described and module.startswith("nh_pipeline.") and not module.startswith("nh_pipeline.model.")
 
 
 def _is_plain(value: Any) -> bool:
