@@ -46,7 +46,8 @@ def threshold_days(days: DataFrame, lines: DataFrame) -> DataFrame:
         *(f"{name.removeprefix('hprd_')}_hours" for name in MEASURES if name.startswith("hprd_")),
     )  # fmt: skip
     built_in = rows.selectExpr("*", f"explode(array({always})) as _line").selectExpr("*", "_line.*").drop("_line")
-    delivered = rows.crossJoin(lines.select(*_COLUMNS))
+    taken = ", ".join(f"'{line}'" for line, *_ in ALWAYS)
+    delivered = rows.crossJoin(lines.where(f"line not in ({taken})").select(*_COLUMNS))
     each = built_in.unionByName(delivered)
     summed = each.groupBy("provider_id", "month", *_COLUMNS).agg(
         F.expr("max(state) as state"), F.expr("max(cy_qtr) as cy_qtr"), F.expr("cast(count(1) as int) as days"),

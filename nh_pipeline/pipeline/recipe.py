@@ -14,7 +14,6 @@ import inspect
 import textwrap
 from dataclasses import fields, is_dataclass
 from functools import cache
-from itertools import chain
 from operator import itemgetter
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -128,14 +127,13 @@ def _reached(transform: Callable[..., Any] | None) -> Iterator[str]:
         one = waiting.pop()
         if isinstance(one, FunctionType):
             yield f"{one.__name__} {_source(one)}"
-            named = ((f"{one.__module__}.{name}", name, one.__globals__.get(name)) for name in _names(one.__code__))
+            named = [(f"{one.__module__}.{name}", name, one.__globals__.get(name)) for name in _names(one.__code__)]
         else:
             kind = one if isinstance(one, type) else type(one)
-            parts = {} if one is kind else {f.name: getattr(one, f.name) for f in fields(one)}
+            parts = [] if one is kind else [(f"{id(one)}.{f.name}", f.name, getattr(one, f.name)) for f in fields(one)]
             written = {name: value for name, value in vars(kind).items() if not name.startswith("__")}
-            code = {name: getattr(value, "fget", value) for name, value in written.items()}
-            named = ((f"{kind.__qualname__}.{name}", name, value) for name, value in code.items())
-            named = chain(named, ((f"{id(one)}.{name}", name, value) for name, value in parts.items()))
+            code = ((name, getattr(value, "fget", value)) for name, value in written.items())
+            named = [*((f"{kind.__qualname__}.{name}", name, value) for name, value in code), *parts]
         for key, name, value in sorted(named, key=itemgetter(0)):
             if key in seen:
                 continue
