@@ -57,7 +57,7 @@ def kpi(name: str, description: str, measures: Mapping[str, tuple[str, ...]], **
         ),
         rules=(
             Rule("mean_of_some", "(facility_mean is null) = (n = 0)", "a mean is of the facilities that n counts"),
-            Rule("pooled_of_some", "(pooled is null) = not coalesce(denominator > 0, false)",
+            Rule("pooled_of_some", "(pooled is null) = (coalesce(denominator, 0) <= 0)",
                  "NULL is what has no denominator, and only that"),
         ),
         **{"conserves": (), "caution": "Sum up numerators and denominators: a mean of `pooled` is no figure", **more},

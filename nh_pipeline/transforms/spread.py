@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def mean(value: str) -> str:
     """SQL for the unweighted mean of a double, in billionths: a sum of doubles would depend on their order."""
     billionths = f"cast(cast(floor({value} * 1e9D + 0.5D) as bigint) as decimal(20,0))"
-    return f"cast(sum({billionths}) as double) / 1e9D / cast(count({value}) as double)"
+    return f"cast(sum({billionths}) as double) / (1e9D * cast(count({value}) as double))"
 
 
 def spread(rows: DataFrame, by: Sequence[str], value: str, quantiles: Mapping[str, float]) -> DataFrame:
