@@ -57,6 +57,11 @@ class Header:
     extras: tuple[str, ...]
     absent: tuple[str, ...]
 
+    @property
+    def gathered(self) -> frozenset[str]:
+        """The cells that the dataset gathers."""
+        return frozenset(self.unnamed) - set(self.extras)
+
 
 @cache
 def _labels(table: tuple[Column, ...]) -> dict[str, str]:

@@ -53,7 +53,7 @@ class RecordReader:
         only: canonical columns to give; None for all, and ``extra_columns``.
         block: bytes parsed at a time.
         dialect: how the file is written.
-        numbers: columns whose decimal commas become points, if that is how it is written.
+        numbers: columns, and header cells that are none, whose decimal commas become points, if it is written so.
         rows: records read.
         rejections: lines that do not have the header's number of cells.
         broken: whether one of those holds a line break.
@@ -103,7 +103,7 @@ class RecordReader:
             batch, numbers = self._without_surplus(parsed, blank)
             extra = [self._extra(batch)] if self.only is None else []
             yield pa.RecordBatch.from_arrays(
-                [*(self._cells(batch, name) for name in known), *extra, pa.array(numbers)],
+                [*(self._pointed(batch.column(name), name) for name in known), *extra, pa.array(numbers)],
                 names=[*known, *(["extra_columns"] if extra else []), "source_line"],
             )
 
@@ -186,8 +186,7 @@ class RecordReader:
         self.rows -= int(wrong.sum())
         return batch.filter(pa.array(~wrong)), numbers[~wrong]
 
-    def _cells(self, batch: pa.RecordBatch, name: str) -> pa.Array:
-        cells = batch.column(name)
+    def _pointed(self, cells: pa.Array, name: str) -> pa.Array:
         if self.dialect.decimal == "," and name in self.numbers:
             return pc.replace_substring_regex(cells, r"^(\s*[-$]?[0-9]*),([0-9]+\s*)$", r"\1.\2")
         return cells
@@ -210,13 +209,14 @@ class RecordReader:
         for position, header in zip(positions, self.extras, strict=True):
             key = header if header not in seen else f"{header} (column {position + 1})"
             seen.add(key)
-            cells.append(pc.binary_join_element_wise(json.dumps(key, ensure_ascii=False), _json(batch, position), ": "))
+            value = _json(self._pointed(batch.column(position), header))
+            cells.append(pc.binary_join_element_wise(json.dumps(key, ensure_ascii=False), value, ": "))
         return pc.binary_join_element_wise("{", pc.binary_join_element_wise(*cells, ", "), "}", "")
 
 
-def _json(batch: pa.RecordBatch, position: int) -> pa.Array:
+def _json(cells: pa.Array) -> pa.Array:
     """A column's cells as JSON texts."""
-    value = pc.fill_null(batch.column(position), "")
+    value = pc.fill_null(cells, "")
     if pc.any(pc.match_substring_regex(value, r'["\\\x00-\x1f]')).as_py():  # few columns have any
         return pa.array([json.dumps(v, ensure_ascii=False) for v in value.to_pylist()], pa.string())
     return pc.binary_join_element_wise('"', value, '"', "")

@@ -137,7 +137,7 @@ class ParseDelivery(BaseModel, frozen=True):
             dialect = delivery.manifest.dialect
             text = CsvStream(stream, delivery.manifest.encoding, dialect)
             found = canonical_header(self.dataset, text.header())
-            numbers = datasets.dataset(self.dataset).numbers
+            numbers = datasets.dataset(self.dataset).numbers | found.gathered
             reader = RecordReader(columns=found.columns, extras=found.unnamed, dialect=dialect, numbers=numbers)
             writing: Future[None] | None = None
             for batch in reader.batches(text):

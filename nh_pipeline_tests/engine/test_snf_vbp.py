@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +33,11 @@ NATION_LATER = (
 )
 
 
+def later(cells):
+    """A header of the year after."""
+    return [re.sub("FY (20[0-9]{2})", lambda year: f"FY {int(year[1]) + 1}", cell) for cell in cells]
+
+
 @pytest.fixture(scope="module")
 def lake(engine, tmp_path_factory):
     """The excerpts of FY 2024 and, both in one archive, FY 2026 and an invented FY 2031; and the nation's."""
@@ -39,6 +45,11 @@ def lake(engine, tmp_path_factory):
     with zipfile.ZipFile(drop / "facilities.zip", "w") as archive:
         archive.write(DATA / "snf_vbp_facility" / "FY2026-generated.csv", "FY_2026_SNF_VBP_Facility_Performance.csv")
         archive.writestr("FY_2031_SNF_VBP_Facility_Performance.csv", LATER)
+    with (DATA / "snf_vbp_facility" / "FY2024.csv").open() as stream:  # saved anew where decimals have a comma
+        header, *told = csv.reader(stream)
+    (drop / "FY_2025_SNF_VBP_Facility_Performance.csv").write_text(
+        "\n".join(";".join(line) for line in [later(header), *([c.replace(".", ",") for c in row] for row in told)])
+    )
     (drop / "FY_2031_SNF_VBP_Aggregate_Performance.csv").write_text(NATION_LATER)
     w = chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
     chain.land(w, DATA / "snf_vbp_facility" / "FY2024.csv", drop, DATA / "snf_vbp_aggregate" / "FY2024.csv")
@@ -94,7 +105,15 @@ def test_a_measure_of_years_to_come_is_there_and_what_is_none_is_told(lake, figu
         ("programme", "multiplier"): (Decimal("1.01"), None, None),
     }
     unknown = {d.manifest.coverage.key: d.manifest.extras for d in lake.zone.deliveries("snf_vbp_facility")}
-    assert unknown == {"FY2024": (), "FY2026": (), "FY2031": ("Colour of the Door",)}
+    assert unknown == {"FY2024": (), "FY2025": (), "FY2026": (), "FY2031": ("Colour of the Door",)}
+
+
+def test_decimal_commas_are_read(figures):
+    of = {
+        year: {key[1:]: value[0] for key, value in figures.items() if key[0] == year} for year in ("FY2024", "FY2025")
+    }
+    assert of["FY2024"] == of["FY2025"]
+    assert len(of["FY2025"]) == 7 * 4
 
 
 def test_the_nation(lake):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.cms.shared import ANY, BY_PROVIDER, PROVIDER_ID, WHERE
-from nh_pipeline.model.columns import Column, decimal, text
+from nh_pipeline.model.columns import Column, count, decimal, text
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import PerRelease
 from nh_pipeline.model.rules import Rule
@@ -84,7 +84,7 @@ def gathered(lines: DataFrame, key: Sequence[str], fixed: Mapping[str, tuple[str
         "as_published",
         "footnote",
     )
-    listed = ", ".join(f"'{name}', {figure}, {footnote}" for name, (figure, footnote) in fixed.items())
+    listed = ", ".join(f"'{name}', cast({figure} as string), {footnote}" for name, (figure, footnote) in fixed.items())
     of_programme = lines.selectExpr(
         *same, f"stack({len(fixed)}, {listed}) as (component, as_published, footnote)"
     ).selectExpr(
@@ -93,12 +93,13 @@ def gathered(lines: DataFrame, key: Sequence[str], fixed: Mapping[str, tuple[str
     return of_measures.unionByName(of_programme)
 
 
+_NUMBER = "[$]?([0-9]{1,12}|[1-9][0-9]{0,2}(,[0-9]{3})+)([.][0-9]{1,10})?"
+
+
 def number(told: str) -> str:
-    """SQL for the number that a published text is; NULL if it is none."""
+    """SQL for the number that a text is, perhaps dollars with commas at the thousands; NULL if it is none."""
     plain = f"regexp_replace({told}, '[$,]', '')"
-    return (
-        rf"case when {plain} rlike '^[0-9]{{1,12}}([.][0-9]{{1,10}})?\\z' then try_cast({plain} as decimal(22,10)) end"
-    )
+    return rf"case when {told} rlike '^{_NUMBER}\\z' then try_cast({plain} as decimal(22,10)) end"
 
 
 _FIXED = {
@@ -136,9 +137,8 @@ _PUBLISHED = text("as_published", "The figure as it is written; NULL if there is
 _FOOTNOTE = text("footnote", "Why CMS gives no figure, or how it was found")
 
 
-def _fixed(name: str, what: str, label: str, *, required: bool = False) -> tuple[Column, Column]:
-    footnote = f"Footnote -- {label}"
-    return text(name, what, label, required=required), text(f"{name}_footnote", f"Footnote on it: {what}", footnote)
+def _with_footnote(figure: Column) -> tuple[Column, Column]:
+    return figure, text(f"{figure.name}_footnote", f"Footnote: {figure.description}", f"Footnote -- {figure.source}")
 
 
 SNF_VBP_FACILITY = Dataset(
@@ -149,13 +149,13 @@ SNF_VBP_FACILITY = Dataset(
     by_fiscal_year=True,
     key=("provider_id",),
     columns=(
-        *_fixed("ranking", "Rank by performance score; equal scores share the best", "SNF VBP Program Ranking",
-                required=True),
+        *_with_footnote(count("ranking", "Rank by performance score; equal scores share the best",
+                              "SNF VBP Program Ranking", required=True)),
         PROVIDER_ID,
         *WHERE,
-        *_fixed("performance_score", "0 to 100, of all measures", "Performance Score"),
-        *_fixed("multiplier", "What Medicare's payments are multiplied by", "Incentive Payment Multiplier",
-                required=True),
+        *_with_footnote(decimal(9, 5, "performance_score", "0 to 100, of all measures", "Performance Score")),
+        *_with_footnote(decimal(12, 10, "multiplier", "What Medicare's payments are multiplied by",
+                                "Incentive Payment Multiplier", required=True)),
     ),
     gathers=MEASURE_CELLS,
     tables=(

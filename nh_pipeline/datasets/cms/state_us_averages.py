@@ -37,6 +37,7 @@ _GIVEN = "assessed and appropriately given the"
 _MDS = (
     ("ss_pressure_ulcers", "Percentage of SNF residents with pressure ulcers that are new or worsened", "002"),
     ("ls_adl_decline", f"{_LONG} whose need for help with daily activities has increased", "401"),
+    ("ls_pain", f"{_LONG} who self-report moderate to severe pain", "402"),
     ("ls_weight_loss", f"{_LONG} who lose too much weight", "404"),
     ("ls_low_risk_incontinence",
      "Percentage of low risk long stay residents who lose control of their bowels or bladder", "405"),
@@ -48,6 +49,7 @@ _MDS = (
     ("ls_falls", f"{_LONG} experiencing one or more falls with major injury", "410"),
     ("ls_pneumococcal_vaccine", f"{_LONG} {_GIVEN} pneumococcal vaccine", "415"),
     ("ls_antipsychotic", f"{_LONG} who received an antipsychotic medication", "419", "481"),
+    ("ss_pain", f"{_SHORT} who self-report moderate to severe pain", "424"),
     ("ss_pneumococcal_vaccine", f"{_SHORT} {_GIVEN} pneumococcal vaccine", "430"),
     ("ss_antipsychotic", f"{_SHORT} who newly received an antipsychotic medication", "434"),
     ("ls_mobility_decline", f"{_LONG} whose ability to move independently worsened", "451"),
@@ -67,6 +69,7 @@ _CLAIMS = {
 _OTHER_LABELS = {
     "ls_mobility_decline": (f"{_LONG} whose ability to walk independently worsened",),
     "ls_antipsychotic": (f"{_LONG} who got an antipsychotic medication",),
+    "ss_antipsychotic": (f"{_SHORT} who got antipsychotic medication for the first time",),
 }
 
 MEASURES: dict[str, str] = {**{code: name for name, _, *codes in _MDS for code in codes}, **CLAIMS}
