@@ -28,7 +28,8 @@ LATER_FOOTNOTES_FROM = date(2025, 1, 1)
 """From then on homes without registered nurses have a footnote of their own (24); before, they shared 12."""
 
 _ABUSE_CAP = 2
-_BEST, _UPPER, _MIDDLE, _LOWER = 0.1, 0.333, 0.567, 0.8  # the best tenth has five stars, the worst fifth one
+_BEST, _UPPER, _MIDDLE, _LOWER = 0.1, 1 / 3, 17 / 30, 0.8  # the best tenth has five stars, the worst fifth one
+_FEWEST_HOMES = 10  # of a state, for its best tenth to be anyone
 _FEWEST_DAYS = 5  # of a quarter, for a home to have the four days without registered nurses that cost all stars
 
 
@@ -57,11 +58,24 @@ _PAIRS = [{inspection: _pairs(inspection, staffings) for inspection in ALL} for 
 
 
 def cut_points(world: World, scores: NDArray[np.float64]) -> dict[str, list[float]]:
-    """The highest weighted score that still has five, four, three, two stars, by state."""
+    """The highest weighted score that still has five, four, three, two stars, by state.
+
+    A state's own homes decide on it; where they are few, the nation's do.
+    """
     rng = np.random.default_rng([world.seed, 11])
-    national = np.quantile(scores, (_BEST, _UPPER, _MIDDLE, _LOWER)) + np.arange(1, 5) / 100
+    shares = np.array((_BEST, _UPPER, _MIDDLE, _LOWER))
+    national = np.quantile(scores, shares) + np.arange(1, 5) / 100
     factors = rng.uniform(0.8, 1.25, len(words.STATES))
-    return {state: np.round(national * factor, 3).tolist() for state, factor in zip(words.STATES, factors, strict=True)}
+    states, found = np.array(world.state), {}
+    for state, factor in zip(words.STATES, factors, strict=True):
+        own = np.sort(scores[states == state].round(3))
+        ends = national * factor
+        if own.size >= _FEWEST_HOMES:
+            steps = np.arange(4) / 1000  # by which they differ at least
+            last = np.floor(shares * own.size + 0.5).astype(int) - 1
+            ends = np.maximum.accumulate(own[last] - steps) + steps
+        found[state] = np.round(ends, 3).tolist()
+    return found
 
 
 @dataclass(frozen=True)
