@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.cli.show import plain_table
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.marts.reconciliation.mart import FIGURES
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.tables import tables
+from nh_pipeline.tables import bronze, gold, silver
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rich.console import Console
+    from rich.table import Table
 
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.pipeline.status import CheckStatus
@@ -25,20 +28,13 @@ PLAN = Deliveries(
 )
 """What the demo generates: small enough for seconds, with every quirk, and every file in the last two releases."""
 
-_RECONCILED = """
-    with recomputed as (
-        select provider_id, cy_qtr, sum(total_hours) / sum(census) as hprd
-        from silver.fct_staffing_levels where census > 0 group by all),
-    published as (
-        select upper(trim(provider_id)) as provider_id, coverage as release,
-               try_cast(reported_total_hprd as double) as hprd
-        from bronze.providers_raw where reported_total_hprd is not null),
-    compared as (
-        select release, cy_qtr, count(*) as facilities, count(*) filter (abs(r.hprd - p.hprd) < 1e-5) as equal
-        from published p join recomputed r using (provider_id) group by all)
-    select release, cy_qtr, facilities, equal from compared order by equal / facilities desc, release desc limit 1
+_VERDICTS = """
+    with newest as (
+        select * from gold.reconciliation_summary qualify release = max(release) over (partition by rule))
+    select rule, sum(n), sum(equal), sum(rounding), sum(n - equal - rounding - mismatch), sum(mismatch)
+    from newest group by rule order by rule
 """
-"""Which quarter a release reports is not in the release: the one whose recomputed values fit best is shown."""
+"""How the figures of the newest release that has them compare with those recomputed, by rule."""
 
 _NEXT = """
 All of this is generated data, not CMS's. Look next:
@@ -60,33 +56,44 @@ def foreign(zone: RawZone, folder: Path) -> list[str]:
 
 
 def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus]) -> None:
-    """Prints tables, checks, one reconciled figure and where to look next."""
+    """Prints the marts, checks, what was reconciled and where to look next."""
     lake = Lake(settings.home, settings.catalog_properties)
     shown = plain_table("table", "rows", "one row per", right="rows")
-    for table in tables():
+    for table in (*gold(), DATA_QUALITY):
         shown.add_row(table.name, f"{lake.snapshot(table).rows:,}", ", ".join(table.grain))
     console.print()
     console.print(shown)
+    console.print(f"and {len((*bronze(), *silver()))} tables of bronze and silver")
     console.print()
     warned = ", ".join(f"{c.check} ({c.found:,})" for c in checks if not c.passed)
     passed = sum(c.passed for c in checks)
-    lines = [f"Checks: {passed} of {len(checks)} pass" + (f"; warnings: {warned}" if warned else "")]
+    console.print(f"Checks: {passed} of {len(checks)} pass" + (f"; warnings: {warned}" if warned else ""))
     with connect(lake) as db:
-        found = db.execute(_RECONCILED).fetchone()
         national = db.execute(
             "select sum(total_hours) / sum(census), sum(contract_hours) / sum(total_hours), "
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
+        verdicts = db.execute(_VERDICTS).fetchall()
     if national:
-        lines.append(
+        console.print(
             f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "
             f"{national[1]:.1%} by contract staff"
         )
-    if found:
-        release, quarter, facilities, equal = found
-        lines.append(
-            f"Reconciled: hours per resident day, recomputed from the daily rows of {quarter}, equal what the release "
-            f"of {release} reports for {equal} of {facilities} nursing homes (within 0.00001)"
-        )
-    console.print("\n".join(lines))
+    if verdicts:
+        console.print("\nReconciled: figures of the newest releases, beside the same ones recomputed from the files")
+        console.print(_reconciled(verdicts))
     console.print(_NEXT)
+
+
+def _reconciled(verdicts: Iterable[tuple[Any, ...]]) -> Table:
+    """The verdicts, by the file that the figures stand in."""
+    of_file: dict[str, list[int]] = {}
+    for rule, *counts in verdicts:
+        file = FIGURES[rule].published.partition(":")[0] if rule in FIGURES else "National constants"
+        sums = of_file.setdefault(file, [0] * (1 + len(counts)))
+        of_file[file] = [a + b for a, b in zip(sums, [1, *counts], strict=True)]
+    numbers = ("rules", "figures", "equal", "rounding", "explained", "mismatch")
+    shown = plain_table("file", *numbers, right=" ".join(numbers))
+    for file, sums in sorted(of_file.items()):
+        shown.add_row(file, *(f"{number:,}" for number in sums))
+    return shown

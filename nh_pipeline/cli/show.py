@@ -99,10 +99,10 @@ def safe(text: str) -> str:
 
 
 def plain_table(*headers: str, right: str = "") -> Table:
-    """A table without lines, so that long names fit into 80 columns; ``right`` names the column of numbers."""
+    """A table without lines, so that long names fit into 80 columns; ``right`` names the columns of numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in headers:
-        table.add_column(header, justify="right" if header == right else "left")
+        table.add_column(header, justify="right" if header in right.split() else "left")
     return table
 
 

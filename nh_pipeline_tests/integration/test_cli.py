@@ -369,5 +369,6 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     assert max(map(len, (line.rstrip() for line in shown.splitlines()))) <= 80
     told = " ".join(shown.split())
     assert re.search(r"Checks: [0-9]+ of [0-9]+ pass; warnings: .*known_provider_id \(1\)", told)
-    assert re.search(r"Reconciled: hours per resident day, .* for ([0-9]+) of \1 nursing homes", told)
+    # rules, figures, equal, rounding, explained, mismatches
+    assert re.search(r"Reconciled: .* Provider Information [0-9]+ [0-9,]+ [0-9,]+ [0-9]+ [0-9]+ 0\b", told)
     assert "nothing to do" in nh("demo").stdout
