@@ -35,7 +35,7 @@ from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import gold, silver, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pyiceberg.table import Table as IcebergTable
 
@@ -88,10 +88,12 @@ def load(lake: Lake) -> Loaded:
 def built_from(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> str:
     """What the table would be built from now: the state of all others, of the deliveries, and what is refused."""
     digest = hashlib.sha256()
-    for name, table in loaded.items():
-        if name != DATA_QUALITY.name and table is not None:
-            state = [name, table.metadata.current_snapshot_id, sorted(built_from_of(table).items())]
-            digest.update(json.dumps(state).encode())
+    for contract in tables():
+        table = loaded[contract.name]
+        if contract is not DATA_QUALITY and table is not None:
+            # Of marts it does not tell what they are built from; they also remember parts that have no rows.
+            memory = sorted(built_from_of(table).items()) if contract.dataset else []
+            digest.update(json.dumps([contract.name, table.metadata.current_snapshot_id, memory]).encode())
     for deliveries in found:
         for status in deliveries.statuses:
             note = deliveries.notes.get(status.delivery_id)
@@ -108,10 +110,9 @@ def recorded(loaded: Loaded) -> str:
     return built_from_of(mine).get(WHOLE, "") if mine else ""
 
 
-def is_stale(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> bool:
-    """Whether it would come out differently now; not while there is no other table, nor if the gate refuses it."""
-    others = (table for name, table in loaded.items() if name != DATA_QUALITY.name)
-    if not any(table and table.metadata.current_snapshot_id for table in others):
+def is_stale(lake: Lake, loaded: Loaded, found: Collection[Deliveries]) -> bool:
+    """Whether it would come out differently now; not while no delivery is in bronze, nor if the gate refuses it."""
+    if not any(deliveries.notes for deliveries in found):
         return False
     known = (recorded(loaded), Refusals(lake.storage).inputs(DATA_QUALITY.name).get(WHOLE))
     return built_from(lake, loaded, found) not in known
