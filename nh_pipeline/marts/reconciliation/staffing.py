@@ -97,7 +97,8 @@ _PARTS = "0.000015"
 
 _HOURS = "hours of the quarter's days with residents / residents summed over all of its days"
 # Footnote 12 meant several things: of the homes that bear it, those without many such days are left out.
-_RATED = "staffing_rating is not null and (without_rn >= 4 or coalesce(staffing_rating_footnote, '') <> '12')"
+_FOOTNOTE = "coalesce(staffing_rating_footnote, '')"
+_RATED = f"staffing_rating is not null and (without_rn >= 4 or {_FOOTNOTE} <> '12')"
 _JOBS = ("aide", "lpn", "rn", "licensed", "total")
 
 SUBJECT = Subject(
@@ -133,7 +134,7 @@ SUBJECT = Subject(
             "staffing_rating_footnote",
             "1 (footnote 24; 12 until 2024) where 4 days or more of the quarter had residents and no RN",
             f"case when {_RATED} then cast(without_rn >= 4 as int) end",
-            theirs=f"case when _footnotes and {_RATED} then cast(coalesce(staffing_rating_footnote, '') in ('12', '24') as int) end",
+            theirs=f"case when _footnotes and {_RATED} then cast({_FOOTNOTE} in ('12', '24') as int) end",
             differs=0.01,
         ),
         Figure(
