@@ -22,7 +22,7 @@ from nh_pipeline.marts.reconciliation import (
     vaccination,
 )
 from nh_pipeline.marts.reconciliation.constants import reconciliation_constants
-from nh_pipeline.marts.reconciliation.figure import VERDICTS, Release
+from nh_pipeline.marts.reconciliation.figure import Release
 
 pytestmark = pytest.mark.integration
 
@@ -600,10 +600,3 @@ def test_the_mart_has_all_subjects_and_its_summary_counts_verdicts(engine, frame
     told = rows["total_penalties_as_sum"]
     assert (told["n"], told["equal"], told["mismatch"], told["worst"], told["holds"]) == (3, 2, 1, 3.0, False)
     assert (rows["fines"]["input_missing"], rows["fines"]["holds"]) == (3, True)
-
-
-def test_names_and_verdicts_are_told_apart():
-    names = [figure.name for subject in mart.SUBJECTS for figure in subject.figures]
-    assert len(set(names)) == len(names)
-    assert {figure.published for figure in mart.FIGURES.values()}
-    assert set(VERDICTS) == set(mart.RECONCILIATION.by_name["verdict"].allowed.values)
