@@ -12,10 +12,11 @@ import pytest
 from coverage import Coverage
 from hypothesis import settings
 
-from nh_pipeline import cli, lake, landing, pipeline, queries
+from nh_pipeline import cli, lake, landing, marts, pipeline, queries
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.support.chain import workspace_at
 from nh_pipeline_tests.support.drive_server import Drive, DriveServer
+from nh_pipeline_tests.support.few import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,6 +30,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 settings.register_profile("nh", deadline=None)  # machines that test are shared, and slow at times
 settings.load_profile("nh")
+
+FEW_MARTS = ("engine", "integration", "crash", "browser")
+"""Folders whose tests build two marts alone, but for modules marked ``every_mart``."""
 
 MEASURED = ("unit", "integration")
 """Folders whose tests count for coverage. Measured, Python takes half as long again; the other tests run the same code,
@@ -55,6 +59,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     finally:
         if aside:
             measuring.start()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def marts_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The marts that the module's tests build."""
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    with pytest.MonkeyPatch.context() as patch:
+        if folder in FEW_MARTS and not request.node.get_closest_marker("every_mart"):
+            patch.setattr(marts, "MARTS", FEW)
+        yield
 
 
 @pytest.fixture(scope="session")

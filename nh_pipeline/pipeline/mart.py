@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
@@ -49,8 +50,9 @@ class BuildMart(TableBuild, frozen=True):
         base = lake.snapshot(built, parts)
         inputs = current.only(parts) if mart.cut_by else current
         days = self._days(mart, parts)
-        rows, source, kept = self._rows(context, inputs, parts, base=base, days=days)
-        staged = context.stage(built, rows, parts)
+        with ExitStack() as files:
+            rows, source, kept = self._rows(context, inputs, parts, files, base=base, days=days)
+            staged = context.stage(built, rows, parts)
         counts = (staged.rows, inputs.snapshots[0].rows) if days is None else None
         checks = context.check(built, staged)
         if mart.conserves:
@@ -107,6 +109,7 @@ class BuildMart(TableBuild, frozen=True):
         context: BuildContext,
         inputs: Inputs,
         parts: Sequence[str],
+        files: ExitStack,
         *,
         base: TableSnapshot,
         days: tuple[date, date] | None,
@@ -115,6 +118,8 @@ class BuildMart(TableBuild, frozen=True):
         mart = inputs.mart
         if mart.bounded and not mart.by_day:
             each = [_made(context, inputs.only([part]), *bounds(mart, part)) for part in parts]
+            if len(each) > 1:  # one after the other, so that several take no more memory than one
+                each = [files.enter_context(context.scratch(mart.table, made)) for made in each]
             return reduce(lambda a, b: a.unionByName(b), each), _read(context, inputs, 0), []
         first, *others = (_read(context, inputs, i) for i in range(len(mart.reads)))
         if not mart.by_day:

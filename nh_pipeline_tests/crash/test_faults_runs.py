@@ -30,7 +30,7 @@ def started(home, *arguments) -> subprocess.Popen[bytes]:
     """``nh`` as a process of its own."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("SPARK_")}
     env |= {"NH_HOME": str(home), "NH_ENGINE": "sail", "COLUMNS": "200"}
-    return subprocess.Popen([sys.executable, "-m", "nh_pipeline", *map(str, arguments)], env=env,
+    return subprocess.Popen([sys.executable, "-m", "nh_pipeline_tests.support.few", *map(str, arguments)], env=env,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from nh_pipeline.model.kinds import Daily, PerRelease
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline_tests.support import chain
 
+pytestmark = pytest.mark.every_mart
+
 DATA = Path(__file__).resolve().parents[1] / "data"
 EXCERPTS = sorted(DATA.glob("*/*.csv"))
 FILES = [path for path in EXCERPTS if datasets.dataset(path.parent.name).has_tables]

@@ -17,7 +17,7 @@ from nh_pipeline_tests.support.frames import figures, frame_of
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 4, 30)}
 FRIDAY, SATURDAY = date(2024, 4, 5), date(2024, 4, 6)

@@ -20,7 +20,7 @@ from nh_pipeline.marts.facility_month import FACILITY_MONTH
 from nh_pipeline.transforms.cms_periods import first_and_last_day
 from nh_pipeline_tests.support.frames import figures, frame_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 SEPTEMBER, RELEASE = date(2024, 9, 1), date(2024, 10, 1)
 OF = {"start": RELEASE, "end": RELEASE}

@@ -27,7 +27,7 @@ from nh_pipeline.marts import (
 from nh_pipeline.marts.facility_month import FACILITY_MONTH, facility_month
 from nh_pipeline.pipeline.gate import gate
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 Q2 = {"start": date(2024, 4, 1), "end": date(2024, 6, 30)}
 A, B, C = "015001", "015002", "055003"

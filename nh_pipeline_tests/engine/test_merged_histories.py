@@ -14,7 +14,7 @@ from nh_pipeline.datasets.cms.citations import FCT_FIRE_SAFETY_CITATIONS, FCT_HE
 from nh_pipeline.datasets.cms.penalties import FCT_PENALTIES
 from nh_pipeline.marts import citations, penalties
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 HOME = "015009"
 MONTHS = [date(2026, month, 1) for month in range(1, 7)]

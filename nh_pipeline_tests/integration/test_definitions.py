@@ -20,6 +20,8 @@ from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import tables
 
+pytestmark = pytest.mark.every_mart
+
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "definitions.json"
 """All that Dagster loads, by name: to be looked at, and written anew, whenever it changes (``python -m
 nh_pipeline_tests.integration.test_definitions``)."""

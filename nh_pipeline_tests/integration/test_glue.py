@@ -31,7 +31,7 @@ from nh_pipeline_tests.support.aws_calls import AwsError
 from nh_pipeline_tests.support.aws_server import signed_in, throttled
 from nh_pipeline_tests.support.declared import BRONZE
 from nh_pipeline_tests.support.glue_service import JOB, GlueService
-from nh_pipeline_tests.support.local import serving
+from nh_pipeline_tests.support.local import DEFINITIONS, serving
 
 pytestmark = [
     pytest.mark.integration,
@@ -331,7 +331,7 @@ def test_a_cancelled_run_stops_its_job(calendar, tmp_path):
     service, before, known = other.service, other.lake.snapshot(DIM_DATE), len(calendar.service.runs)
     service.at = ("PASSED", DIM_DATE.name, "hold")
     selector = {
-        "repositoryLocationName": "nh_pipeline.orchestration.definitions",
+        "repositoryLocationName": DEFINITIONS,
         "repositoryName": "__repository__",
         "jobName": "__ASSET_JOB",
         "assetSelection": [{"path": CALENDAR.split("/")}],

@@ -24,7 +24,7 @@ PLAN = Deliveries(12, ("2024Q2",), releases=1, days=3)
 def begun(nh, *arguments):
     env = {**os.environ, "NH_HOME": str(nh.home), "NH_ENGINE": "sail", "COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
     env.pop("SPARK_CONNECT_MODE_ENABLED", None)
-    command = [sys.executable, "-m", "nh_pipeline", *map(str, arguments)]
+    command = [sys.executable, "-m", "nh_pipeline_tests.support.few", *map(str, arguments)]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 def nh_in(encoding, tmp_path, *arguments):
     env = {**os.environ, "NH_HOME": str(tmp_path / "lake"), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    command = [sys.executable, "-m", "nh_pipeline", *arguments]
+    command = [sys.executable, "-m", "nh_pipeline_tests.support.few", *arguments]
     return subprocess.run(command, env=env, capture_output=True, check=False, timeout=120)
 
 

@@ -23,9 +23,11 @@ import pyspark.sql.connect.session  # noqa: F401
 from pyiceberg.catalog.sql import SqlCatalog
 
 from nh_pipeline import failpoints as points
+from nh_pipeline import marts
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.catch_up import catch_up as catch_up_all
+from nh_pipeline_tests.support.few import FEW
 
 if TYPE_CHECKING:
     from nh_pipeline.pipeline.context import BuildContext
@@ -131,6 +133,7 @@ def _wait(pid: int, after: float | None) -> int:
 
 
 def main() -> None:
+    marts.MARTS = FEW
     for line in sys.stdin:
         order, started = json.loads(line), time.monotonic()
         pid = os.fork()

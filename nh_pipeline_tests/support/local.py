@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
@@ -25,7 +26,6 @@ from nh_pipeline_tests.support import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import dagster as dg
     from click.testing import Result
@@ -39,6 +39,10 @@ def damaged(path: Path, out: Path) -> Path:
     cells = (line.split(b",", 1) for line in lines)
     copy.write_bytes(header + b"".join(b"%s.0,%s" % (ccn.strip(b'"'), rest) for ccn, rest in cells))
     return copy
+
+
+DEFINITIONS = "nh_pipeline_tests.support.few_definitions"
+"""What a server loads, and how its code location is called."""
 
 
 class Nh:
@@ -133,7 +137,7 @@ def serving(home: Path, **other: str) -> Iterator[Server]:
         "dagster",
         "dev",
         "-m",
-        "nh_pipeline.orchestration.definitions",
+        DEFINITIONS,
         "-h",
         "127.0.0.1",
         "-p",
@@ -141,6 +145,7 @@ def serving(home: Path, **other: str) -> Iterator[Server]:
     ]
     env = {**os.environ, "NH_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home), "NH_ENGINE": "sail"} | other
     env.pop("SPARK_CONNECT_MODE_ENABLED", None)  # of this process's own session
+    env["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     log = home / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, cwd=home, stdout=out, stderr=out, start_new_session=True)
