@@ -55,7 +55,7 @@ def _profiles(what: str) -> Iterator[Profile]:
             for each, name in csvs(path, Path(folder)):
                 yield of_file(AnyCsv.at(each, name))
     else:
-        stop(f"{what}: expected a file, or one of the tables {', '.join(known)}", USAGE)
+        stop(f"{what}: expected a file, or a table, as silver.dim_date; nh status lists them", USAGE)
 
 
 def _print(found: Profile) -> None:
