@@ -599,4 +599,6 @@ def test_the_mart_has_all_subjects_and_its_summary_counts_verdicts(engine, frame
     assert set(rows) == {"fines", "payment_denials", "total_penalties", "total_penalties_as_sum"}
     told = rows["total_penalties_as_sum"]
     assert (told["n"], told["equal"], told["mismatch"], told["worst"], told["holds"]) == (3, 2, 1, 3.0, False)
+    assert told["published"] == "Provider Information: Total Number of Penalties"
+    assert (told["formula"], told["may_differ"]) == ("fines + payment denials, as published", 0.0)
     assert (rows["fines"]["input_missing"], rows["fines"]["holds"]) == (3, True)

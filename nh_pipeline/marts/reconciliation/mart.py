@@ -29,12 +29,12 @@ from nh_pipeline.marts.reconciliation import (
     vaccination,
 )
 from nh_pipeline.marts.reconciliation.constants import RECONCILIATION_CONSTANTS
-from nh_pipeline.marts.reconciliation.figure import VERDICTS, Release
+from nh_pipeline.marts.reconciliation.figure import VERDICTS, Figure, Release
 from nh_pipeline.model.columns import Column, category, count, flag, ratio, text
 from nh_pipeline.model.kinds import RELEASE
 from nh_pipeline.model.mart import Mart, Previous, Within
-from nh_pipeline.model.rules import Rule
-from nh_pipeline.model.types import DOUBLE
+from nh_pipeline.model.rules import Rule, literal
+from nh_pipeline.model.types import DOUBLE, TEXT
 
 if TYPE_CHECKING:
     from datetime import date
@@ -118,11 +118,16 @@ MART = Mart(
 RECONCILIATION = MART.table
 
 _APART = ("input missing", "suppressed")
-_DIFFERS = " ".join(f"when '{name}' then {f.differs}D" for name, f in FIGURES.items() if f.differs)
+
+
+def _told(figure: Figure) -> str:
+    """A rule as SQL values."""
+    texts = ", ".join(literal(text, TEXT) for text in (figure.name, figure.published, figure.formula))
+    return f"{texts}, {literal(figure.differs, DOUBLE)}"
 
 
 def reconciliation_summary(compared: DataFrame, **_: date) -> DataFrame:
-    """Counts of the verdicts for each rule of the release."""
+    """Counts of the verdicts for each rule of the release, beside what the rule is."""
     from pyspark.sql import functions as F
 
     counts = (
@@ -133,12 +138,15 @@ def reconciliation_summary(compared: DataFrame, **_: date) -> DataFrame:
         *counts,
         F.expr("max(case when verdict = 'mismatch' then abs(difference) end) as worst"),
     )
-    of = f"n - {' - '.join(map(_column, _APART))}"
-    return grouped.selectExpr(
-        "*",
-        f"case rule {_DIFFERS} else 0D end as may_differ",
-        f"mismatch <= case rule {_DIFFERS} else 0D end * ({of}) as holds",
+    listed = (
+        f"stack({len(FIGURES)}, {', '.join(map(_told, FIGURES.values()))}) as (rule, published, formula, may_differ)"
     )
+    rules = compared.groupBy().agg(F.count("*")).selectExpr(listed)
+    of = f"n - {' - '.join(map(_column, _APART))}"
+    return grouped.join(rules, "rule").selectExpr(
+        "release", "rule", "published", "formula", "level", "n", *map(_column, VERDICTS), "worst", "may_differ",
+        f"mismatch <= may_differ * ({of}) as holds",
+    )  # fmt: skip
 
 
 def _column(verdict: str) -> str:
@@ -155,6 +163,8 @@ SUMMARY = Mart(
     columns=(
         RELEASE,
         _RULE,
+        text("published", "CMS's file and column", nullable=False),
+        text("formula", "How it is recomputed", nullable=False),
         _LEVEL,
         count("n", "Entities of which CMS or we have the figure", nullable=False),
         *(count(_column(name), f"Of them: {told}", nullable=False) for name, told in VERDICTS.items()),
