@@ -143,7 +143,7 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
             elsewhere = chain.workspace_at(of_jobs, None)
             source = FolderSource(drop)
             for file in source.changes().files:
-                if recognised(source, file).dataset.name in SENT:
+                if recognised(source, file).dataset in SENT:
                     elsewhere.zone.land(source, file)
             through_glue(elsewhere, service, patch)
         done = beside.result()
