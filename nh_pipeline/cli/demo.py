@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.cli.show import plain_table
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.marts.reconciliation.mart import FIGURES
+from nh_pipeline.marts.reconciliation.mart import FIGURES, SUMMARY
 from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
@@ -73,7 +73,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
             "select sum(total_hours) / sum(census), sum(contract_hours) / sum(total_hours), "
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
-        verdicts = db.execute(_VERDICTS).fetchall()
+        verdicts = db.execute(_VERDICTS).fetchall() if lake.snapshot(SUMMARY.table).present else []
     if national:
         console.print(
             f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "

@@ -24,8 +24,15 @@ def iceberg_schema(contract: Contract) -> Schema:
     )
 
 
+LONGEST_DOC = 255
+"""Bytes that the Glue Data Catalog keeps of a column's comment; the data dictionary has all of them."""
+
+
 def _doc(column: Column) -> str:
-    return f"{column.description} [{column.unit}]" if column.unit else column.description
+    told = f"{column.description} [{column.unit}]" if column.unit else column.description
+    if len(told.encode()) <= LONGEST_DOC:
+        return told
+    return f"{told.encode()[: LONGEST_DOC - 3].decode(errors='ignore').rpartition(' ')[0]}..."
 
 
 def partition_spec(contract: Contract, schema: Schema) -> PartitionSpec:

@@ -67,6 +67,8 @@ class PlannedRun:
     def title(self) -> str:
         """For people: at most three of many assets by name."""
         names = [a.to_user_string() for a in self.assets] or [self.job]
+        if len(names) > _SHOWN:
+            names = [name for name in names if not name.startswith("raw/")]
         more = len(names) - _SHOWN
         what = f"{', '.join(names[:_SHOWN])} and {more} more" if more > 1 else ", ".join(names)
         return what if self.start is None or self.end is None else f"{what} {self.start} to {self.end}"

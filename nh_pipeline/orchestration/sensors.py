@@ -20,6 +20,7 @@ from nh_pipeline.orchestration.jobs import (
     DIMENSIONS,
     LAND_ONLY,
     MARTS,
+    QUALITY,
     RELEASE_MARTS,
     RELEASED,
     UNDATED,
@@ -35,7 +36,7 @@ from nh_pipeline.tables import silver
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
-_OF_TABLES = (DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS)
+_OF_TABLES = (DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
 _TRIGGER = "nh/trigger"
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [

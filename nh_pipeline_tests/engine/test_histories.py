@@ -29,7 +29,6 @@ from nh_pipeline.pipeline.scd2 import BuildHistory
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import FolderSource
-from nh_pipeline.tables import tables
 from nh_pipeline.transforms import typed
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.declared import staffing_build
@@ -79,7 +78,7 @@ def words(text: str) -> str:
 
 
 def everything(nh: Nh) -> dict[str, Any]:
-    return {c.name: chain.table(nh.lake, c) for c in tables() if not c.name.startswith("bronze.")}
+    return {c.name: chain.table(nh.lake, c) for c in chain.TABLES if not c.name.startswith("bronze.")}
 
 
 # K1: damaged lines.

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
-from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, MEASURES
-from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, FCT_CLAIMS_MEASURES, MEASURES
+from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS, FCT_PROVIDER_RELEASES
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
@@ -359,7 +359,9 @@ def test_a_late_release_touches_only_its_own_window(workspace, tmp_path):
     chain.land(w, *august)
     assert stale_dimensions(w.lake, w.zone) == []  # not parsed yet
     chain.parse(w)
-    assert stale_dimensions(w.lake, w.zone) == [DIM_PROVIDERS, DIM_CLAIMS]
+    assert stale_dimensions(w.lake, w.zone) == [
+        DIM_PROVIDERS, FCT_PROVIDER_RELEASES, DIM_CLAIMS, FCT_CLAIMS_MEASURES,
+    ]  # fmt: skip
     chain.dimension(w, "providers")
     chain.dimension(w, "medicare_claims")
     stale = stale_gold(w.lake)

@@ -97,21 +97,19 @@ def test_a_quarter_is_one_run_over_its_days(drop):
     assert request.tags["nh/file"] == "PBJ_Daily_Nurse_Staffing_Q1_2024.csv"
 
 
-def test_a_release_is_one_run_of_its_month_and_what_is_not_modelled_is_only_landed(drop):
+def test_a_release_is_one_run_of_its_month(drop):
     PLAN.release(drop.folder, 0)
     requests = {r.tags["nh/file"]: r for r in drop.tick()}
     jobs = {name: r.job_name for name, r in requests.items()}
     assert jobs == {
         "NH_ProviderInfo_Jul2024.csv": "providers_delivery",
         "NH_QualityMsr_Claims_Jul2024.csv": "medicare_claims_delivery",
-        "NH_DataCollectionIntervals_Jul2024.csv": "land_only",
+        "NH_DataCollectionIntervals_Jul2024.csv": "data_collection_intervals_delivery",
         "NH_Penalties_Jul2024.csv": "penalties_delivery",
-        "NH_StateUSAverages_Jul2024.csv": "land_only",
+        "NH_StateUSAverages_Jul2024.csv": "state_us_averages_delivery",
     }
     release = requests["NH_ProviderInfo_Jul2024.csv"]
     assert (release.tags[RANGE_START], release.tags[RANGE_END]) == ("2024-07-01", "2024-07-01")
-    assert RANGE_START not in requests["NH_StateUSAverages_Jul2024.csv"].tags
-    assert list(requests["NH_StateUSAverages_Jul2024.csv"].run_config["ops"]) == ["land"]
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"", b"\x00\x01", b"PK\x03\x04 cut off"])
@@ -436,17 +434,21 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
                 tags=tags,
                 status=dg.DagsterRunStatus.FAILURE,
             )
-        job = build_defs(settings).resolve_job_def("dimensions")
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            (request,) = tick()
-            assert [k.to_user_string() for k in request.asset_selection] == ["silver/dim_providers"]
-            assert request.tags["nh/attempt"] == str(attempt)
-            instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.FAILURE)
-        assert tick() == []
+        tried = []
+        while wanted := tick():
+            for request in wanted:
+                job = build_defs(settings).resolve_job_def(request.job_name)
+                instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.FAILURE)
+            tried.append([(r.job_name, r.tags["nh/attempt"]) for r in wanted])
+        attempts = [str(n) for n in range(1, MOST_ATTEMPTS + 1)]
+        of_silver = [[("dimensions", n), ("providers_delivery", n)] for n in attempts]
+        assert tried == [*of_silver, *([("quality", n)] for n in attempts)]
         gave_up = {(e.asset_key.to_user_string(), e.check_name, e.passed) for e in told}
         assert gave_up == {
             ("bronze/medicare_claims_raw", "no_build_gave_up", False),
             ("silver/dim_providers", "no_build_gave_up", False),
+            ("silver/fct_provider_releases", "no_build_gave_up", False),
+            ("gold/data_quality", "no_build_gave_up", False),
         }
         assert "look at why they failed" in told[0].metadata["what_to_do"].value
         told.clear()
@@ -455,10 +457,10 @@ def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
         chain.parse(w, "medicare_claims")
         assert tick() == []
         assert [(e.asset_key.path[-1], e.passed) for e in told] == [("medicare_claims_raw", True)]  # no longer stale
-        (request,) = tick()
-        assert [k.path[-1] for k in request.asset_selection] == ["dim_providers", "dim_claims"]
-        chain.dimension(w, "providers")
-        chain.dimension(w, "medicare_claims")
+        histories, releases = tick()
+        assert [k.path[-1] for k in histories.asset_selection] == ["dim_providers", "dim_claims"]
+        assert [k.path[-1] for k in releases.asset_selection] == ["fct_provider_releases", "fct_claims_measures"]
+        chain.whole(w)
         assert tick() == tick() == []
 
 

@@ -17,6 +17,7 @@ from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support.few import EVERY
 from nh_pipeline_tests.support.local import Nh, damaged
 from nh_pipeline_tests.unit.test_landing_archive import zipped
 from nh_pipeline_tests.unit.test_landing_recognise import staffing
@@ -366,6 +367,7 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     assert not (done.home / "demo-deliveries").exists()
     small = Deliveries(25, ("2024Q1",), releases=1)
     monkeypatch.setattr("nh_pipeline.cli.demo.PLAN", small)
+    monkeypatch.setattr("nh_pipeline.marts.MARTS", EVERY)
     shown = nh("demo").stdout
     assert max(map(len, (line.rstrip() for line in shown.splitlines()))) <= 80
     told = " ".join(shown.split())

@@ -23,6 +23,7 @@ from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.relocate import relocate
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
+from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.bronze import ParseDelivery
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     from nh_pipeline.pipeline.guards import DeliveryStatus
 
 STAFFING = "daily_nurse_staffing"
-TABLES = tables()
+TABLES = tuple(table for table in tables() if table is not DATA_QUALITY)
+"""All that is made of what was delivered; the table of quality tells of runs and of what they built at once, too."""
+
 DERIVED = (REJECTS, FCT_STAFFING_LEVELS, DIM_PROVIDERS, DIM_CLAIMS, FACILITY_MEASURES)
 
 

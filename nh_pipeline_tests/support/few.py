@@ -8,6 +8,7 @@ from __future__ import annotations
 from nh_pipeline import marts
 from nh_pipeline.marts import facility_measures, facility_month
 
+EVERY = marts.MARTS
 FEW = (facility_measures.MART, facility_month.MART)
 
 
