@@ -144,7 +144,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
         QUALITY: ([asset_key(DATA_QUALITY)], "What is known of the quality of all tables."),
     }
-    made += [_job(name, keys, told) for name, (keys, told) in several.items() if keys]
+    made += [_job(name, keys, told, by_the_clock=by_the_clock) for name, (keys, told) in several.items() if keys]
     if by_the_clock:
         late = dg.AssetSelection.checks(*(dg.AssetCheckKey(asset_key(t), FRESH) for t in silver() if t.dataset))
         made.append(dg.define_asset_job(FRESHNESS, late, description="Whether the next delivery of a file is late."))

@@ -102,7 +102,7 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     for _, group in groupby((b for b in stale if b not in whole), key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
-    return list(_together(runs))
+    return list(together(runs))
 
 
 def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
@@ -152,7 +152,7 @@ def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
             yield PlannedRun(job, start, end, assets, raw, inside, shared)
 
 
-def _together(runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
+def together(runs: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
     """Runs of the same job over the same days as one, so that few are started for many tables."""
     found: dict[tuple[object, ...], list[PlannedRun]] = {}
     for run in runs:

@@ -25,9 +25,9 @@ from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
 from nh_pipeline.orchestration.jobs import maintain
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
 from nh_pipeline.orchestration.parts import asset_key
-from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of
+from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of, together
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
 from nh_pipeline.pipeline import build_state
 from nh_pipeline.pipeline.plan import parts, plan
@@ -128,15 +128,24 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
     for dataset, assets in those(RELEASES).items():
         planned += _releases(zone, dataset, tuple(k for k in assets if k not in last), start, end)
         marts += _releases(zone, dataset, tuple(k for k in assets if k in last), start, end)
-    if whole := those(None):
-        assets = tuple(k for k in chosen if graph.get(k).partitions_def is None)
+    if whole := _with_something(zone, those(None)):
+        assets = tuple(k for k in chosen if any(k in keys for keys in whole.values()))
         raw = tuple(dataset for dataset, keys in whole.items() if raw_key(dataset) in keys)
         planned.append(PlannedRun(_ANY, assets=assets, raw=raw))
     planned += [run for dataset, keys in those(WORK_DATES).items() for run in _days(zone, dataset, keys, start, end)]
-    planned += marts
+    planned = [*together(planned), *together(marts)]
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned
+
+
+def _with_something(zone: RawZone, chosen: dict[str, tuple[dg.AssetKey, ...]]) -> dict[str, tuple[dg.AssetKey, ...]]:
+    """Without the files that name no release of which none has landed; histories are built of nothing, too."""
+    return {
+        dataset: keys
+        for dataset, keys in chosen.items()
+        if not dataset or partitions_of_file(datasets.dataset(dataset)) is not None or zone.deliveries(dataset)
+    }
 
 
 def _releases(
@@ -147,7 +156,8 @@ def _releases(
     months = {f"{day:%Y-%m}": month_bounds(f"{day:%Y-%m}") for day in landed if day}
     wanted = [m for m, (first, last) in months.items() if (start or first) <= last and first <= (end or last)]
     blocks = month_blocks(wanted) if assets else []
-    return [PlannedRun(_ANY, first, last, assets, _landed(dataset, assets)) for first, last in blocks]
+    raw = _landed(dataset, assets)
+    return [PlannedRun(_ANY, first, last, assets, raw, shared=_ANY) for first, last in blocks]
 
 
 def _days(

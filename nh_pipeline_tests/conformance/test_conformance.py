@@ -51,6 +51,10 @@ QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 """For JVMs that live for seconds."""
 
 
+EMPTY = {"gold.kpi_surge"}
+"""It needs the eight weeks before a day."""
+
+
 def broken(path, *changes):
     """Replaces cells and lines of a delivery; its modified time stays."""
     when, content = path.stat().st_mtime, path.read_bytes()
@@ -159,7 +163,7 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
 def test_every_table_is_the_same(lakes, contract, other):
     sail, others, _ = lakes
     expected, found = chain.table(sail, contract), chain.table(others[other], contract)
-    assert expected.num_rows > 0
+    assert (expected.num_rows > 0) == (contract.name not in EMPTY)
     assert found.num_rows == expected.num_rows
     different = [c for c in contract.names if not found[c].equals(expected[c])]
     told = [
@@ -194,6 +198,7 @@ def test_all_refused_the_same_lines(lakes):
         ("daily_nurse_staffing", "fct_staffing_levels", "work_date:"),
         ("daily_nurse_staffing", "parse", "expected 33 cells as in the header, found 3"),
         ("providers", "dim_providers", "provider_id:"),
+        ("providers", "fct_provider_releases", "provider_id:"),
         ("providers", "parse", "expected 103 cells as in the header, found 104"),
     ]
     assert sail.snapshot(FACILITY_MEASURES).rows == 30 * 3 - 4

@@ -172,7 +172,7 @@ def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeyp
 
     anew = Nh(tmp_path / "anew")
     anew.built(drop)
-    for contract in tables():
+    for contract in chain.TABLES:
         assert chain.table(nh.lake, contract).equals(chain.table(anew.lake, contract)), contract.name
     assert anew.rows("select count(*) as n from bronze.providers_raw where extra_columns is not null") == [{"n": 0}]
 

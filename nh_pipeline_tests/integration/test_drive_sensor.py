@@ -85,8 +85,13 @@ class Installation:
         return self.nh.rows("select count(*) as n from silver.fct_staffing_levels")[0]["n"]
 
     def catches_up(self) -> list[str]:
-        """Runs of the two ticks that a quarter needs, whose facts are from a delivery that no longer counts."""
-        return [*self.runs("catch_up"), *self.runs("catch_up")]
+        """Runs until two ticks find nothing, without those of the table of quality, which follow all others."""
+        found, quiet = list[str](), 0
+        while quiet < 2:
+            told = self.runs("catch_up")
+            quiet = 0 if told else quiet + 1
+            found += [run for run in told if not run.startswith("quality ")]
+        return found
 
     @property
     def state(self) -> SourceState:
@@ -139,7 +144,7 @@ def test_every_event_ends_in_the_right_runs_once(installation, drive, quarter, t
     moved = drive.add(averages.read_bytes(), "averages.csv", parent=elsewhere)
     assert installation.runs() == []
     drive.move(moved, drive.root)
-    assert installation.runs() == ["land_only averages.csv 1 ok"]  # moved in
+    assert installation.runs() == ["state_us_averages_delivery averages.csv 1 ok"]  # moved in
     drive.move(moved, elsewhere)
     drive.remove(odd)
     assert installation.runs() == []  # moved out, removed

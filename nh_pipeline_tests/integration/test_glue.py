@@ -26,6 +26,7 @@ from nh_pipeline.pipeline.calendar import BuildCalendar
 from nh_pipeline.pipeline.remote_request import BuildRequest
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
+from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.aws_calls import AwsError
 from nh_pipeline_tests.support.aws_server import signed_in, throttled
@@ -310,7 +311,7 @@ def test_what_others_publish_meanwhile_is_not_overwritten(home, tmp_path, capsys
 def test_a_job_of_another_lake_is_refused(home):
     request = BuildRequest.of([], home.lake, chain.RunInfo(run_id="r", asset="a"))
     seen = request.lake["pinned_snapshots"]
-    assert seen == {c.name: home.lake.snapshot(c).snapshot_id for c in chain.TABLES}
+    assert seen == {c.name: home.lake.snapshot(c).snapshot_id for c in tables()}
     with pytest.raises(LakeError, match="looks at another lake or another catalog"):
         Lake(home.lake.root, {"database-prefix": "other_"}, seen).snapshot(FCT_STAFFING_LEVELS)
 

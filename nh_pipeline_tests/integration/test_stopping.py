@@ -28,7 +28,7 @@ def begun(nh, *arguments):
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize(("number", "seen"), [(signal.SIGINT, "bronze/"), (signal.SIGTERM, "providers_delivery")])
+@pytest.mark.parametrize(("number", "seen"), [(signal.SIGINT, "bronze/"), (signal.SIGTERM, "bronze/providers_raw")])
 def test_the_first_signal_ends_it_after_the_commit(drop, tmp_path, number, seen):
     nh = Nh(tmp_path / "lake")
     with begun(nh, "run", drop) as process:

@@ -14,6 +14,6 @@ FEW = (facility_measures.MART, facility_month.MART)
 
 if __name__ == "__main__":
     marts.MARTS = FEW
-    from nh_pipeline.cli.main import app
+    from nh_pipeline.cli.main import main
 
-    app()
+    main()
