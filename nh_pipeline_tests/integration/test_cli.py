@@ -253,7 +253,6 @@ def test_status(done):
     assert {c["severity"] for c in found["checks"] if not c["passed"]} <= {"WARN"}
     assert found["quarantine"] == []
     told = done("status").stdout
-    assert "kept, no table" in told
     assert "bronze.daily_nurse_staffing_raw" in told
     assert max(map(len, told.splitlines())) <= 80
 
