@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.marts.facility_quarter import FACILITY_QUARTER, HPRD
 from nh_pipeline.model.columns import count, date, hours, money, ratio
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.transforms.spread import mean, spread
+from nh_pipeline.transforms.spread import mean, quotient, spread
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,11 +37,8 @@ def chain_quarter(homes: DataFrame, *, start: dt.date, end: dt.date) -> DataFram
         F.expr(f"{mean('hprd_total')} as hprd_total_facility_mean"),
     )  # fmt: skip
     spreads = spread(mine, ("chain_id",), "hprd_total", dict(zip(_SPREAD, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True)))
-    sql = {name: f"case when {HPRD[name][1]} > 0 then cast({HPRD[name][0]} as double) / {HPRD[name][1]} end"
-           for name in _POOLED}  # fmt: skip
-    share = "cast(contract_hours_with_residents as double) / cast(total_hours_with_residents as double)"
-    sql |= {f"{name}_pooled": sql.pop(name) for name in _POOLED}
-    sql["contract_share_pooled"] = f"case when total_hours_with_residents > 0 then {share} end"
+    sql = {f"{name}_pooled": quotient(*HPRD[name]) for name in _POOLED}
+    sql["contract_share_pooled"] = quotient("contract_hours_with_residents", "total_hours_with_residents")
     sql |= {f"hprd_total_{name}": name for name in _SPREAD}
     joined = summed.join(spreads, "chain_id", "left")
     return joined.selectExpr(*(f"cast({sql.get(c.name, c.name)} as {c.type.sql}) as {c.name}" for c in MART.columns))

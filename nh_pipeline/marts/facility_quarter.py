@@ -17,6 +17,7 @@ from nh_pipeline.datasets.cms.providers import FCT_PROVIDER_RELEASES
 from nh_pipeline.marts.facility_month import FACILITY_MONTH
 from nh_pipeline.model.columns import count, date, flag, money, ratio
 from nh_pipeline.model.mart import Mart, Within
+from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -75,10 +76,6 @@ _IMPLAUSIBLE = (
 )
 
 
-def _quotient(above: str, below: str) -> str:
-    return f"case when {below} > 0 then cast({above} as double) / cast({below} as double) end"
-
-
 def _counted(rows: DataFrame, release: str, counts: dict[str, tuple[str, str]], day: str, days: str) -> DataFrame:
     """Events of the days, per home, as a release shows them."""
     from pyspark.sql import functions as F
@@ -128,7 +125,7 @@ def facility_quarter(
         for release, names in (("survey_release", _EVENTS), ("penalty_release", (*_PENALTIES, "fine_dollars")))
         for name in names
     }
-    with_ratios = joined.selectExpr("*", *(f"{_quotient(*parts)} as {name}" for name, parts in _RATIOS.items()))
+    with_ratios = joined.selectExpr("*", *(f"{quotient(*parts)} as {name}" for name, parts in _RATIOS.items()))
     sql = {"quarter_start": f"date '{start}'", "is_implausible": _IMPLAUSIBLE, **zero}
     return with_ratios.selectExpr(
         *(f"cast({sql.get(c.name, c.name)} as {c.type.sql}) as {c.name}" for c in MART.columns)

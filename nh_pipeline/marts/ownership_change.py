@@ -9,7 +9,7 @@ from nh_pipeline.marts.facility_quarter import FACILITY_QUARTER, HPRD
 from nh_pipeline.model.columns import category, count, date, integer, ratio
 from nh_pipeline.model.mart import Mart, Within
 from nh_pipeline.model.rules import Between
-from nh_pipeline.transforms.spread import mean
+from nh_pipeline.transforms.spread import mean, quotient
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -44,7 +44,7 @@ def ownership_change(homes: DataFrame, changes: DataFrame, *, start: dt.date, en
     beside = others.groupBy(F.col("state").alias("_state")).agg(
         F.expr("cast(count(hprd_total) as int) as n_unchanged"),
         *(F.expr(f"{mean(name)} as {name}_unchanged_mean") for name in _MEASURES),
-        *(F.expr(f"cast(sum({HPRD[name][0]}) as double) / nullif(sum({HPRD[name][1]}), 0) as {name}_unchanged_pooled")
+        *(F.expr(f"{quotient(*(f'sum({part})' for part in HPRD[name]))} as {name}_unchanged_pooled")
           for name in _MEASURES),
     )  # fmt: skip
     joined = events.join(mine, "provider_id").join(beside, F.expr("state <=> _state"), "left")

@@ -8,6 +8,7 @@ from nh_pipeline.datasets.cms.daily_nurse_staffing import ROLLUPS
 from nh_pipeline.marts.facility_month import FACILITY_MONTH
 from nh_pipeline.model.columns import category, count, date, hours, ratio
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,10 +39,7 @@ def weekend_gap(months: DataFrame, *, start: dt.date, end: dt.date) -> DataFrame
     )  # fmt: skip
     divided = summed.selectExpr(
         "*",
-        *(
-            f"case when {at}_resident_days > 0 then cast({at}_hours as double) / {at}_resident_days end as {at}_hprd"
-            for at in ("weekday", "weekend")
-        ),
+        *(f"{quotient(f'{at}_hours', f'{at}_resident_days')} as {at}_hprd" for at in ("weekday", "weekend")),
     )
     return divided.selectExpr(
         "provider_id", f"date '{start}' as quarter_start", "cy_qtr", "state", "staff", "weekday_hours",

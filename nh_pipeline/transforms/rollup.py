@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nh_pipeline.transforms.spread import mean
+from nh_pipeline.transforms.spread import mean, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ NATION = "NATION"
 """What stands for the nation where states have their code."""
 
 _SUM = "decimal(20,3)"
-_QUOTIENT = "case when denominator > 0 then cast(numerator as double) / cast(denominator as double) end"
+_QUOTIENT = quotient("numerator", "denominator")
 LEVELS = {
     "facility": ("provider_id", "state"),
     "state": ("state", "state"),

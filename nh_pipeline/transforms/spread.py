@@ -1,4 +1,4 @@
-"""Means and quantiles of facilities' values that come out the same on every engine, in any order of rows."""
+"""Quotients, means and quantiles of facilities' values that come out the same on every engine, in any order of rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pyspark.sql import DataFrame
+
+
+def quotient(above: str, below: str) -> str:
+    """SQL for a quotient, divided once as doubles; NULL where there is nothing to divide by."""
+    return f"case when {below} > 0 then cast({above} as double) / cast({below} as double) end"
 
 
 def mean(value: str) -> str:

@@ -17,7 +17,6 @@ from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import tables
-from nh_pipeline.tables import tables as every_table
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.few import EVERY
 from nh_pipeline_tests.support.local import Nh, damaged
@@ -242,13 +241,13 @@ def test_status(done):
     }
     assert datasets["providers"]["coverages"] == ["2024-10-01", "2024-11-01"]
     assert datasets["state_us_averages"]["has_tables"]
-    tables = {t["table"]: t for t in found["tables"]}
-    assert [*tables] == [c.name for c in every_table()]
-    fact = tables["silver.fct_staffing_levels"]
+    shown = {t["table"]: t for t in found["tables"]}
+    assert [*shown] == [c.name for c in tables()]
+    fact = shown["silver.fct_staffing_levels"]
     assert (fact["rows"], fact["first"], fact["last"]) == (60, "2024-04", "2024-04")
     assert set(found["checks"][0]) == {"asset", "check", "passed", "severity", "found", "description", "what_to_do"}
     graph = running.build_defs(Settings(home=str(done.home)), by_the_clock=False).resolve_asset_graph()
-    there = {asset_key(table) for table in every_table() if done.lake.load(table) is not None}
+    there = {asset_key(table) for table in tables() if done.lake.load(table) is not None}
     assert len(found["checks"]) == sum(key.asset_key in there for key in graph.asset_check_keys)
     assert {c["severity"] for c in found["checks"] if not c["passed"]} <= {"WARN"}
     assert found["quarantine"] == []
