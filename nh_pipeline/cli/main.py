@@ -7,14 +7,16 @@ quarantine or do not count (``nh status`` and ``nh quarantine list`` show why); 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import sys
 import warnings
+from contextlib import suppress
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -332,6 +334,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, so that nothing is left lying about
     try:
         app()
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            _leave(ended.code)
+        raise
     except Exception as error:
         from nh_pipeline.errors import is_of_settings, told
 
@@ -339,4 +345,18 @@ def main() -> None:
         if message is None:
             raise
         errors.print(message, style="red", markup=False)
-        sys.exit(USAGE if is_of_settings(error) else FAILED)
+        _leave(USAGE if is_of_settings(error) else FAILED)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process without taking Python apart: libraries in C++ and Rust have threads in it.
+
+    One of them may crash it then, when all is done and told, and the exit code would be lost (seen: SIGSEGV).
+    """
+    if spark := sys.modules.get("nh_pipeline.engines.spark"):
+        spark.stop_embedded()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # whoever read it has read enough
+            stream.flush()
+    os._exit(code)

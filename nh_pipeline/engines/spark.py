@@ -84,6 +84,7 @@ def spark_config(engine: str, *, on_s3: bool = False) -> dict[str, Any]:
 
 
 _sessions: dict[tuple[str, bool], SparkSession] = {}
+_servers: list[Any] = []
 
 
 def spark_session(engine: str, *, on_s3: bool = False) -> SparkSession:
@@ -103,6 +104,16 @@ def spark_session(engine: str, *, on_s3: bool = False) -> SparkSession:
         require_engine(engine)
         _sessions[key] = LazyPySparkResource(spark_config=spark_config(engine, on_s3=on_s3)).spark_session
     return _sessions[key]
+
+
+def stop_embedded() -> None:
+    """Stops the embedded engine, if it runs; before it, what Spark Connect's client does in threads of its own."""
+    while _servers:
+        server = _servers.pop()
+        for (engine, _), session in _sessions.items():
+            if engine == "sail" and server.running:  # else it would call again and again
+                session.stop()
+        server.stop()
 
 
 def require_engine(engine: str) -> None:
@@ -172,7 +183,8 @@ def _sail_address() -> str:
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)
     server.start(background=True)
-    atexit.register(server.stop)
+    atexit.register(stop_embedded)
+    _servers.append(server)
     address = server.listening_address
     if address is None:
         raise EngineError("Sail did not start: no listening address; try NH_ENGINE=jvm and report this")

@@ -32,13 +32,17 @@ _ENDED = "Its process ended without a word (killed, or out of memory). Tables ar
 @contextmanager
 def process_lock(home: Path) -> Iterator[str]:
     """Holds a lock while a run executes in this process; gives the value of the run's tag."""
-    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    path = _locks(home) / name
-    path.parent.mkdir(exist_ok=True)
-    with closing(_open(path)) as lock:
-        lock.execute("begin exclusive")
-        yield name
-    path.unlink(missing_ok=True)
+    _locks(home).mkdir(exist_ok=True)
+    while True:  # until it has one that nobody was just taking away
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        path = _locks(home) / name
+        with closing(_open(path)) as lock:
+            if _locked(lock) and path.exists():
+                try:
+                    yield name
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
@@ -55,7 +59,9 @@ def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
             instance.report_run_failed(now, _ENDED)
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             dead.append(run.run_id)
-        path.unlink(missing_ok=True)
+    # Also of processes that were killed before they had a run.
+    for path in _locks(home).glob("*"):
+        _take_away(path)
     return dead
 
 
@@ -68,14 +74,27 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=0, isolation_level=None)
 
 
+def _locked(lock: sqlite3.Connection) -> bool:
+    """Takes the lock, if nobody has it."""
+    try:
+        lock.execute("pragma journal_mode = memory")  # no file beside it
+        lock.execute("begin exclusive")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            return False
+        raise
+    return True
+
+
 def _is_free(path: Path) -> bool:
     if not path.exists():
         return True
     with closing(_open(path)) as lock:
-        try:
-            lock.execute("begin exclusive")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                return False
-            raise
-    return True
+        return _locked(lock)
+
+
+def _take_away(path: Path) -> None:
+    """A lock that nobody holds; while it is taken away it is held, so that nobody takes it for theirs."""
+    with closing(_open(path)) as lock:
+        if _locked(lock):
+            path.unlink(missing_ok=True)

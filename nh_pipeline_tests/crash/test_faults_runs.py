@@ -92,12 +92,14 @@ def test_only_runs_whose_process_is_gone_are_failed(tmp_path):
             dead = run(**{PROCESS_TAG: "host-1-gone"})
             killed = run(**{PROCESS_TAG: "host-2-left"})
             (home / "processes" / "host-2-left").touch()
+            (home / "processes" / "host-3-left-before-it-had-a-run").touch()
             for odd in ("../../catalog.db", "/etc/hostname", ".", "a/b", " "):  # as somebody typed them
                 run(**{PROCESS_TAG: odd})
             (nh.home / "catalog.db").write_bytes(b"the catalog")
             assert set(fail_dead_runs(instance, home)) == {dead.run_id, killed.run_id}
             assert (nh.home / "catalog.db").read_bytes() == b"the catalog"
             assert fail_dead_runs(instance, home) == []
+            assert [path.name for path in (home / "processes").iterdir()] == [mine]
         statuses = {r.run_id: r.status for r in instance.get_runs()}
         assert statuses[dead.run_id] == statuses[killed.run_id] == dg.DagsterRunStatus.FAILURE
         assert not any(statuses[r.run_id] == dg.DagsterRunStatus.FAILURE for r in (alive, other))

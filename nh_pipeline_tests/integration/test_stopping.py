@@ -58,3 +58,13 @@ def test_two_first_runs_at_once(drop, tmp_path):
         assert "Traceback" not in told
     assert len(nh.runs()) == 3
     assert {run.status.value for run in nh.runs()} == {"SUCCESS"}
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("--help", 0), ("materialize --select nothing/like_it", 2)])
+def test_a_crash_while_python_ends_does_not_cost_the_exit_code(tmp_path, arguments, code):
+    """Threads of Arrow, gRPC or the engine crash Python then, now and then; here it is certain."""
+    crash = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGSEGV)"
+    command = [sys.executable, "-c", f"{crash}; from nh_pipeline.cli.main import main; main()", *arguments.split()]
+    ended = subprocess.run(command, env={**os.environ, "NH_HOME": str(tmp_path)}, capture_output=True, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout or ended.stderr
