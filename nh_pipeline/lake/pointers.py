@@ -32,11 +32,24 @@ def pointers(catalog: Catalog, prefix: str) -> Iterator[tuple[Identifier, str]]:
     for namespace in sorted(catalog.list_namespaces()):
         if not namespace[0].startswith(prefix):
             continue
-        for found in sorted(catalog.list_tables(namespace)):
-            identifier = (found[-2], found[-1])
-            address = pointer(catalog, identifier)
-            if address is not None:
-                yield identifier, address
+        for name, address in sorted(_pointers(catalog, namespace[0])):
+            yield (namespace[0], name), address
+
+
+def _pointers(catalog: Catalog, database: str) -> Iterator[tuple[str, str]]:
+    if isinstance(catalog, SqlCatalog):
+        here = IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace == database
+        with Session(catalog.engine) as session:
+            for name, address in session.execute(
+                select(IcebergTables.table_name, IcebergTables.metadata_location).where(*here)
+            ):
+                if address:
+                    yield name, address
+    elif glue := getattr(catalog, "glue", None):
+        for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
+            for told in page["TableList"]:
+                if address := told.get("Parameters", {}).get(_NEW):
+                    yield told["Name"], address
 
 
 def pointer(catalog: Catalog, identifier: Identifier) -> str | None:

@@ -24,8 +24,8 @@ MEASURES = {
 }
 """What is compared, as in ``gold.facility_quarter``."""
 
-_SIZES = {"small": "below 60 beds", "medium": "60 to 119", "large": "120 or more"}
-_GROUP = {
+SIZES = {"small": "below 60 beds", "medium": "60 to 119", "large": "120 or more"}
+GROUP = {
     "size": "case when certified_beds < 60 then 'small' when certified_beds < 120 then 'medium' "
     "when certified_beds is not null then 'large' end",
     "urban": "urban",
@@ -41,7 +41,7 @@ def peers(homes: DataFrame, *, start: dt.date, end: dt.date) -> DataFrame:
     from pyspark.sql import functions as F
 
     lines = ", ".join(f"named_struct('measure', '{name}', 'value', cast({name} as double))" for name in MEASURES)
-    group, made = ("state", *_GROUP), [f"{sql} as {name}" for name, sql in _GROUP.items()]
+    group, made = ("state", *GROUP), [f"{sql} as {name}" for name, sql in GROUP.items()]
     rows = (
         homes.where(f"quarter_start between date '{start}' and date '{end}'")
         .selectExpr("provider_id", "quarter_start", "cy_qtr", "state", *made, f"explode(array({lines})) as _m")
@@ -82,7 +82,7 @@ MART = Mart(
         date("quarter_start", "First day of the quarter", nullable=False),
         _OF["cy_qtr"],
         _OF["state"],
-        category("size", "Certified beds: " + "; ".join(f"`{k}` {v}" for k, v in _SIZES.items()), tuple(_SIZES)),
+        category("size", "Certified beds: " + "; ".join(f"`{k}` {v}" for k, v in SIZES.items()), tuple(SIZES)),
         text("urban", "Y if in an urban area; NULL in releases that do not say (before October 2025)"),
         category("ownership", "Who owns the home, in three kinds", ("for profit", "non profit", "government")),
         category("measure", "What is compared. " + "; ".join(f"`{k}`: {v}" for k, v in MEASURES.items()),

@@ -39,6 +39,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     if lake.storage.local:
         db.execute("set allowed_directories = ?", [[lake.storage.path("warehouse")]])
     for setting in (
+        "parquet_metadata_cache = true",  # a file never changes
         "enable_progress_bar = false",  # of an interactive process, among the rows
         "python_enable_replacements = false",
         "enable_external_access = false",

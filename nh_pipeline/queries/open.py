@@ -5,12 +5,15 @@ A query is written in DuckDB's dialect, on ``layer.table`` and the views ``bi.<n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.pointers import pointers
 from nh_pipeline.queries.duck import NotReadingError, ask, connect
 
 if TYPE_CHECKING:
@@ -36,15 +39,27 @@ class Queries(Protocol):
         """
         ...
 
+    def version(self) -> str:
+        """Another text as soon as any table is another one: until then an answer may be kept. Cheap; nothing is read.
 
-@dataclass(frozen=True)
+        Empty if there is no table at all.
+        """
+        ...
+
+
+@dataclass
 class LakeQueries:
-    """Queries on the current snapshots, with DuckDB in this process."""
+    """Queries on the current snapshots, with DuckDB in this process; threads may share it.
+
+    Tables stay pinned until one of them is published anew: what is asked at one version fits together.
+    """
 
     lake: Lake
+    _lock: Lock = field(default_factory=Lock, repr=False)
+    _pinned: tuple[str, duckdb.DuckDBPyConnection] | None = field(default=None, repr=False)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        with connect(self.lake) as db:
+        with self._cursor() as db:
             try:
                 found = ask(db, sql, list(parameters))
                 if found is not None:
@@ -52,6 +67,19 @@ class LakeQueries:
             except (duckdb.Error, NotReadingError) as error:
                 raise QueryError(str(error)) from error
         raise QueryError("expected a query that has rows, as a SELECT")
+
+    def version(self) -> str:
+        if not self.lake.has_catalog:
+            return ""
+        found = list(pointers(self.lake.catalog, self.lake.catalog_properties.get("database-prefix", "")))
+        return hashlib.sha256(repr(found).encode()).hexdigest() if found else ""
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            now = self.version()
+            if self._pinned is None or self._pinned[0] != now:
+                self._pinned = now, connect(self.lake)  # who asks on the one before has a cursor that keeps it
+            return self._pinned[1].cursor()
 
 
 def queries(settings: Settings) -> Queries:

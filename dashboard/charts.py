@@ -1,0 +1,80 @@
+"""Charts that several sections draw. Colours come from the theme: kinds of staff always in the same order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from dashboard.words import KINDS, STAFF
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_POINTS = 60
+"""Marked on a line, so that each tells its value."""
+
+STAFF_SCALE = alt.Scale(domain=[STAFF[k] for k in KINDS])
+
+
+def long(rows: pd.DataFrame, x: str, columns: dict[str, str]) -> pd.DataFrame:
+    """One row per ``x`` and column: ``series`` (the column's words) and ``value``."""
+    found: pd.DataFrame = rows.melt(x, list(columns), "series", "value").replace({"series": columns})
+    return found
+
+
+def lines(rows: pd.DataFrame, x: str, columns: dict[str, str], *, title: str, height: int = 280) -> alt.Chart:
+    """A line per column over time, with points that tell their values."""
+    order = alt.Scale(domain=list(columns.values()))
+    chart: alt.Chart = (
+        alt.Chart(long(rows, x, columns), height=height)
+        .mark_line(point=len(rows) <= MOST_POINTS)
+        .encode(
+            x=alt.X(f"{x}:T", title=None),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+            color=alt.Color("series:N", title=None, scale=order, legend=_TOP),
+            strokeDash=alt.StrokeDash("series:N", scale=order, legend=None),
+            tooltip=_told(x, title),
+        )
+    )
+    return chart
+
+
+def stacked(rows: pd.DataFrame, x: str, *, title: str, height: int = 280) -> alt.Chart:
+    """Hours per resident day of the three kinds of staff, one on the other, over time."""
+    data = long(rows, x, {f"hprd_{k}": STAFF[k] for k in KINDS})
+    data["order"] = data["series"].map({STAFF[k]: i for i, k in enumerate(KINDS)})
+    chart: alt.Chart = (
+        alt.Chart(data, height=height)
+        .mark_area(opacity=0.85)
+        .encode(
+            x=alt.X(f"{x}:T", title=None),
+            y=alt.Y("value:Q", title=title),
+            color=alt.Color("series:N", title=None, scale=STAFF_SCALE, legend=_TOP),
+            order="order:Q",
+            tooltip=_told(x, title),
+        )
+    )
+    return chart
+
+
+def _told(x: str, title: str) -> list[Any]:
+    return [alt.Tooltip(f"{x}:T", title="From"), "series:N", alt.Tooltip("value:Q", format=",.2f", title=title)]
+
+
+def bars(rows: pd.DataFrame, label: str, value: str, *, title: str, form: str = ",.2f", **more: Any) -> alt.Chart:
+    """A bar per row, from the top in the order of the rows."""
+    chart: alt.Chart = (
+        alt.Chart(rows, height=alt.Step(22))
+        .mark_bar()
+        .encode(
+            y=alt.Y(f"{label}:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+            x=alt.X(f"{value}:Q", title=title),
+            tooltip=[f"{label}:N", alt.Tooltip(f"{value}:Q", format=form, title=title)],
+            **more,
+        )
+    )
+    return chart
+
+
+_TOP = alt.Legend(orient="top", labelLimit=260)

@@ -1,0 +1,84 @@
+"""Which days and homes a page is about: as SQL with parameters, and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dashboard import words
+from nh_pipeline.marts.peers import GROUP
+
+if TYPE_CHECKING:
+    from dashboard.asking import Ask
+
+DAYS = {"all": "All days", "weekdays": "Monday to Friday", "weekends": "Saturday and Sunday"}
+URBAN = {"": "All places", "Y": "Urban", "N": "Rural"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Days and homes; what is empty leaves nothing out."""
+
+    start: date
+    end: date
+    days: str = "all"
+    states: tuple[str, ...] = ()
+    ownership: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    chain: str = ""
+    urban: str = ""
+
+    @property
+    def where(self) -> tuple[str, tuple[Any, ...]]:
+        """A condition on ``gold.facility_measures as m``, and the values of its ``?``."""
+        parts = ["m.work_date between ? and ?"]
+        values: list[Any] = [self.start, self.end]
+        if self.days != "all":
+            weekend = "" if self.days == "weekends" else "not "
+            parts.append(f'm.work_date in (select "date" from silver.dim_date where {weekend}is_weekend)')
+        for column, chosen in (("m.state", self.states), (f"({GROUP['ownership']})", self.ownership),
+                               (f"({GROUP['size']})", self.sizes)):  # fmt: skip
+            if chosen:
+                parts.append(f"{column} in ({', '.join('?' * len(chosen))})")
+                values += chosen
+        if self.chain:
+            parts.append("m.chain_id = ?")
+            values.append(self.chain)
+        if self.urban:
+            parts.append("m.provider_id in (select provider_id from gold.facility_quarter where urban = ?)")
+            values.append(self.urban)
+        return " and ".join(parts), tuple(values)
+
+    @property
+    def told(self) -> str:
+        """What is shown, in words: period, days and homes."""
+        told = [words.period(self.start, self.end)]
+        told += [DAYS[self.days].lower()] * (self.days != "all")
+        told += [", ".join(map(words.state, self.states))] * bool(self.states)
+        told += [", ".join(self.ownership)] * bool(self.ownership)
+        told += [", ".join(words.SIZES[size] for size in self.sizes)] * bool(self.sizes)
+        told += [URBAN[self.urban].lower()] * bool(self.urban)
+        told += [f"chain {self.chain}"] * bool(self.chain)
+        return " · ".join(told)
+
+
+def bounds(ask: Ask) -> tuple[date, date] | None:
+    """First and last day of staffing; None if there is none yet."""
+    found = ask("select min(month) as first, max(month) as last from gold.facility_month")
+    if found.empty or found["first"].isna().all():
+        return None
+    last = found["last"].iloc[0].date()
+    days = ask("select max(work_date) as last from gold.facility_measures where work_date >= ?", last)
+    return found["first"].iloc[0].date(), days["last"].iloc[0].date()
+
+
+def newest_quarter(first: date, last: date) -> tuple[date, date]:
+    """The days of the newest quarter that are there: what a page shows before anybody chooses."""
+    return max(first, date(last.year, 3 * ((last.month - 1) // 3) + 1, 1)), last
+
+
+def before(found: Filters) -> Filters:
+    """The same homes in the period of equal length right before."""
+    length = found.end - found.start + timedelta(days=1)
+    return Filters(**{**vars(found), "start": found.start - length, "end": found.start - timedelta(days=1)})

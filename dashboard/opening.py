@@ -1,0 +1,62 @@
+"""How a page begins and ends: on screen, or, with ``?print=1`` in its address, as a sheet to print."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.paper import STYLE, Paper
+from dashboard.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from dashboard.page import Page
+
+# The only style of ours: Streamlit's frame has the height of the window, of which print shows one sheet.
+_SHEET = f"""<style>
+{STYLE}
+[data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
+[data-testid="stHeader"], [data-testid="stToolbar"], .st-key-controls {{ display: none; }}
+.stApp, [data-testid="stAppViewContainer"], [data-testid="stMain"], [data-testid="stMainBlockContainer"] {{
+  position: static; height: auto; overflow: visible; padding: 0; background: white; color-scheme: light;
+}}
+@media print {{ .st-key-back {{ display: none; }} }}
+</style>"""
+
+
+def printing() -> bool:
+    """Whether the address asks for a sheet."""
+    return st.query_params.get("print") == "1"
+
+
+@contextmanager
+def opened() -> Iterator[Page]:
+    """What the sections of a page are shown on."""
+    if not printing():
+        yield Screen()
+        with st.sidebar:
+            st.button("Print view", icon=":material/print:", on_click=_turn, args=("1",), width="stretch")
+        return
+    st.html(_SHEET)
+    with st.container(key="back"):
+        st.button("Back to the page", icon=":material/arrow_back:", on_click=_turn, args=("",))
+    paper = Paper()
+    yield paper
+    st.html(paper.html)
+
+
+def controls() -> DeltaGenerator:
+    """Where a page has widgets of its own: not on paper."""
+    return st.container(key="controls")
+
+
+def _turn(wanted: str) -> None:
+    if wanted:
+        st.query_params["print"] = wanted
+    else:
+        del st.query_params["print"]

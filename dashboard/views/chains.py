@@ -1,0 +1,8 @@
+"""Chains and ownership."""
+
+from __future__ import annotations
+
+from dashboard.opening import opened
+
+with opened() as page:
+    page.title("Chains and ownership")

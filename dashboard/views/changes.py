@@ -1,0 +1,8 @@
+"""What changed."""
+
+from __future__ import annotations
+
+from dashboard.opening import opened
+
+with opened() as page:
+    page.title("What changed")

@@ -1,0 +1,8 @@
+"""States."""
+
+from __future__ import annotations
+
+from dashboard.opening import opened
+
+with opened() as page:
+    page.title("States")

@@ -1,0 +1,8 @@
+"""Trust."""
+
+from __future__ import annotations
+
+from dashboard.opening import opened
+
+with opened() as page:
+    page.title("Trust")
