@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nh_pipeline.sample.inspections import cycles
-from nh_pipeline.sample.layouts import CHAIN_2025, PROCESSING_DATE, STATE_AVERAGES
+from nh_pipeline.sample.layouts import AVERAGED_RATINGS, CHAIN_2025, MEASURES, PROCESSING_DATE, SUCCESSORS, era_of
 from nh_pipeline.sample.more_layouts import CHAIN_MEASURES
+from nh_pipeline.sample.periods import TWO_CYCLES_FROM
 from nh_pipeline.sample.providers import RATED_BY_RELEASE, WEEKEND, WEEKEND_RN, penalty_sums
 from nh_pipeline.sample.release import figures
 
@@ -28,7 +29,7 @@ _RN, _TOTAL = (f"Reported {skill} {_HPRD}" for skill in ("RN", "Total Nurse"))
 _TURNOVER = ("Total nursing staff turnover", "Registered Nurse turnover")
 _ADMINISTRATORS = "Number of administrators who have left the nursing home"
 _RESIDENTS = "Average Number of Residents per Day"
-_ONE_DIGIT = (_RESIDENTS, *_TURNOVER, _ADMINISTRATORS)
+_ONE_DIGIT = (_RESIDENTS, *_TURNOVER, _ADMINISTRATORS, *AVERAGED_RATINGS)
 _TWO_DIGITS = (
     *(f"Reported {skill} {_HPRD}" for skill in ("Nurse Aide", "LPN", "Licensed")),
     *(WEEKEND_RN, "Reported Physical Therapist Staffing Hours per Resident Per Day"),
@@ -37,7 +38,6 @@ _FIVE_DIGITS = (
     *(_RN, _TOTAL, WEEKEND, "Nursing Case-Mix Index"),
     *(f"Case-Mix {skill} {_HPRD}" for skill in ("RN", "Total Nurse", "Weekend Total Nurse")),
 )
-_FIRST_MEASURE, _LAST_MEASURE = -23, -1
 _PER_1000 = ("551", "552")
 
 
@@ -57,7 +57,7 @@ def _grouped(keys: Sequence[str], among: NDArray[np.bool_]) -> tuple[list[str], 
 
 
 def state_rows(
-    release: Release, inspections: Inspections, penalties: Iterable[Penalty], measures: Sequence[NDArray[np.float64]]
+    release: Release, inspections: Inspections, penalties: Iterable[Penalty], measures: Figures
 ) -> Iterator[list[str]]:
     """Rows of the state averages, the nation first.
 
@@ -65,7 +65,7 @@ def state_rows(
         release: Which.
         inspections: Whose deficiencies are counted.
         penalties: As its penalties file has them.
-        measures: MDS averages and adjusted claims scores by facility, in the order of the columns.
+        measures: Code to MDS averages and adjusted claims scores by facility.
     """
     columns: dict[str, tuple[NDArray[np.float64], int]] = {}
     for digits, names in ((1, _ONE_DIGIT), (2, _TWO_DIGITS), (5, _FIVE_DIGITS)):
@@ -74,18 +74,20 @@ def state_rows(
         counts = np.where(inspections.done, citations.count(len(release.world)), np.nan)
         for cycle in cycles(release.day):
             columns[f"Cycle {cycle} Total Number of {kind} Deficiencies"] = (counts[cycle - 1], 1)
+    if release.day >= TWO_CYCLES_FROM:  # Provider Information counts the second cycle and the third as one
+        del columns["Cycle 2 Total Number of Health Deficiencies"]
     fines, dollars, _ = penalty_sums(len(release.world), penalties)
     columns |= {"Number of Fines": (fines, 1), "Fine Amount in Dollars": (dollars, 0)}
-    names = STATE_AVERAGES[_FIRST_MEASURE:_LAST_MEASURE]
-    columns |= {name: (values, 6) for name, values in zip(names, measures, strict=True)}
+    columns |= {MEASURES[code]: (values, 6) for code, values in measures.items()}
     states, group = _grouped(release.world.state, release.present)
     nation = np.where(release.present, 0, -1)
-    lines = [{STATE_AVERAGES[0]: state, PROCESSING_DATE: release.day.isoformat()} for state in ("NATION", *states)]
+    header = era_of(release.day).averages
+    lines = [{header[0]: state, PROCESSING_DATE: release.day.isoformat()} for state in ("NATION", *states)]
     for name, (values, digits) in columns.items():
         averages = [*means(values, nation, 1).tolist(), *means(values, group, len(states)).tolist()]
         for line, average in zip(lines, averages, strict=True):
             line[name] = "" if np.isnan(average) else f"{average:.{digits}f}"
-    return ([line.get(name, "") for name in STATE_AVERAGES] for line in lines)
+    return ([line.get(name, "") for name in header] for line in lines)
 
 
 def chain_columns(columns: dict[str, list[str]], present: NDArray[np.bool_]) -> dict[str, list[str]]:
@@ -112,6 +114,9 @@ def chain_rows(
         vaccination: Of residents and staff, by facility; none when the file has no such columns.
     """
     columns = release.columns
+
+    def scores(code: str) -> NDArray[np.float64]:
+        return measures[code if code in measures else SUCCESSORS[code]]
 
     def share(name: str, start: str) -> NDArray[np.float64]:
         return np.array([100.0 * text.casefold().startswith(start) for text in columns[name]])
@@ -140,7 +145,7 @@ def chain_rows(
             *(total(among), str(len(states)), *(total(values) for values in sums), mean(averages[0], 2)),
             *(mean(values) for values in averages[1:]),
             *(total(fines), mean(fines), total(dollars, 2), mean(dollars, 2), total(denials), mean(denials)),
-            *(mean(measures[code], 2 if code in _PER_1000 else 1) for code in CHAIN_MEASURES.values()),
+            *(mean(scores(code), 2 if code in _PER_1000 else 1) for code in CHAIN_MEASURES.values()),
             *(mean(values) for values in vaccination),
         ]
 

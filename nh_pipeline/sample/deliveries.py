@@ -12,9 +12,9 @@ from nh_pipeline.sample import averages, every_file, files, measures, providers,
 from nh_pipeline.sample.facilities import World, build_world
 from nh_pipeline.sample.headers import staffing_name
 from nh_pipeline.sample.history import History, plan_history
-from nh_pipeline.sample.inspections import Inspections, draw_inspections
+from nh_pipeline.sample.inspections import Inspections, cycles, draw_inspections
 from nh_pipeline.sample.intervals import interval_rows
-from nh_pipeline.sample.layouts import CHAIN_2025, INTERVALS, KEY, PROCESSING_DATE, STATE_AVERAGES, era_of
+from nh_pipeline.sample.layouts import CHAIN_2025, INTERVALS, KEY, PROCESSING_DATE, era_of
 from nh_pipeline.sample.periods import MONTHS, Quarter, release_months, reported_quarter, timestamp
 from nh_pipeline.sample.quality import mds_scores
 from nh_pipeline.sample.release import Release
@@ -88,24 +88,22 @@ class Deliveries:
     @cached_property
     def history(self) -> History:
         """The plan of changes over the releases."""
-        return plan_history(self.world, self.releases, self._stars.reach)
+        return plan_history(self.world, self.releases, [each.reach for each in self._stars])
 
     @cached_property
     def _inspections(self) -> Inspections:
         return draw_inspections(self.world, self.parsed_quarters[0].reported_from)
 
     @cached_property
-    def _cuts(self) -> dict[str, list[float]]:
-        return stars.cut_points(self.world, self._scores)
-
-    @cached_property
-    def _stars(self) -> stars.Stars:
-        return stars.draw_stars(self.world, self._scores, self._cuts, self._fixed["Abuse Icon"], self.days)
-
-    @property
-    def _scores(self) -> NDArray[np.float64]:
-        # Ratings of a plan that crosses July 2025, when the score was redefined, are held.
-        return self._inspections.weighted_score(self.parsed_quarters[0].reported_from)
+    def _stars(self) -> list[stars.Stars]:
+        """What decides on the ratings, by release (of the first one at least): anew where the score was redefined."""
+        days = release_months(self.parsed_quarters[0], max(self.releases, 1))
+        abuse = self._fixed["Abuse Icon"]
+        drawn = {
+            rated: stars.draw_stars(self.world, self._inspections.weighted_score(day), abuse, self.days)
+            for rated, day in {cycles(day): day for day in days}.items()
+        }
+        return [drawn[cycles(day)] for day in days]
 
     @cached_property
     def _penalties(self) -> list[providers.Penalty]:
@@ -113,7 +111,12 @@ class Deliveries:
 
     @cached_property
     def _fixed(self) -> dict[str, list[str]]:
-        return providers.fixed_columns(self.world, self._penalties)
+        return providers.fixed_columns(self.world)
+
+    def _penalties_of(self, number: int) -> list[providers.Penalty]:
+        """As the penalties file of a release has them: some fines are reduced in the second release with every file."""
+        reduced = self.full_from is not None and number > self.full_from
+        return measures.revised(self._penalties) if reduced else self._penalties
 
     def write(self, out: Path, progress: Callable[[str], None] | None = None) -> list[Path]:
         """Writes all first deliveries into a folder, and a hidden note that they are generated.
@@ -158,10 +161,10 @@ class Deliveries:
         release, era = self._release(number), era_of(self.release_dates[number])
         present, inspections = release.present.tolist(), self._inspections
         full = self.full_from is not None and number >= self.full_from
-        penalties = measures.revised(self._penalties) if full and number != self.full_from else self._penalties
+        penalties = self._penalties_of(number)
         claims = measures.claim_scores(self.world, number, quirks=self.quirks)
         mds = mds_scores(self.world, release.day)
-        scores = [*mds[:, :, -1], *claims[:, :, 0]]
+        scores = dict(zip((*era.mds, *measures.CLAIM_CODES), [*mds[:, :, -1], *claims[:, :, 0]], strict=True))
         blank = [""] * len(self.world)
         rows = zip(*(release.columns.get(name, blank) for name in era.provider), strict=True)
         known = (row for row, here in zip(rows, present, strict=True) if here)
@@ -180,12 +183,12 @@ class Deliveries:
             files.write_csv(path("ProviderInfo"), era.header(era.provider), known, stamp, **style),
             files.write_csv(path("QualityMsr_Claims"), era.header(era.claims), claimed, stamp, **style),
             files.write_csv(path("Penalties"), era.header(era.penalties), fined, stamp, **style, bom=bom),
-            files.write_csv(path("StateUSAverages"), STATE_AVERAGES, averaged, stamp, **style),
+            files.write_csv(path("StateUSAverages"), era.header(era.averages), averaged, stamp, **style),
         ]
         if full:
             others = [
-                *every_file.inspection_files(release, inspections, self._cuts),
-                *every_file.quality_files(release, mds, claims, penalties),
+                *every_file.inspection_files(release, inspections, self._stars[number].cuts),
+                *every_file.quality_files(release, mds, scores, penalties),
                 *every_file.owner_files(release, self.history, self.release_dates),
                 *(every_file.yearly_files(release) if number == self.full_from else ()),
             ]
@@ -201,8 +204,10 @@ class Deliveries:
         reported = reported_quarter(day, self.parsed_quarters)
         always = np.asarray(present.all(axis=0))
         columns = self._fixed | providers.measured_columns(self.world, reported, self._sums_of(reported), always)
+        # Provider Information follows a reduced fine a release later.
+        columns |= providers.penalty_totals(len(self.world), self._penalties_of(number - 1))
         columns = providers.release_columns(
-            columns, self.history, number, day, inspections=self._inspections, stars=self._stars
+            columns, self.history, number, day, inspections=self._inspections, stars=self._stars[number]
         )
         if CHAIN_2025[0] in era_of(day).provider:
             columns |= averages.chain_columns(columns, present[number])
@@ -228,10 +233,12 @@ class Deliveries:
         new_quarter = np.array([n > 0 and sequence[n] != sequence[n - 1] for n in range(len(sequence))], dtype=np.bool_)
         measured = np.repeat(new_quarter[:, None], len(self.world), axis=1)
         measured[:, self.world.roles.suppressed] = False
+        rated = list(zip(self._stars, self.release_dates, strict=False))
         # The footnote for want of registered nurses has another number from 2025 on.
-        notes = np.array([self._stars.staffing_footnotes(day) for day in self.release_dates]).reshape(measured.shape)
-        renumbered = np.zeros_like(measured)
-        renumbered[1:] = notes[1:] != notes[:-1]
+        notes = np.array([by.staffing_footnotes(day) for by, day in rated]).reshape(measured.shape)
+        inspected = np.array([by.inspection for by, _ in rated]).reshape(measured.shape)
+        rerated = np.zeros_like(measured)
+        rerated[1:] = (notes[1:] != notes[:-1]) | (inspected[1:] != inspected[:-1])
         new_scores = np.zeros_like(self.history.present)
         new_scores[measures.SCORE_RELEASES :: measures.SCORE_RELEASES] = True
         scored = ~np.array(measures.blank_scores(self.world, quirks=self.quirks))
@@ -240,8 +247,8 @@ class Deliveries:
             quarters={quarter: self.quarter_truth(quarter) for quarter in self.quarters},
             releases=dict(zip(self.release_dates, self.history.present.sum(axis=1).tolist(), strict=True)),
             reports={day: str(quarter) for day, quarter in reports.items()},
-            provider_versions=self._by_provider(self.history.versions(renumbered)),
-            provider_versions_measured=self._by_provider(self.history.versions(measured | renumbered)),
+            provider_versions=self._by_provider(self.history.versions(rerated)),
+            provider_versions_measured=self._by_provider(self.history.versions(measured | rerated)),
             claim_versions=sum(int(bare.versions(new_scores & has).sum()) for has in scored),
             claim_versions_period=int(bare.versions(new_scores).sum()) * len(scored),
             unknown_providers=tuple(self.world.ccn[index] for index in self.world.roles.unknown.tolist()),

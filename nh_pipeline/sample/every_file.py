@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.sample import averages, citations, owners, quality
 from nh_pipeline.sample import more_layouts as layouts
-from nh_pipeline.sample.measures import CLAIM_CODES
 from nh_pipeline.sample.periods import MONTHS, TWO_CYCLES_FROM
 from nh_pipeline.sample.purchasing import purchasing
 from nh_pipeline.sample.stars import cut_point_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from typing import TypeAlias
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from nh_pipeline.sample.providers import Penalty
     from nh_pipeline.sample.release import Release
 
+    Figures = Mapping[str, NDArray[np.float64]]
     File: TypeAlias = tuple[str, Sequence[str], Iterable[Sequence[str]]]
 
 _DISPUTES_FROM = 2023
@@ -48,14 +48,14 @@ def inspection_files(release: Release, inspections: Inspections, cuts: dict[str,
 
 
 def quality_files(
-    release: Release, mds: NDArray[np.float64], claims: NDArray[np.float64], penalties: Sequence[Penalty]
+    release: Release, mds: NDArray[np.float64], scores: Figures, penalties: Sequence[Penalty]
 ) -> Iterator[File]:
     """Name without suffix, header and rows of each file about quality, and of that about chains.
 
     Args:
         release: Which.
         mds: MDS scores.
-        claims: Claims scores.
+        scores: Code to MDS averages and adjusted claims scores by facility.
         penalties: As the release's penalties file has them.
     """
     day = release.day
@@ -69,13 +69,12 @@ def quality_files(
     yield f"NH_CovidVaxProvider_{until}", layouts.VACCINATION, quality.vaccination_rows(release, vaccinated)
     rows = quality.vaccination_average_rows(release, vaccinated)
     yield f"NH_CovidVaxAverages_{until}", layouts.VACCINATION_AVERAGES, rows
-    scores = dict(zip(quality.MDS, mds[:, :, -1], strict=True)) | dict(zip(CLAIM_CODES, claims[:, :, 0], strict=True))
     month = f"{MONTHS[day.month - 1]}_{day.year}"
     if day >= TWO_CYCLES_FROM:
-        rows = averages.chain_rows(release, penalties, scores | qrp, ())
+        rows = averages.chain_rows(release, penalties, {**scores, **qrp}, ())
         yield f"Nursing_Home_Chain_Performance_Measures_{month}", ("Chain", "Chain ID", *layouts.CHAIN), rows
     else:
-        rows = averages.chain_rows(release, penalties, scores | qrp, tuple(vaccinated))
+        rows = averages.chain_rows(release, penalties, {**scores, **qrp}, tuple(vaccinated))
         header = ("Affiliated entity", "Affiliated entity ID", *layouts.CHAIN, *layouts.CHAIN_VACCINATION)
         yield f"Nursing_Home_Affiliated_Entity_Performance_Measures_{month}", header, rows
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from nh_pipeline.sample.facilities import World
 
+    Reach = Sequence[tuple[int, int]]
+
 MIN_FOR_ABSENCE = 30
 """Facilities from which on providers vanish: below, one provider less is more than the 5 % that looks truncated."""
 
@@ -85,17 +87,18 @@ class History:
         return np.asarray(opened.sum(axis=0), dtype=np.int64)
 
 
-def plan_history(world: World, releases: int, reach: Sequence[tuple[int, int]]) -> History:
+def plan_history(world: World, releases: int, reach: Sequence[Reach]) -> History:
     """Draws the plan.
 
     Args:
         world: The facilities.
         releases: How many.
-        reach: Lowest and highest overall rating that each facility can have.
+        reach: Lowest and highest overall rating that each facility can have, by release; that of the first at least.
 
     In each release after the first some ratings, owners and letter cases of names change. One provider's rating goes
     A, B, A; one provider is new in release 1; one is absent in release 1 and back in release 2; one closes for good
-    with release 2. The four do nothing else, and need three releases (the new one two) and a world large enough.
+    with release 2. The four do nothing else, and need three releases (the new one two) and a world large enough. Where
+    the reach of a rating moves away from it, the rating follows.
     """
     rng = np.random.default_rng([world.seed, 3])
     count = len(world)
@@ -106,8 +109,7 @@ def plan_history(world: World, releases: int, reach: Sequence[tuple[int, int]]) 
             for index in rng.choice(len(words.OWNERSHIPS), size=count, p=words.OWNERSHIP_WEIGHTS).tolist()
         ],
         RATING: [
-            str(min(max(int(stars), low), high)) if stars else ""
-            for stars, (low, high) in zip(ratings(world, rng), reach, strict=True)
+            _within(stars, ends) if stars else "" for stars, ends in zip(ratings(world, rng), reach[0], strict=True)
         ],
     }
     present = np.ones((releases, count), dtype=np.bool_)
@@ -123,7 +125,7 @@ def plan_history(world: World, releases: int, reach: Sequence[tuple[int, int]]) 
         wavering = ordinary.pop()
         first = start[RATING][wavering]
         changes += [
-            Change(1, wavering, RATING, _other_rating(first, reach[wavering])),
+            Change(1, wavering, RATING, _other_rating(first, reach[0][wavering])),
             Change(2, wavering, RATING, first),
         ]
     if count >= MIN_FOR_ABSENCE and releases > third:
@@ -144,7 +146,7 @@ def ratings(world: World, rng: np.random.Generator) -> list[str]:
 def _everyday_changes(
     start: dict[str, Sequence[str]],
     ordinary: list[int],
-    reach: Sequence[tuple[int, int]],
+    reach: Sequence[Reach],
     releases: int,
     rng: np.random.Generator,
 ) -> list[Change]:
@@ -152,23 +154,34 @@ def _everyday_changes(
     current = {column: list(values) for column, values in start.items()}
     changes = []
     for release in range(1, releases):
+        due = {
+            (RATING, facility): _within(stars, ends)
+            for facility, (stars, ends) in enumerate(zip(current[RATING], reach[release], strict=True))
+            if stars and _within(stars, ends) != stars
+        }
         for column, share in _PER_RELEASE.items():
-            for facility in rng.permutation(ordinary)[: max(1, round(len(reach) * share))].tolist():
-                value = _next(column, current[column][facility], reach[facility])
-                current[column][facility] = value
-                changes.append(Change(release, facility, column, value))
+            for facility in rng.permutation(ordinary)[: max(1, round(len(current[column]) * share))].tolist():
+                due.setdefault((column, facility), _next(column, current[column][facility], reach[release][facility]))
+        for (column, facility), value in due.items():
+            current[column][facility] = value
+            changes.append(Change(release, facility, column, value))
     return changes
 
 
-def _next(column: str, value: str, reach: tuple[int, int]) -> str:
+def _within(stars: str, ends: tuple[int, int]) -> str:
+    low, high = ends
+    return str(min(max(int(stars), low), high))
+
+
+def _next(column: str, value: str, ends: tuple[int, int]) -> str:
     """Another value of a column."""
     if column == RATING:
-        return _other_rating(value, reach)
+        return _other_rating(value, ends)
     if column == OWNERSHIP:
         return words.OWNERSHIPS[(words.OWNERSHIPS.index(value) + 1) % len(words.OWNERSHIPS)]
     return value.title() if value.isupper() else value.upper()
 
 
-def _other_rating(stars: str, reach: tuple[int, int]) -> str:
-    low, high = reach
+def _other_rating(stars: str, ends: tuple[int, int]) -> str:
+    low, high = ends
     return str(low + (int(stars) - low + 1) % (high - low + 1))

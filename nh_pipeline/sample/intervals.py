@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.sample.measures import CLAIMS, claims_period
 from nh_pipeline.sample.periods import Quarter
-from nh_pipeline.sample.quality import MDS, mds_period
+from nh_pipeline.sample.quality import mds_descriptions, mds_period
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ def interval_rows(release: Release) -> Iterator[list[str]]:
         return [code, description, f"{first:%m/%d/%Y}", f"{last:%m/%d/%Y}", "", f"{release.day:%Y%m%d}"]
 
     first_quarter, last_quarter = mds_period(release.day)
-    for code, (who, *_) in MDS.items():
-        yield row(code, f"Percentage of {who}", first_quarter.first, last_quarter.last)
+    for code, description in mds_descriptions(release.day).items():
+        yield row(code, description, first_quarter.first, last_quarter.last)
     first, last = claims_period(release.computed_for)
     for code, description, *_ in CLAIMS:
         yield row(code, description, first, last)

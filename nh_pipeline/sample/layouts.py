@@ -1,8 +1,10 @@
 """Headers of the monthly CMS files by era: Provider Information, claims measures, penalties, state averages.
 
 Source: the header lines of the real files of August 2021 (88 columns), October 2024 (103) and July 2025 (99), of
-which only the column names are taken. The October 2024 names are the canonical ones here; the other eras are written
-as their differences from it. Layouts before 2020 are not known to us: the 2021 layout stands in for them.
+which only the column names are taken; of the state averages October 2024 and November 2025. The October 2024 names are
+the canonical ones here; the other eras are written as their differences from it. Layouts before 2020 are not known to
+us: the 2021 layout stands in for them. CMS changed some measures between November 2024 and February 2025; here they
+change with the layouts, in July 2025, so that a few releases have both.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ RATINGS = (
     "Short-Stay QM Rating",
     "Staffing Rating",
 )
+AVERAGED_RATINGS = tuple(name for name in RATINGS if "Stay" not in name)
 _SKILLS = ("Nurse Aide", "LPN", "RN", "Total Nurse")
 _HPRD = "Staffing Hours per Resident per Day"
 _CYCLE = (
@@ -44,7 +47,13 @@ _FOR_2021 = {
     "Telephone Number": "Provider Phone Number",
     "County/Parish": "Provider County Name",
 }
-_FOR_2025 = {"Affiliated Entity Name": "Chain Name", "Affiliated Entity ID": "Chain ID"} | {
+_FOR_2025 = {
+    "Affiliated Entity Name": "Chain Name",
+    "Affiliated Entity ID": "Chain ID",
+    "Percentage of long stay residents whose ability to move independently worsened": (
+        "Percentage of long stay residents whose ability to walk independently worsened"
+    ),
+} | {
     # The number of standard deficiencies stayed a matter of cycle 2 alone.
     f"Rating Cycle 2 {name}": f"Rating Cycle 2/3 {name}"
     for name in _CYCLE
@@ -127,46 +136,63 @@ INTERVALS = (
     *("Data Collection Period Through Date", "Measure Date Range", PROCESSING_DATE),
 )
 _LONG, _SHORT = "Percentage of long stay residents", "Percentage of short stay residents"
-STATE_AVERAGES = (
-    "State or Nation",
-    *(
-        f"Cycle {cycle} Total Number of {kind} Deficiencies"
-        for cycle in (1, 2, 3)
-        for kind in ("Health", "Fire Safety")
-    ),
-    "Average Number of Residents per Day",
-    *(f"Reported {skill} {_HPRD}" for skill in ("Nurse Aide", "LPN", "RN", "Licensed", "Total Nurse")),
-    "Total number of nurse staff hours per resident per day on the weekend",
-    "Registered Nurse hours per resident per day on the weekend",
-    "Reported Physical Therapist Staffing Hours per Resident Per Day",
-    *("Total nursing staff turnover", "Registered Nurse turnover"),
-    *("Number of administrators who have left the nursing home", "Nursing Case-Mix Index"),
-    *(f"Case-Mix {skill} {_HPRD}" for skill in ("RN", "Total Nurse", "Weekend Total Nurse")),
-    *("Number of Fines", "Fine Amount in Dollars"),
-    f"{_LONG} whose need for help with daily activities has increased",
-    f"{_LONG} who lose too much weight",
-    "Percentage of low risk long stay residents who lose control of their bowels or bladder",
-    f"{_LONG} with a catheter inserted and left in their bladder",
-    f"{_LONG} with a urinary tract infection",
-    f"{_LONG} who have depressive symptoms",
-    f"{_LONG} who were physically restrained",
-    f"{_LONG} experiencing one or more falls with major injury",
-    f"{_LONG} assessed and appropriately given the pneumococcal vaccine",
-    f"{_LONG} who received an antipsychotic medication",
-    f"{_SHORT} assessed and appropriately given the pneumococcal vaccine",
-    f"{_SHORT} who newly received an antipsychotic medication",
-    f"{_LONG} whose ability to move independently worsened",
-    f"{_LONG} who received an antianxiety or hypnotic medication",
-    "Percentage of high risk long stay residents with pressure ulcers",
-    f"{_LONG} assessed and appropriately given the seasonal influenza vaccine",
-    f"{_SHORT} who made improvements in function",
-    f"{_SHORT} who were assessed and appropriately given the seasonal influenza vaccine",
-    f"{_SHORT} who were rehospitalized after a nursing home admission",
-    f"{_SHORT} who had an outpatient emergency department visit",
-    "Number of hospitalizations per 1000 long-stay resident days",
-    "Number of outpatient emergency department visits per 1000 long-stay resident days",
-    PROCESSING_DATE,
-)
+MEASURES = {
+    "401": f"{_LONG} whose need for help with daily activities has increased",
+    "404": f"{_LONG} who lose too much weight",
+    "405": "Percentage of low risk long stay residents who lose control of their bowels or bladder",
+    "406": f"{_LONG} with a catheter inserted and left in their bladder",
+    "407": f"{_LONG} with a urinary tract infection",
+    "408": f"{_LONG} who have depressive symptoms",
+    "409": f"{_LONG} who were physically restrained",
+    "410": f"{_LONG} experiencing one or more falls with major injury",
+    "415": f"{_LONG} assessed and appropriately given the pneumococcal vaccine",
+    "419": f"{_LONG} who received an antipsychotic medication",
+    "430": f"{_SHORT} assessed and appropriately given the pneumococcal vaccine",
+    "434": f"{_SHORT} who newly received an antipsychotic medication",
+    "451": f"{_LONG} whose ability to move independently worsened",
+    "452": f"{_LONG} who received an antianxiety or hypnotic medication",
+    "453": "Percentage of high risk long stay residents with pressure ulcers",
+    "454": f"{_LONG} assessed and appropriately given the seasonal influenza vaccine",
+    "471": f"{_SHORT} who made improvements in function",
+    "472": f"{_SHORT} who were assessed and appropriately given the seasonal influenza vaccine",
+    "479": f"{_LONG} with pressure ulcers",
+    "480": f"{_LONG} with new or worsened bowel or bladder incontinence",
+    "521": f"{_SHORT} who were rehospitalized after a nursing home admission",
+    "522": f"{_SHORT} who had an outpatient emergency department visit",
+    "551": "Number of hospitalizations per 1000 long-stay resident days",
+    "552": "Number of outpatient emergency department visits per 1000 long-stay resident days",
+}
+"""Code of a quality measure to the column of its averages; those from 521 on are of claims."""
+
+SUCCESSORS = {"405": "480", "453": "479"}
+"""Code of a measure to that of the one which took its place."""
+
+_CLAIMED = ("521", "522", "551", "552")
+_MDS = tuple(code for code in MEASURES if code not in {*SUCCESSORS.values(), *_CLAIMED})
+_MDS_2025 = tuple(sorted(SUCCESSORS.get(code, code) for code in _MDS if code != "471"))
+
+
+def _averages(*rated: str, mds: Iterable[str]) -> tuple[str, ...]:
+    """The columns of the state averages."""
+    return (
+        *("State or Nation", *rated),
+        *(
+            f"Cycle {cycle} Total Number of {kind} Deficiencies"
+            for cycle in (1, 2, 3)
+            for kind in ("Health", "Fire Safety")
+        ),
+        "Average Number of Residents per Day",
+        *(f"Reported {skill} {_HPRD}" for skill in ("Nurse Aide", "LPN", "RN", "Licensed", "Total Nurse")),
+        "Total number of nurse staff hours per resident per day on the weekend",
+        "Registered Nurse hours per resident per day on the weekend",
+        "Reported Physical Therapist Staffing Hours per Resident Per Day",
+        *("Total nursing staff turnover", "Registered Nurse turnover"),
+        *("Number of administrators who have left the nursing home", "Nursing Case-Mix Index"),
+        *(f"Case-Mix {skill} {_HPRD}" for skill in ("RN", "Total Nurse", "Weekend Total Nurse")),
+        *("Number of Fines", "Fine Amount in Dollars"),
+        *(MEASURES[code] for code in (*mds, *_CLAIMED)),
+        PROCESSING_DATE,
+    )
 
 
 @dataclass(frozen=True)
@@ -177,6 +203,8 @@ class Era:
         provider: Canonical names of the Provider Information columns, in file order.
         claims: The same of the claims measures.
         penalties: The same of the penalties.
+        averages: The same of the state averages.
+        mds: Codes of the MDS measures.
         spelling: Canonical name to the name in the header, where they differ.
         legacy: Whether files are Windows-1252 with CRLF and a trailing blank line, instead of UTF-8 with LF.
         quoted: Whether every field is quoted, instead of those that need it.
@@ -185,6 +213,8 @@ class Era:
     provider: tuple[str, ...]
     claims: tuple[str, ...]
     penalties: tuple[str, ...]
+    averages: tuple[str, ...]
+    mds: tuple[str, ...]
     spelling: Mapping[str, str]
     legacy: bool
     quoted: bool
@@ -194,9 +224,11 @@ class Era:
         return [self.spelling.get(name, name) for name in canonical]
 
 
-_ERA_2021 = Era(_PROVIDER_2021, _CLAIMS, _PENALTIES, _FOR_2021, legacy=True, quoted=True)
-_ERA_2024 = Era(_CANONICAL, _CLAIMS, _PENALTIES, {}, legacy=False, quoted=False)
-_ERA_2025 = Era(_PROVIDER_2025, _CLAIMS, _PENALTIES, _FOR_2025, legacy=False, quoted=True)
+_AVERAGES = _averages(mds=_MDS)
+_AVERAGES_2025 = _averages(*AVERAGED_RATINGS, mds=_MDS_2025)
+_ERA_2021 = Era(_PROVIDER_2021, _CLAIMS, _PENALTIES, _AVERAGES, _MDS, _FOR_2021, legacy=True, quoted=True)
+_ERA_2024 = Era(_CANONICAL, _CLAIMS, _PENALTIES, _AVERAGES, _MDS, {}, legacy=False, quoted=False)
+_ERA_2025 = Era(_PROVIDER_2025, _CLAIMS, _PENALTIES, _AVERAGES_2025, _MDS_2025, _FOR_2025, legacy=False, quoted=True)
 
 
 def era_of(release: date) -> Era:

@@ -65,13 +65,8 @@ class Penalty:
     denied_days: int | None
 
 
-def fixed_columns(world: World, penalties: Sequence[Penalty]) -> Columns:
-    """Columns that are the same in all releases.
-
-    Args:
-        world: The facilities.
-        penalties: Those that the totals are to add up to.
-    """
+def fixed_columns(world: World) -> Columns:
+    """Columns that are the same in all releases."""
     rng = np.random.default_rng([world.seed, 4])
     count = len(world)
 
@@ -125,7 +120,6 @@ def fixed_columns(world: World, penalties: Sequence[Penalty]) -> Columns:
         columns["Special Focus Status"][facility] = "SFF"
     for name in ("Number of Facility Reported Incidents", "Number of Substantiated Complaints"):
         columns[name] = [str(number) for number in numbers(0, 4)]
-    columns |= _penalty_totals(count, penalties)
     address = zip(*(columns[name] for name in ADDRESS), strict=True)
     return columns | {"Location": [",".join(parts) for parts in address]}
 
@@ -157,8 +151,8 @@ def penalty_sums(count: int, penalties: Iterable[Penalty]) -> NDArray[np.float64
     return sums
 
 
-def _penalty_totals(count: int, penalties: Sequence[Penalty]) -> Columns:
-    """Sums of the penalties file by facility."""
+def penalty_totals(count: int, penalties: Iterable[Penalty]) -> Columns:
+    """Sums of a penalties file by facility."""
     fines, dollars, denials = penalty_sums(count, penalties)
     return {
         "Number of Fines": [f"{number:.0f}" for number in fines.tolist()],

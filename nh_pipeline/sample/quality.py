@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nh_pipeline.sample import words
-from nh_pipeline.sample.layouts import KEY
+from nh_pipeline.sample.layouts import KEY, MEASURES, era_of
 from nh_pipeline.sample.measures import TOO_FEW_RESIDENTS
 from nh_pipeline.sample.periods import Quarter
 
@@ -23,26 +23,28 @@ if TYPE_CHECKING:
     from nh_pipeline.sample.release import Release
 
 MDS = {
-    "401": ("long-stay residents whose need for help with daily activities has increased", 14.1, "Y"),
-    "404": ("long-stay residents who lose too much weight", 5.8, "N"),
-    "405": ("low risk long-stay residents who lose control of their bowels or bladder", 48.5, "N"),
-    "406": ("long-stay residents with a catheter inserted and left in their bladder", 1.3, "Y"),
-    "407": ("long-stay residents with a urinary tract infection", 2.0, "Y"),
-    "408": ("long-stay residents who have depressive symptoms", 9.1, "N"),
-    "409": ("long-stay residents who were physically restrained", 0.1, "N"),
-    "410": ("long-stay residents experiencing one or more falls with major injury", 3.3, "Y"),
-    "415": ("long-stay residents assessed and appropriately given the pneumococcal vaccine", 93.0, "N"),
-    "419": ("long-stay residents who received an antipsychotic medication", 14.7, "Y"),
-    "430": ("short-stay residents assessed and appropriately given the pneumococcal vaccine", 81.1, "N"),
-    "434": ("short-stay residents who newly received an antipsychotic medication", 1.7, "Y"),
-    "451": ("long-stay residents whose ability to move independently worsened", 15.3, "Y"),
-    "452": ("long-stay residents who received an antianxiety or hypnotic medication", 19.8, "N"),
-    "453": ("high risk long-stay residents with pressure ulcers", 7.8, "Y"),
-    "454": ("long-stay residents assessed and appropriately given the seasonal influenza vaccine", 94.9, "N"),
-    "471": ("short-stay residents who made improvements in function", 76.8, "Y"),
-    "472": ("short-stay residents who were assessed and appropriately given the seasonal influenza vaccine", 77.3, "N"),
+    "401": (14.1, "Y"),
+    "404": (5.8, "N"),
+    "405": (48.5, "N"),
+    "406": (1.3, "Y"),
+    "407": (2.0, "Y"),
+    "408": (9.1, "N"),
+    "409": (0.1, "N"),
+    "410": (3.3, "Y"),
+    "415": (93.0, "N"),
+    "419": (14.7, "Y"),
+    "430": (81.1, "N"),
+    "434": (1.7, "Y"),
+    "451": (15.3, "Y"),
+    "452": (19.8, "N"),
+    "453": (7.8, "Y"),
+    "454": (94.9, "N"),
+    "471": (76.8, "Y"),
+    "472": (77.3, "N"),
+    "479": (5.3, "Y"),
+    "480": (19.5, "N"),
 }
-"""Code to whom it counts the percentage of, the nation's percentage, and whether it makes stars."""
+"""Code to the nation's percentage, and whether it makes stars."""
 
 _QUARTERS = 4
 _BLANK_SHARE = 0.05
@@ -67,11 +69,19 @@ _UNAVAILABLE, _TOO_FEW_STAYS = "Not Available", "9"
 _HOSPITALS_FROM, _PER_HOSPITAL = 9000, 20
 
 
+def mds_descriptions(day: date) -> dict[str, str]:
+    """Code of each MDS measure of a release to what it counts, in the words of its averages."""
+    era = era_of(day)
+    labels = era.header(MEASURES[code] for code in era.mds)
+    return dict(zip(era.mds, (label.replace(" stay", "-stay") for label in labels), strict=True))
+
+
 def mds_scores(world: World, day: date) -> NDArray[np.float64]:
     """Percentages by measure, facility and quarter, with the four-quarter average last; not a number: too few."""
     rng = np.random.default_rng([world.seed, 14, Quarter.of(day).index])
-    shape = (len(MDS), len(world))
-    nation = np.array([percentage for _, percentage, _ in MDS.values()])[:, None]
+    codes = era_of(day).mds
+    shape = (len(codes), len(world))
+    nation = np.array([MDS[code][0] for code in codes])[:, None]
     spread = np.minimum(nation, 100 - nation) * 0.4
     home = rng.normal(nation, spread, shape)[:, :, None]
     quarters = np.clip(home + rng.normal(0, 1, (*shape, _QUARTERS)) * spread[:, :, None] / 2, 0, 100).round(6)
@@ -91,18 +101,19 @@ def mds_period(day: date) -> tuple[Quarter, Quarter]:
 def mds_rows(release: Release, scores: NDArray[np.float64]) -> Iterator[list[str]]:
     """Rows of the MDS measures, by provider, then code."""
     first, last = mds_period(release.day)
+    described = mds_descriptions(release.day)
     listed = scores.tolist()
     for facility in release.here:
-        for measure, (code, (who, _, stars)) in enumerate(MDS.items()):
-            stay = "Long Stay" if "long-stay" in who else "Short Stay"
+        for measure, (code, description) in enumerate(described.items()):
+            stay = "Long Stay" if "long-stay" in description else "Short Stay"
             known = [
                 ("", TOO_FEW_RESIDENTS) if math.isnan(score) else (f"{score:.6f}", "")
                 for score in listed[measure][facility]
             ]
             yield [
-                *(*release.leading[facility], code, f"Percentage of {who}", stay),
+                *(*release.leading[facility], code, description, stay),
                 *(text for pair in known for text in pair),
-                *(stars, f"{first}-{last}", *release.trailing[facility]),
+                *(MDS[code][1], f"{first}-{last}", *release.trailing[facility]),
             ]
 
 

@@ -1,7 +1,7 @@
 """Star ratings that follow CMS's rules: health inspections from cut points by state, the overall one from the three.
 
 The history of a provider is planned in overall ratings; each is reached from the health inspection rating, which
-stays, by a pair of a staffing and a quality measure rating.
+stays as long as the survey score does, by a pair of a staffing and a quality measure rating.
 """
 
 from __future__ import annotations
@@ -83,11 +83,13 @@ class Stars:
     """What decides on the ratings.
 
     Attributes:
+        cuts: From :func:`cut_points`.
         inspection: Health inspection rating by facility; 0 where there is none.
         kind: Index into the kinds of staffing ratings: any, one star for want of nurses, none for invalid data.
         pick: A random number per facility, which chooses among pairs.
     """
 
+    cuts: dict[str, list[float]]
     inspection: NDArray[np.int64]
     kind: NDArray[np.int64]
     pick: NDArray[np.int64]
@@ -119,20 +121,17 @@ class Stars:
         return [texts[kind] if stars else "" for kind, stars in self._each]
 
 
-def draw_stars(
-    world: World, scores: NDArray[np.float64], cuts: dict[str, list[float]], abuse: Sequence[str], days: int | None
-) -> Stars:
-    """The ratings of a world.
+def draw_stars(world: World, scores: NDArray[np.float64], abuse: Sequence[str], days: int | None) -> Stars:
+    """The ratings of a world, for as long as the scores stay.
 
     Args:
         world: The facilities.
         scores: Weighted health survey scores by facility.
-        cuts: From :func:`cut_points`.
         abuse: Abuse icons: homes with one have two stars at most for health inspections.
         days: Of each quarter, None for all.
     """
     rng = np.random.default_rng([world.seed, 12])
-    count = len(world)
+    count, cuts = len(world), cut_points(world, scores)
     rounded = scores.round(3)  # as published
     inspection = np.array([5 - np.searchsorted(cuts[state], s) for state, s in zip(world.state, rounded, strict=True)])
     capped = np.array([icon == "Y" for icon in abuse])
@@ -145,7 +144,7 @@ def draw_stars(
     if days is None or days >= _FEWEST_DAYS:
         kind[world.roles.zero_hours] = _WITHOUT_RN
     kind[world.roles.suppressed] = _INVALID
-    return Stars(inspection, kind, rng.integers(0, 60, count))
+    return Stars(cuts, inspection, kind, rng.integers(0, 60, count))
 
 
 def cut_point_rows(cuts: dict[str, list[float]]) -> list[list[str]]:

@@ -18,7 +18,7 @@ import pytest
 from nh_pipeline.sample import Correction, Deliveries, corrected, generate, generate_truth
 from nh_pipeline.sample.files import hours_text
 from nh_pipeline.sample.headers import CATEGORIES, staffing_header, staffing_name
-from nh_pipeline.sample.layouts import INTERVALS, KEY, RATINGS, STATE_AVERAGES, era_of
+from nh_pipeline.sample.layouts import INTERVALS, KEY, RATINGS, era_of
 from nh_pipeline.sample.periods import Quarter
 from nh_pipeline.sample.providers import is_measured
 
@@ -259,8 +259,10 @@ def normal(column: str, text: str) -> str:
 MONTHS = ("Jul2024", "Aug2024", "Sep2024", "Oct2024")
 
 
-def count_versions(drop: Path, *, measured: bool, normalise=normal, months=MONTHS) -> dict[str, int]:
-    """Versions by provider, by diffing the files."""
+def count_versions(
+    drop: Path, *, measured: bool, normalise=normal, months=MONTHS, among=lambda _: True
+) -> dict[str, int]:
+    """Versions by provider, by diffing the files (some of the columns)."""
     versions: dict[str, int] = {}
     before: dict[str, tuple[str, ...]] = {}
     for month in months:
@@ -268,7 +270,7 @@ def count_versions(drop: Path, *, measured: bool, normalise=normal, months=MONTH
             row[KEY]: tuple(
                 normalise(name, text)
                 for name, text in row.items()
-                if name != "Processing Date" and (measured or not is_measured(name))
+                if name != "Processing Date" and (measured or not is_measured(name)) and among(name)
             )
             for row in table(drop / f"NH_ProviderInfo_{month}.csv", "utf-8")
         }
@@ -297,6 +299,20 @@ def test_expected_versions_follow_a_footnote_that_got_another_number(tmp_path):
     before, after = (table(tmp_path / f"NH_ProviderInfo_{month}.csv", "utf-8") for month in months[2:])
     for rows, note in ((before, "12"), (after, "24")):
         assert {row["Staffing Rating Footnote"] for row in rows} == {"", "1", "6", "18", note}
+
+
+def test_expected_versions_follow_ratings_that_move_with_the_score(tmp_path):
+    plan = Deliveries(facilities=60, quarters=("2024Q4",), releases=4, days=7)
+    for number in range(4):
+        plan.release(tmp_path, number)
+    months = ("Apr2025", "May2025", "Jun2025", "Jul2025")
+    attributes = ("Provider Name", "Ownership Type", "Staffing Rating Footnote", *RATINGS)  # which both layouts have
+    found = count_versions(tmp_path, measured=False, months=months, among=attributes.__contains__)
+    assert found == plan.truth().provider_versions
+    before, after = (table(tmp_path / f"NH_ProviderInfo_{month}.csv", "utf-8") for month in months[2:])
+    stars = {row[KEY]: float(row["Health Inspection Rating"] or 0) for row in before}
+    moved = [row for row in after if float(row["Health Inspection Rating"] or 0) != stars[row[KEY]]]
+    assert 10 < len(moved) < 50
 
 
 def test_presence_and_changes_follow_the_plan(drop):
@@ -446,7 +462,7 @@ def test_headers_are_those_of_the_real_files(real_data):
     era = era_of(date(2024, 10, 1))
     assert header("NH_QualityMsr_Claims_Oct2024") == era.header(era.claims)
     assert header("NH_Penalties_Oct2024") == era.header(era.penalties)
-    assert header("NH_StateUSAverages_Oct2024") == list(STATE_AVERAGES)
+    assert header("NH_StateUSAverages_Oct2024") == list(era.averages)
     assert header("NH_DataCollectionIntervals_Oct2024") == list(INTERVALS)
     era = era_of(date(2021, 6, 1))
     assert header("NH_Penalties_Jun2021") == era.header(era.penalties)

@@ -14,12 +14,14 @@ from statistics import mean
 
 import pytest
 
+from nh_pipeline.datasets.cms.state_us_averages import MEASURES, STATE_US_AVERAGES
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sample.headers import CATEGORIES
 from nh_pipeline.sample.layouts import KEY
 
 PLAN = Deliveries(facilities=60, quarters=("2024Q1", "2024Q2"), releases=5, days=14, full_from=3)
-LATER = Deliveries(facilities=40, quarters=("2025Q1",), releases=2, days=7, full_from=1)
+LATER = Deliveries(facilities=60, quarters=("2024Q4", "2025Q1"), releases=5, days=7, full_from=2)
+"""April to August 2025; in July there are two rating cycles instead of three, other measures and layouts."""
 FIRST, LAST = "Oct2024", "Nov2024"
 HPRD = "Staffing Hours per Resident per Day"
 EXCERPTS = Path(__file__).parents[1] / "data"
@@ -52,7 +54,7 @@ def of(tmp_path_factory) -> Folder:
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory) -> Folder:
-    folder = tmp_path_factory.mktemp("two-cycles")
+    folder = tmp_path_factory.mktemp("later")
     LATER.write(folder)
     return Folder(folder)
 
@@ -235,15 +237,45 @@ def test_penalties_of_homes_are_those_of_the_penalties_file_but_for_revised_fine
     assert 0 < revised < 6
 
 
-def test_averages_of_measures_are_means_of_scores(of):
-    names = of.header(f"NH_StateUSAverages_{LAST}")[-23:-1]
-    mds, claims = of(f"NH_QualityMsr_MDS_{LAST}"), of(f"NH_QualityMsr_Claims_{LAST}")
-    codes = sorted({row["Measure Code"] for row in mds}) + sorted({row["Measure Code"] for row in claims})
-    assert len(codes) == 22
-    for name, code in zip(names, codes, strict=True):
+def test_a_reduced_fine_is_in_provider_information_one_release_later(later):
+    def dollars(month: str) -> tuple[dict[str, float], dict[str, float]]:
+        """As Penalties and as Provider Information have them, by home."""
+        fined = defaultdict(float)
+        for row in later(f"NH_Penalties_{month}"):
+            fined[row[KEY]] += float(row["Fine Amount"] or 0)
+        homes = {row[KEY]: float(row["Total Amount of Fines in Dollars"]) for row in later(f"NH_ProviderInfo_{month}")}
+        return {home: fined[home] for home in homes}, homes
+
+    (june, told_in_june), (july, told_in_july), (august, told_in_august) = map(
+        dollars, ("Jun2025", "Jul2025", "Aug2025")
+    )
+    assert june == told_in_june == told_in_july
+    assert july == august == told_in_august
+    assert june != july
+
+
+@pytest.mark.parametrize(
+    ("folder", "month", "measures"), [("of", LAST, 22), ("later", "Jun2025", 22), ("later", "Aug2025", 21)]
+)
+def test_averages_of_measures_are_means_of_scores(request, folder, month, measures):
+    of = request.getfixturevalue(folder)
+    column_of = {label.casefold(): column.name for column in STATE_US_AVERAGES.columns for label in column.labels}
+    label_of = {column_of[label.casefold()]: label for label in of.header(f"NH_StateUSAverages_{month}")}
+    mds, claims = of(f"NH_QualityMsr_MDS_{month}"), of(f"NH_QualityMsr_Claims_{month}")
+    codes = {row["Measure Code"] for row in (*mds, *claims)}
+    assert {MEASURES[code] for code in codes} == label_of.keys() & set(MEASURES.values())
+    assert len(codes) == measures
+    for code in codes:
         rows, score = (claims, "Adjusted Score") if code > "500" else (mds, "Four Quarter Average Score")
         rows = [row for row in rows if row["Measure Code"] == code]
-        agrees(of, LAST, name, averages(rows, lambda row, score=score: number(row[score])), 6)
+        agrees(of, month, label_of[MEASURES[code]], averages(rows, lambda row, score=score: number(row[score])), 6)
+
+
+def test_averages_have_stars_with_the_layout_of_2025(later):
+    for name in ("Overall Rating", "Health Inspection Rating", "QM Rating", "Staffing Rating"):
+        assert name not in later.header("NH_StateUSAverages_Jun2025")
+        stars = averages(later("NH_ProviderInfo_Aug2025"), lambda row, name=name: number(row[name]))
+        agrees(later, "Aug2025", name, stars, 1)
 
 
 def test_adjusted_claims_are_observed_over_expected_times_one_number(of):
@@ -272,8 +304,19 @@ def overall(inspection: int, staffing: int | None, quality: int | None, *, befor
     return min(stars, 2) if inspection == 1 else stars
 
 
-@pytest.mark.parametrize("month", ["Jul2024", "Sep2024", LAST])
-def test_overall_rating_follows_from_the_three_others(of, month):
+@pytest.mark.parametrize(
+    ("folder", "month"),
+    [
+        ("of", "Jul2024"),
+        ("of", "Sep2024"),
+        ("of", LAST),
+        ("later", "Jun2025"),
+        ("later", "Jul2025"),
+        ("later", "Aug2025"),
+    ],
+)
+def test_overall_rating_follows_from_the_three_others(request, folder, month):
+    of = request.getfixturevalue(folder)
     seen = Counter()
     for row in of(f"NH_ProviderInfo_{month}"):
         inspection, staffing, quality, stars = (
@@ -387,16 +430,20 @@ def test_citations_and_surveys_name_the_same_days_and_tags(of):
         assert (row[KEY], row["Rating Cycle 1 Standard Survey Health Date"], "1") in surveys
 
 
-def test_health_inspection_rating_follows_from_the_cut_points_unless_held(of):
+@pytest.mark.parametrize(
+    ("folder", "first", "last"), [("of", FIRST, LAST), ("later", "May2025", "Jun2025"), ("later", "Jul2025", "Aug2025")]
+)
+def test_health_inspection_rating_follows_from_the_cut_points_unless_held(request, folder, first, last):
+    of = request.getfixturevalue(folder)
     cuts = {
         row["State"]: [float(row[f"{n} Stars"].split("-")[1]) for n in (5, 4, 3, 2)]
-        for row in of(f"NH_HlthInspecCutpointsState_{LAST}")
+        for row in of(f"NH_HlthInspecCutpointsState_{last}")
     }
     for ends in cuts.values():
         assert all(low < high for low, high in pairwise(ends))
-    before = {row[KEY]: row for row in of(f"NH_ProviderInfo_{FIRST}")}
+    before = {row[KEY]: row for row in of(f"NH_ProviderInfo_{first}")}
     held = capped = 0
-    for row in of(f"NH_ProviderInfo_{LAST}"):
+    for row in of(f"NH_ProviderInfo_{last}"):
         score, stars = (
             float(row["Total Weighted Health Survey Score"]),
             row["Health Inspection Rating"].removesuffix(".0"),
