@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from nh_pipeline.settings import Settings
 
 PLAN = Deliveries(
-    facilities=300, quarters=("2024Q1", "2024Q2"), releases=6, seed=7, quirks=True, days=None, full_from=4
+    facilities=300, quarters=("2024Q4", "2025Q1"), releases=4, seed=7, quirks=True, days=None, full_from=2
 )
-"""What the demo generates: small enough for seconds, with every quirk, and every file in the last two releases."""
+"""What the demo generates: small, with every quirk, and every file in the last two releases. In the last one, of July
+2025, CMS changed scores and layouts: so rules for either are exercised."""
 
 _VERDICTS = """
     with newest as (
