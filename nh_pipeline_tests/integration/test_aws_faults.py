@@ -28,6 +28,7 @@ def nh(aws, capsys, monkeypatch, tmp_path):
     """``nh`` as its entry point runs it: what it says, and the code that it exits with."""
     monkeypatch.chdir(tmp_path)  # the Dagster instance is below the current folder
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli, "_leave", sys.exit)  # as this process goes on
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["nh", *map(str, arguments)])

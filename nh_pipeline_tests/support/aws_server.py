@@ -12,6 +12,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import json
+import sys
 import threading
 import uuid
 from collections import deque
@@ -275,6 +276,10 @@ class AwsServer:
 
 
 class _Handler(MotoRequestHandler):
+    def setup(self) -> None:
+        sys.settrace(None)  # coverage looks away: this is not the product, and answers half as fast if measured
+        super().setup()
+
     def log_request(self, *_: object) -> None:
         pass
 
