@@ -3,6 +3,8 @@ PYTHON  ?= python3
 VENV    ?= .venv
 NH_HOME ?= .nh
 export NH_HOME
+# Tests, and nh, start many processes: packages are compiled once, not in each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
