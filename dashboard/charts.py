@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 MOST_POINTS = 60
 """Marked on a line, so that each tells its value."""
 
+STROKES = alt.Legend(
+    orient="top", labelLimit=260, symbolType="stroke", columns=alt.ExprRef("max(1, floor(width / 230))")
+)
+"""Of lines that also differ by their dashes; one below the other where there is no room."""
+
 STAFF_SCALE = alt.Scale(domain=[STAFF[k] for k in KINDS])
 
 
@@ -23,7 +28,9 @@ def long(rows: pd.DataFrame, x: str, columns: dict[str, str]) -> pd.DataFrame:
     return found
 
 
-def lines(rows: pd.DataFrame, x: str, columns: dict[str, str], *, title: str, height: int = 280) -> alt.Chart:
+def lines(
+    rows: pd.DataFrame, x: str, columns: dict[str, str], *, title: str, form: str = ",.2f", height: int = 280
+) -> alt.Chart:
     """A line per column over time, with points that tell their values."""
     order = alt.Scale(domain=list(columns.values()))
     chart: alt.Chart = (
@@ -31,10 +38,10 @@ def lines(rows: pd.DataFrame, x: str, columns: dict[str, str], *, title: str, he
         .mark_line(point=len(rows) <= MOST_POINTS)
         .encode(
             x=alt.X(f"{x}:T", title=None),
-            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
-            color=alt.Color("series:N", title=None, scale=order, legend=_TOP),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=form)),
+            color=alt.Color("series:N", title=None, scale=order, legend=STROKES),
             strokeDash=alt.StrokeDash("series:N", scale=order, legend=None),
-            tooltip=_told(x, title),
+            tooltip=_told(x, title, form),
         )
     )
     return chart
@@ -58,8 +65,8 @@ def stacked(rows: pd.DataFrame, x: str, *, title: str, height: int = 280) -> alt
     return chart
 
 
-def _told(x: str, title: str) -> list[Any]:
-    return [alt.Tooltip(f"{x}:T", title="From"), "series:N", alt.Tooltip("value:Q", format=",.2f", title=title)]
+def _told(x: str, title: str, form: str = ",.2f") -> list[Any]:
+    return [alt.Tooltip(f"{x}:T", title="From"), "series:N", alt.Tooltip("value:Q", format=form, title=title)]
 
 
 def bars(rows: pd.DataFrame, label: str, value: str, *, title: str, form: str = ",.2f", **more: Any) -> alt.Chart:
@@ -77,4 +84,5 @@ def bars(rows: pd.DataFrame, label: str, value: str, *, title: str, form: str = 
     return chart
 
 
-_TOP = alt.Legend(orient="top", labelLimit=260)
+# One below the other where there is no room.
+_TOP = alt.Legend(orient="top", labelLimit=260, columns=alt.ExprRef("max(1, floor(width / 230))"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,16 @@ class Filters:
     def where(self) -> tuple[str, tuple[Any, ...]]:
         """A condition on ``gold.facility_measures as m``, and the values of its ``?``."""
         parts = ["m.work_date between ? and ?"]
-        values: list[Any] = [self.start, self.end]
         if self.days != "all":
             weekend = "" if self.days == "weekends" else "not "
             parts.append(f'm.work_date in (select "date" from silver.dim_date where {weekend}is_weekend)')
+        homes, values = self.homes
+        return " and ".join([*parts, homes]), (self.start, self.end, *values)
+
+    @property
+    def homes(self) -> tuple[str, tuple[Any, ...]]:
+        """The part of it that is about homes, which holds for ``gold.facility_quarter as m``, too."""
+        parts, values = ["true"], list[Any]()
         for column, chosen in (("m.state", self.states), (f"({GROUP['ownership']})", self.ownership),
                                (f"({GROUP['size']})", self.sizes)):  # fmt: skip
             if chosen:
@@ -49,6 +55,12 @@ class Filters:
             parts.append("m.provider_id in (select provider_id from gold.facility_quarter where urban = ?)")
             values.append(self.urban)
         return " and ".join(parts), tuple(values)
+
+    @property
+    def of_months(self) -> bool:
+        """Whether ``gold.facility_month`` tells it: whole months, all their days, and homes of states, or all."""
+        attributes = self.ownership or self.sizes or self.chain or self.urban
+        return _whole_months(self.start, self.end) and self.days == "all" and not attributes
 
     @property
     def told(self) -> str:
@@ -79,6 +91,15 @@ def newest_quarter(first: date, last: date) -> tuple[date, date]:
 
 
 def before(found: Filters) -> Filters:
-    """The same homes in the period of equal length right before."""
-    length = found.end - found.start + timedelta(days=1)
-    return Filters(**{**vars(found), "start": found.start - length, "end": found.start - timedelta(days=1)})
+    """The same homes in the period right before: as many months if these are whole ones, else as many days."""
+    if _whole_months(found.start, found.end):
+        months = 12 * (found.end.year - found.start.year) + found.end.month - found.start.month + 1
+        year, month = divmod(12 * found.start.year + found.start.month - 1 - months, 12)
+        start = date(year, month + 1, 1)
+    else:
+        start = found.start - (found.end - found.start + timedelta(days=1))
+    return replace(found, start=start, end=found.start - timedelta(days=1))
+
+
+def _whole_months(start: date, end: date) -> bool:
+    return start.day == 1 and (end + timedelta(days=1)).day == 1

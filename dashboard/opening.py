@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHEET = f"""<style>
 {STYLE}
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
-[data-testid="stHeader"], [data-testid="stToolbar"], .st-key-controls {{ display: none; }}
+[data-testid="stHeader"], [data-testid="stToolbar"], [class*="st-key-controls"] {{ display: none; }}
 .stApp, [data-testid="stAppViewContainer"], [data-testid="stMain"], [data-testid="stMainBlockContainer"] {{
   position: static; height: auto; overflow: visible; padding: 0; background: white; color-scheme: light;
 }}
@@ -50,9 +50,10 @@ def opened() -> Iterator[Page]:
     st.html(paper.html)
 
 
-def controls() -> DeltaGenerator:
-    """Where a page has widgets of its own: not on paper."""
-    return st.container(key="controls")
+def controls(page: Page | None = None, name: str = "") -> DeltaGenerator:
+    """Where a page has widgets of its own: not on paper. With ``page``, below what it shows so far."""
+    at = page.at if isinstance(page, Screen) else st
+    return at.container(key=f"controls-{name}" if name else "controls")
 
 
 def _turn(wanted: str) -> None:

@@ -6,101 +6,187 @@ from typing import TYPE_CHECKING
 
 from dashboard import charts, words
 from dashboard.filters import before
-from dashboard.page import Figure, Proof
+from dashboard.page import Column, Figure, Proof
 from dashboard.sections import staffing
+from dashboard.sections.staffing import MEASURES, SOURCE
+from nh_pipeline.marts.changes import WHAT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
     import pandas as pd
 
     from dashboard.asking import Ask
     from dashboard.filters import Filters
     from dashboard.page import Page
 
-MOST_DAYS_BY_WEEK = 200
-SOURCE = "CMS, Payroll-Based Journal, daily nurse staffing"
+MOST_CHANGES = 8
+_CHANGES = {**WHAT, "listed": "listed by CMS, or no longer"}
+_STARS = ("overall_rating", "health_inspection_rating", "staffing_rating", "qm_rating")
 
 
 def at_a_glance(page: Page, ask: Ask, filters: Filters) -> None:
-    """Hours per resident day, pooled and as mean of homes, contract staff, days without a registered nurse."""
+    """Hours per resident day, contract staff, weekends and days with few registered nurses, and the period before."""
     now = staffing.pooled(ask, filters)
     if now.empty or not now["resident_days"].iloc[0]:
         page.nothing(f"No staffing in this lake for {filters.told}. Choose other days or fewer filters.")
         return
-    row, mean = now.iloc[0], staffing.facility_mean(ask, filters).iloc[0]
-    earlier = staffing.pooled(ask, before(filters))
-    of = f"{words.count(row['homes'], 'home')}, {words.count(row['resident_days'], 'resident-day')} · {filters.told}"
+    row, earlier, period = now.iloc[0], before(filters), f"{filters.told} · {SOURCE}"
+    change = _against(row, staffing.pooled(ask, earlier), words.period(earlier.start, earlier.end))
+    of = f"{words.count(row['homes'], 'home')}, {words.count(row['resident_days'], 'resident-day')} · {period}"
+    days = f"of {row['days_counted']:,} days with residents · {period}"
+    weekend = (
+        f"{words.number(row['hprd_weekend'])} hours per resident day on Saturdays and Sundays, "
+        f"{words.number(row['hprd_weekday'])} on other days · {of}"
+    )
+    notes = {
+        "hprd_total": ("Nurse hours per resident day, all homes pooled", of),
+        "mean_hprd_total": (
+            "Nurse hours per resident day, mean of homes",
+            f"{words.count(row['n'], 'home')}, each counting once, as CMS averages · {period}",
+        ),
+        "hprd_rn": ("Registered nurses, hours per resident day, pooled", of),
+        "contract_share": (
+            "Hours of contract staff",
+            f"of {words.count(round(row['total_hours']), 'hour')} · {period}",
+        ),
+        "weekend_ratio": ("Weekends against weekdays, hours per resident day", weekend),
+        "no_rn_share": ("Days with no registered nurse", f"{words.count(row['days_no_rn'], 'day')} {days}"),
+        "rn_under_8h_share": (
+            "Days below 8 hours of registered nurses",
+            f"{words.count(row['days_rn_under_8h'], 'day')} {days}",
+        ),
+    }
     page.figures(
         [
-            Figure(
-                f"Nurse hours per resident day, pooled: {words.STAFF['total'].lower()}",
-                words.number(row["hprd_total"]),
-                f"{of} · {SOURCE}",
-                _change(row, earlier, "hprd_total"),
-            ),
-            Figure(
-                "The same, mean of homes",
-                words.number(mean["hprd_total"]),
-                f"{words.count(mean['n'], 'home')}, each counting once · {filters.told} · {SOURCE}",
-            ),
-            Figure(
-                "Registered nurses, pooled",
-                words.number(row["hprd_rn"]),
-                f"hours per resident day · {of} · {SOURCE}",
-                _change(row, earlier, "hprd_rn"),
-            ),
-            Figure(
-                "Hours of contract staff",
-                words.share(row["contract_share"]),
-                f"of {words.count(round(row['total_hours']), 'hour')} · {filters.told} · {SOURCE}",
-            ),
-            Figure(
-                "Days with no registered nurse",
-                words.share(row["days_no_rn"] / row["days_counted"]),
-                f"{row['days_no_rn']:,} of {row['days_counted']:,} days with residents · {filters.told} · {SOURCE}",
-            ),
+            Figure(label, MEASURES[name.removeprefix("mean_")].told(row[name]), note, change(name))
+            for name, (label, note) in notes.items()
         ]
     )
 
 
 def over_time(page: Page, ask: Ask, filters: Filters) -> None:
-    """Hours per resident day of each week or month of the period."""
-    step = "week" if (filters.end - filters.start).days < MOST_DAYS_BY_WEEK else "month"
-    rows = staffing.pooled(ask, filters, f"cast(date_trunc('{step}', m.work_date) as date)")
+    """Hours per resident day, and the share of contract staff, of each week or month of the period."""
+    every, step = staffing.over_time(ask, filters), staffing.step(filters)
+    rows = staffing.comparable(every)
     if rows.empty:
         return
-    page.section("Hours per resident day", f"By {step}, hours and residents summed up first. {filters.told}")
-    told = f"From {words.number(rows['hprd_total'].iloc[0])} to {words.number(rows['hprd_total'].iloc[-1])}"
-    page.chart(
+    left_out = len(every) - len(rows)
+    note = f"By {step}, hours and residents summed up first. {filters.told}."
+    if left_out:
+        note += f" {words.count(left_out, step)} with less than a tenth of the homes of the fullest one left out."
+    page.section("Staffing over time", note)
+    hours, contract = page.beside(2)
+    first, last = rows.iloc[0], rows.iloc[-1]
+    hours.chart(
         charts.stacked(rows, "part", title=words.HPRD),
         name="hours-per-resident-day",
-        alt=f"{told} nurse hours per resident day between the first and the last {step}.",
+        alt=f"From {words.number(first['hprd_total'])} to {words.number(last['hprd_total'])} nurse hours per resident "
+        f"day between the first and the last {step}.",
         source=f"{SOURCE} · {filters.told}",
         data=rows,
+    )
+    label = "Contract staff, share of hours"
+    contract.chart(
+        charts.lines(rows, "part", {"contract_share": label}, title=label, form=MEASURES["contract_share"].form),
+        name="contract-share",
+        alt=f"Contract staff worked {words.share(first['contract_share'])} of hours in the first and "
+        f"{words.share(last['contract_share'])} in the last {step}.",
+        source=f"{SOURCE} · {filters.told}",
+        data=rows[["part", "homes", "contract_hours", "total_hours", "contract_share"]],
+    )
+
+
+def changed(page: Page, ask: Ask, states: tuple[str, ...] = ()) -> None:
+    """What the newest release says otherwise than the one before it: homes by what changed."""
+    some = f"and state in ({', '.join('?' * len(states))})" if states else ""
+    up = " + ".join(f"case when what = '{s}' and after > before then 1 else 0 end" for s in _STARS)
+    down = " + ".join(f"case when what = '{s}' and after < before then 1 else 0 end" for s in _STARS)
+    found = ask(
+        "select what, max(release) as release, max(previous_release) as previous_release, count(*) as homes, "
+        f"cast(sum({up}) as bigint) as up, cast(sum({down}) as bigint) as down from gold.changes "
+        f"where release = (select max(release) from gold.changes) {some} group by what order by homes desc, what",
+        *states,
+    )
+    if found.empty:
+        return
+    release, previous = (words.day(found[c].iloc[0]) for c in ("release", "previous_release"))
+    where = f" Homes of {', '.join(map(words.state, states))}." if states else ""
+    page.section(
+        "What changed in the newest release",
+        f"{release}, against {previous}.{where} Each home and each change: on the page What changed.",
+    )
+    shown = found.head(MOST_CHANGES).assign(
+        what=found["what"].map(lambda what: _CHANGES[what][0].upper() + _CHANGES[what][1:]),
+        how=[
+            f"{row.up:,} have more stars, {row.down:,} fewer" if row.what in _STARS else ""
+            for row in found.itertuples()
+        ][:MOST_CHANGES],
+    )
+    page.table(
+        shown,
+        {"what": Column("What"), "homes": Column("Homes", "count"), "how": Column("Of them")},
+        name="changes-of-the-newest-release",
+        source=f"CMS, Provider Information of {release} and {previous}",
+    )
+
+
+def freshness(page: Page, ask: Ask, last: date) -> None:
+    """Until when there is what: the newest day of staffing, the newest release of Provider Information."""
+    release = ask("select max(release) as release from silver.fct_provider_releases")["release"].iloc[0]
+    page.section("How fresh is it?", "CMS publishes the days of a quarter about four months after its end.")
+    page.figures(
+        [
+            Figure("Newest day of staffing", words.day(last), SOURCE),
+            Figure("Newest release", words.day(release), "CMS, Provider Information (Processing Date)"),
+        ]
     )
 
 
 def reconciled(page: Page, ask: Ask) -> None:
     """How many figures of CMS were computed again from its own files, and how many came out equal."""
-    found = ask(
-        "select cast(sum(n) as bigint) as n, cast(sum(equal + rounding) as bigint) as same, "
-        "cast(sum(mismatch) as bigint) as other from gold.reconciliation_summary"
+    sums = ", ".join(
+        f"cast(sum({sql}) as bigint) as {name}"
+        for name, sql in {
+            "n": "n - suppressed - input_missing",
+            "same": "equal + rounding",
+            "held": "held",
+            "elsewhere": "revised_release + series_of_another_quarter",
+            "other": "mismatch",
+            "blank": "suppressed",
+            "missing": "input_missing",
+        }.items()
     )
-    n, same, other = (int(v) if v == v else 0 for v in found.iloc[0])  # noqa: PLR0124
-    if not n:
+    found = ask(f"select {sums} from gold.reconciliation_summary").iloc[0].fillna(0).astype(int)
+    if not found["n"] + found["missing"]:
         return
-    page.section("Can these figures be trusted?", "CMS publishes figures that its own files give again.")
-    proof = Proof(f"{same:,} of {n:,} equal" + (f", {other:,} differ" if other else ""), agrees=not other)
+    page.section(
+        "Can these figures be trusted?", "Much of what CMS publishes can be computed again from its own files."
+    )
+    aside = {
+        "held": "CMS keeps from before on purpose",
+        "elsewhere": "are of another release or quarter",
+        "missing": "more need a file that is not in this lake",
+        "blank": "more CMS leaves blank",
+    }
+    told = [f"{found[name]:,} {words}" for name, words in aside.items() if found[name]]
+    differ = f"{found['other']:,} differ" if found["other"] else "none differs"
     page.figures(
         [
             Figure(
-                "CMS's figures computed again", f"{n:,}", "all releases of this lake · see the page Trust", proof=proof
+                "CMS's figures that can be computed again",
+                f"{found['n']:,}",
+                " · ".join(["all releases of this lake", *told, "see the page Trust"]),
+                proof=Proof(f"{found['same']:,} equal, {differ}", agrees=not found["other"]) if found["n"] else None,
             )
         ]
     )
 
 
-def _change(row: pd.Series, earlier: pd.DataFrame, column: str) -> str:
-    """Against the period before, if it is there."""
-    if earlier.empty or not earlier["resident_days"].iloc[0] or earlier["days"].iloc[0] < row["days"] * 0.8:
-        return ""
-    return f"{row[column] - earlier[column].iloc[0]:+.2f} to the period of equal length before"
+def _against(row: pd.Series, earlier: pd.DataFrame, period: str) -> Callable[[str], str]:
+    """What to say of a measure beside the period before, if most of its days are there."""
+    if earlier.empty or earlier["days"].iloc[0] < row["days"] * 0.8:
+        return lambda _: ""
+    past = earlier.iloc[0]
+    return lambda name: f"{MEASURES[name.removeprefix('mean_')].told(past[name])} in {period}"

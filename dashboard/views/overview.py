@@ -17,4 +17,6 @@ with opened() as page:
         filters = panel(ask, *days)
         overview.at_a_glance(page, ask, filters)
         overview.over_time(page, ask, filters)
+        overview.changed(page, ask, filters.states)
+        overview.freshness(page, ask, days[1])
         overview.reconciled(page, ask)

@@ -1,8 +1,26 @@
-"""Staffing and quality."""
+"""Staffing and quality: how homes with more or less of a kind of staffing differ."""
 
 from __future__ import annotations
 
-from dashboard.opening import opened
+import streamlit as st
+
+from dashboard.filters import bounds
+from dashboard.lake import ask
+from dashboard.opening import controls, opened
+from dashboard.sections import relations
+from dashboard.sections.relations import QUALITY, SHAPES, STAFFING
+from dashboard.sidebar import URL, panel
 
 with opened() as page:
-    page.title("Staffing and quality")
+    days = bounds(ask)
+    page.title("Staffing and quality", "Homes of one quarter, that of the last chosen day: their staffing and quality.")
+    if days is None:
+        page.nothing("There is no daily staffing in this lake yet. Land a PBJ file and run `nh run FOLDER`.")
+    else:
+        filters = panel(ask, *days)
+        with controls(page):
+            of, to, how = st.columns(3)
+            x = of.selectbox("Staffing", list(STAFFING), format_func=lambda n: STAFFING[n].label, key="x", **URL)
+            y = to.selectbox("Quality", list(QUALITY), format_func=lambda n: QUALITY[n].measure.label, key="y", **URL)
+            shape = how.selectbox("Shown as", list(SHAPES), format_func=SHAPES.__getitem__, key="shown", **URL)
+        relations.relation(page, ask, filters, x, y, shape=shape)
