@@ -66,7 +66,7 @@ class Filters:
     def told(self) -> str:
         """What is shown, in words: period, days and homes."""
         told = [words.period(self.start, self.end)]
-        told += [DAYS[self.days].lower()] * (self.days != "all")
+        told += [DAYS[self.days]] * (self.days != "all")
         told += [", ".join(map(words.state, self.states))] * bool(self.states)
         told += [", ".join(self.ownership)] * bool(self.ownership)
         told += [", ".join(words.SIZES[size] for size in self.sizes)] * bool(self.sizes)

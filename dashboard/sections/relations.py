@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -56,9 +57,9 @@ def _of_kpi(table: Literal["kpi_readmission", "kpi_incidents"], name: str) -> Ou
 
 QUALITY = {
     **{name: _of_kpi("kpi_readmission", name) for name in CLAIMS.values()},
-    "overall_rating": Outcome(Measure("Overall stars", "number"), "facility_quarter"),
-    "health_inspection_rating": Outcome(Measure("Health inspection stars", "number"), "facility_quarter"),
-    "qm_rating": Outcome(Measure("Quality measure stars", "number"), "facility_quarter"),
+    "overall_rating": Outcome(Measure("Overall stars", "count"), "facility_quarter"),
+    "health_inspection_rating": Outcome(Measure("Health inspection stars", "count"), "facility_quarter"),
+    "qm_rating": Outcome(Measure("Quality measure stars", "count"), "facility_quarter"),
     **{
         name: _of_kpi("kpi_incidents", name)
         for name in kpi_incidents.MEASURES
@@ -114,20 +115,21 @@ def relation(page: Page, ask: Ask, filters: Filters, x: str, y: str, *, shape: s
     source = f"{_source(rows, y)} · {words.count(len(rows), 'home')}"
     page.section(f"{to.label}, by {of.label[0].lower()}{of.label[1:]}", _told(of, to, r))
     page.warning("Homes differ in many ways, such as their residents and places; no figure here shows a cause.")
-    step = (of.told(0.1), 0.1) if of.kind == "share" else (of.told(10), 10) if of.kind == "percent" else ("1 hour", 1)
+    more, by = {"share": ("10 percentage points", 0.1), "percent": ("10 percentage points", 10)}.get(
+        of.kind, ("1 hour", 1)
+    )
     page.figures(
         [
-            Figure("Correlation (r)", f"{r:+.2f}", source),
-            Figure("Correlation of ranks", f"{ranks:+.2f}", f"extreme homes weigh no more than others · {source}"),
-            Figure("Fitted line", f"{slope * step[1]:+,.2f}", f"for {step[0]} more: {to.label.lower()} · {source}"),
+            Figure("Correlation (r)", _signed(r), source),
+            Figure("Correlation of ranks", _signed(ranks), f"extreme homes weigh no more than others · {source}"),
+            Figure("Fitted line", f"{slope * by:+,.3g}", f"for {more} more: {to.label.lower()} · {source}"),
         ]
     )
     shown = _within(rows)
-    chart = _cells(shown, of, to) if shape == "cells" else _dots(shown[:: -(-len(shown) // MOST_DRAWN)], of, to)
     ends = np.array([shown["x"].min(), shown["x"].max()])
-    line = pd.DataFrame({"x": ends, "y": slope * ends + intercept, "is": "Fitted line, all homes"})
+    line = pd.DataFrame({"x": ends, "y": slope * ends + intercept, "is": _LINE})
     page.chart(
-        chart + _line(line),
+        _cells(shown, line, of, to) if shape == "cells" else _dots(shown[:: _every(shown)], line, of, to),
         name=f"{x}-and-{y}",
         alt=f"{_told(of, to, r)} The fitted line goes from {to.told(line['y'].iloc[0])} at {of.told(ends[0])} to "
         f"{to.told(line['y'].iloc[1])} at {of.told(ends[1])}.",
@@ -149,7 +151,8 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
     found = found.rename_axis("tenth").reset_index()
     page.section(
         "Tenths of the homes",
-        f"From the least to the most: {of.label[0].lower()}{of.label[1:]}. Median and middle half of each tenth.",
+        f"From the least to the most: {of.label[0].lower()}{of.label[1:]}. Median and middle half of each tenth; homes "
+        "with equal staffing stand in the order of their CCN.",
     )
     base = alt.Chart(found, height=260).encode(x=alt.X("tenth:O", title=f"Tenth of homes by: {of.label}", axis=_FLAT))
     told = [
@@ -159,7 +162,7 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
         alt.Tooltip("mean:Q", format=to.form, title="Mean"),
         alt.Tooltip("n:Q", format=",", title="Homes"),
     ]
-    title = alt.Y("low:Q", title=to.label, scale=alt.Scale(zero=False), axis=alt.Axis(format=to.form))
+    title = alt.Y("low:Q", title=_lines(to), scale=alt.Scale(zero=False), axis=_axis(to))
     half = base.mark_bar(opacity=0.35, size=18).encode(y=title, y2="high:Q", tooltip=told)
     median = base.mark_tick(thickness=3, size=26, orient="horizontal").encode(y="median:Q", tooltip=told)
     first, last = found.iloc[0], found.iloc[-1]
@@ -181,7 +184,7 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
             "low": Column("A quarter are below", to.kind, to.label),
             "median": Column("Median", to.kind, to.label),
             "high": Column("A quarter are above", to.kind, to.label),
-            "mean": Column("Mean", to.kind, to.label),
+            "mean": Column("Mean", "number" if to.kind == "count" else to.kind, to.label),
         },
         name="tenths-of-homes",
         source=f"{to.label} · {source}",
@@ -192,9 +195,14 @@ def _told(of: Measure, to: Measure, r: float) -> str:
     """A correlation in words."""
     strength = next(word for most, word in _STRENGTHS.items() if abs(r) < most)
     if abs(r) < min(_STRENGTHS):
-        return f"Homes with more and with less hardly differ (r = {r:+.2f}): {of.label.lower()} and {to.label.lower()}."
+        both = f"{of.label.lower()} and {to.label.lower()}"
+        return f"Homes with more and with less hardly differ (r = {_signed(r)}): {both}."
     way = "higher" if r > 0 else "lower"
-    return f"Homes where the one is higher tend to be {way} in the other: a {strength} relation (r = {r:+.2f})."
+    return f"Homes where the one is higher tend to be {way} in the other: a {strength} relation (r = {_signed(r)})."
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"  # never -0.00
 
 
 def _source(rows: pd.DataFrame, y: str) -> str:
@@ -216,38 +224,52 @@ def _within(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[kept]
 
 
+def _every(shown: pd.DataFrame) -> int:
+    return -(-len(shown) // MOST_DRAWN)
+
+
 def _drawn(rows: pd.DataFrame, shown: pd.DataFrame, shape: str) -> str:
-    every = -(-len(shown) // MOST_DRAWN) if shape == "homes" else 1
+    every = _every(shown) if shape == "homes" else 1
     told = [f"every {every}th home by CCN drawn"] * (every > 1)
     outside = len(rows) - len(shown)
     told += [f"{words.count(outside, 'home')} with extreme values not drawn"] * bool(outside)
     return " · ".join([*told, "line and figures of all"])
 
 
+def _lines(measure: Measure) -> list[str]:
+    """The words for an axis, as many below each other as it has room for."""
+    return textwrap.wrap(measure.label, 36)
+
+
+def _axis(measure: Measure) -> alt.Axis:
+    return alt.Axis(format=measure.form, tickCount=10, tickMinStep=1 if measure.kind == "count" else alt.Undefined)
+
+
 def _axes(of: Measure, to: Measure) -> dict[str, alt.X | alt.Y]:
     scale = alt.Scale(zero=False, nice=False, padding=8)
     return {
-        "x": alt.X("x:Q", title=of.label, scale=scale, axis=alt.Axis(format=of.form)),
-        "y": alt.Y("y:Q", title=to.label, scale=scale, axis=alt.Axis(format=to.form, titleLimit=340)),
+        "x": alt.X("x:Q", title=of.label, scale=scale, axis=_axis(of)),
+        "y": alt.Y("y:Q", title=_lines(to), scale=scale, axis=_axis(to)),
     }
 
 
-def _dots(rows: pd.DataFrame, of: Measure, to: Measure) -> alt.Chart:
+def _dots(rows: pd.DataFrame, line: pd.DataFrame, of: Measure, to: Measure) -> alt.LayerChart:
     told = [
         alt.Tooltip("provider_name:N", title="Home"),
         alt.Tooltip("provider_id:N", title="CCN"),
         alt.Tooltip("x:Q", format=of.form, title=of.label),
         alt.Tooltip("y:Q", format=to.form, title=to.label),
     ]
-    chart: alt.Chart = (
-        alt.Chart(rows[["provider_name", "provider_id", "x", "y"]].assign(**{"is": "A home"}), height=420)
+    dots = (
+        alt.Chart(rows[["provider_name", "provider_id", "x", "y"]].assign(**{"is": _HOME}), height=420)
         .mark_circle(size=22, opacity=0.4)
-        .encode(**_axes(of, to), tooltip=told, color=_SERIES)
+        .encode(**_axes(of, to), tooltip=told, color=_series(_HOME, _LINE))
     )
+    chart: alt.LayerChart = dots + _line(line, _series(_HOME, _LINE))
     return chart
 
 
-def _cells(rows: pd.DataFrame, of: Measure, to: Measure) -> alt.Chart:
+def _cells(rows: pd.DataFrame, line: pd.DataFrame, of: Measure, to: Measure) -> alt.LayerChart:
     """Homes counted in a grid; of stars, a row each."""
     levels = np.unique(rows["y"])
     edges = [np.histogram_bin_edges(rows[axis], CELLS) for axis in ("x", "y")]
@@ -259,32 +281,28 @@ def _cells(rows: pd.DataFrame, of: Measure, to: Measure) -> alt.Chart:
     cells = pd.DataFrame(
         {"x": across[i], "x2": across[i + 1], "y": up[j], "y2": up[j + 1], "homes": n[i, j].astype(int)}
     )
-    axes = _axes(of, to)
-    chart: alt.Chart = (
-        alt.Chart(cells, height=420)
-        .mark_rect()
-        .encode(
-            **axes,
-            x2="x2:Q",
-            y2="y2:Q",
-            color=alt.Color("homes:Q", title="Homes in a cell", legend=alt.Legend(orient="right")),
-            tooltip=[
-                alt.Tooltip("x:Q", format=of.form, title="From"),
-                alt.Tooltip("x2:Q", format=of.form, title="To"),
-                alt.Tooltip("homes:Q", format=",", title="Homes"),
-            ],
-        )
-    )
+    colour = alt.Color("homes:Q", title="Homes in a cell", scale=alt.Scale(type="log"))
+    told = [
+        alt.Tooltip("x:Q", format=of.form, title="From"),
+        alt.Tooltip("x2:Q", format=of.form, title="To"),
+        alt.Tooltip("homes:Q", format=",", title="Homes"),
+    ]
+    grid = alt.Chart(cells, height=420).mark_rect()
+    grid = grid.encode(**_axes(of, to), x2="x2:Q", y2="y2:Q", color=colour, tooltip=told)
+    chart: alt.LayerChart = (grid + _line(line, _series(_LINE))).resolve_scale(color="independent")
     return chart
 
 
-def _line(rows: pd.DataFrame) -> alt.Chart:
-    chart: alt.Chart = alt.Chart(rows).mark_line(strokeWidth=3).encode(x="x:Q", y="y:Q", color=_SERIES)
+def _line(rows: pd.DataFrame, colour: alt.Color) -> alt.Chart:
+    chart: alt.Chart = alt.Chart(rows).mark_line(strokeWidth=3).encode(x="x:Q", y="y:Q", color=colour)
     return chart
 
 
+def _series(*shown: str) -> alt.Color:
+    legend = alt.Legend(orient="top", values=shown)
+    return alt.Color("is:N", title=None, scale=alt.Scale(domain=[_HOME, _LINE]), legend=legend)
+
+
+_HOME, _LINE = "A home", "Fitted line, all homes"
 _STRENGTHS = {0.1: "negligible", 0.3: "weak", 0.5: "moderate", 2: "strong"}
 _FLAT = alt.Axis(labelAngle=0)
-_SERIES = alt.Color(
-    "is:N", title=None, scale=alt.Scale(domain=["A home", "Fitted line, all homes"]), legend=alt.Legend(orient="top")
-)

@@ -52,7 +52,7 @@ _OF_MONTHS = {
     **{f"{s}_hours": f"m.{s}_hours_with_residents" for s in STAFF},
     "weekend_hours": "m.weekend_total_hours_with_residents",
 }
-_DAYS = 'gold.facility_measures as m join silver.dim_date as d on d."date" = m.work_date'
+_DAYS = 'gold.facility_measures as m left join silver.dim_date as d on d."date" = m.work_date'
 _MONTHS = "(select f.*, f.month as work_date from gold.facility_month as f) as m"
 
 

@@ -43,7 +43,8 @@ def on_a_map(page: Page, ask: Ask, filters: Filters, name: str, how: str = "tile
         return
     first, last = rows.iloc[0], rows.iloc[-1]
     homes = words.count(int(rows["homes"].sum()), "home")
-    page.section(measure.label, f"{homes} in {words.count(len(rows), 'state or territory', 'states and territories')}.")
+    note = f"{homes} in {words.count(len(rows), 'state or territory', 'states and territories')}."
+    page.section(measure.label, note + " All states are shown, whichever are chosen." * bool(filters.states))
     shown = rows.assign(told=rows["pooled"].map(measure.told))
     page.chart(
         _shapes(shown, measure) if how == "shapes" else _tiles(shown, measure),
@@ -67,15 +68,14 @@ def ranking(page: Page, ask: Ask, filters: Filters, name: str) -> None:
         f"Hours and residents of a state's homes summed up first, and the mean of its homes, each counting once. The "
         f"line is all states pooled: {measure.told(nation)}.",
     )
-    dots, table = page.beside(2)
-    dots.chart(
+    page.chart(
         _dots(rows, nation, measure.label, measure.form),
         name=f"ranking-{name}",
         alt=f"{above} of {words.count(len(rows), 'state')} are above all states pooled ({measure.told(nation)}).",
         source=f"{SOURCE} · {told}",
         data=rows,
     )
-    table.table(
+    page.table(
         rows.assign(rank=range(1, len(rows) + 1)),
         {
             "rank": Column("Rank", "count"),
@@ -142,8 +142,11 @@ def _over_time(page: Page, ask: Ask, filters: tuple[Filters, Filters], title: st
 
 
 def _tiles(rows: pd.DataFrame, measure: Measure) -> alt.LayerChart:
-    rows = rows[rows["code"].isin(TILES.keys())].assign(both=rows["code"] + "\n" + rows["told"])
-    rows[["column", "row"]] = [TILES[code] for code in rows["code"]]
+    rows = rows[rows["code"].isin(TILES.keys())]
+    places = [TILES[code] for code in rows["code"]]
+    rows = rows.assign(
+        both=rows["code"] + "\n" + rows["told"], column=[x for x, _ in places], row=[y for _, y in places]
+    )
     place = alt.Chart(rows, height=420).encode(
         x=alt.X("column:O", axis=None, scale=alt.Scale(domain=list(range(12)), paddingInner=0.06)),
         y=alt.Y("row:O", axis=None, scale=alt.Scale(domain=list(range(8)), paddingInner=0.06)),
@@ -151,11 +154,9 @@ def _tiles(rows: pd.DataFrame, measure: Measure) -> alt.LayerChart:
     )
     # Black or white, whichever is seen on the tile, whatever colours the theme has.
     seen = alt.condition("luminance(scale('color', datum.pooled)) > 0.18", alt.value("black"), alt.value("white"))
-    size = alt.ExprRef("width < 500 ? 8 : 13")
+    size, line, up = (alt.ExprRef(f"width < 500 ? {few} : {many}") for few, many in ((8, 13), (11, 17), (-5, -8)))
     tiles = place.mark_rect(cornerRadius=4).encode(color=_colour(measure))
-    text = place.mark_text(
-        lineBreak="\n", fontSize=size, lineHeight=alt.ExprRef("width < 500 ? 11 : 17"), dy=-6
-    ).encode(text="both:N", color=seen)
+    text = place.mark_text(lineBreak="\n", fontSize=size, lineHeight=line, dy=up).encode(text="both:N", color=seen)
     chart: alt.LayerChart = tiles + text
     return chart
 
@@ -178,8 +179,8 @@ def _dots(rows: pd.DataFrame, nation: float, label: str, form: str) -> alt.Layer
     long = charts.long(rows, "state", {"pooled": POOLED, "mean": MEAN})
     order = alt.Scale(domain=[POOLED, MEAN])
     dots = (
-        alt.Chart(long, height=alt.Step(17))
-        .mark_point(filled=True, size=60)
+        alt.Chart(long, height=alt.Step(14))
+        .mark_point(filled=True, size=50)
         .encode(
             y=alt.Y("state:N", sort=list(rows["state"]), title=None, axis=alt.Axis(grid=True)),
             x=alt.X("value:Q", title=label, scale=alt.Scale(zero=False), axis=alt.Axis(format=form, orient="top")),

@@ -26,7 +26,10 @@ with opened() as page:
             )
             drawn = how.selectbox("Drawn as", list(states.MAPS), format_func=states.MAPS.__getitem__, key="map", **URL)
             codes = sorted(states.of_all(ask, filters, name)["code"], key=words.state)
-            chosen = who.selectbox("State against the nation", codes, format_func=words.state, key="against", **URL)
+            first = next((i for i, code in enumerate(codes) if code in filters.states), 0)
+            chosen = who.selectbox(
+                "State against the nation", codes, first, format_func=words.state, key="against", **URL
+            )
         states.on_a_map(page, ask, filters, name, drawn)
         if chosen:
             states.ranking(page, ask, filters, name)
