@@ -230,7 +230,7 @@ def _every(shown: pd.DataFrame) -> int:
 
 def _drawn(rows: pd.DataFrame, shown: pd.DataFrame, shape: str) -> str:
     every = _every(shown) if shape == "homes" else 1
-    told = [f"every {every}th home by CCN drawn"] * (every > 1)
+    told = [f"one home in {every} drawn, in the order of CCN"] * (every > 1)
     outside = len(rows) - len(shown)
     told += [f"{words.count(outside, 'home')} with extreme values not drawn"] * bool(outside)
     return " · ".join([*told, "line and figures of all"])
