@@ -75,6 +75,13 @@ class Filters:
         return " · ".join(told)
 
 
+def is_quarter(found: Filters) -> bool:
+    """Whether the period is one quarter of the calendar, with all its days."""
+    start, end = found.start, found.end
+    ends = start.year == end.year and end.month == start.month + 2
+    return start.month % 3 == 1 and ends and _whole_months(start, end) and found.days == "all"
+
+
 def bounds(ask: Ask) -> tuple[date, date] | None:
     """First and last day of staffing; None if there is none yet."""
     found = ask("select min(month) as first, max(month) as last from gold.facility_month")

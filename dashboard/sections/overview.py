@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard import charts, words
-from dashboard.filters import before
+from dashboard.filters import before, is_quarter
 from dashboard.page import Column, Figure, Proof
 from dashboard.sections import staffing
 from dashboard.sections.staffing import MEASURES, SOURCE
@@ -58,9 +58,10 @@ def at_a_glance(page: Page, ask: Ask, filters: Filters) -> None:
             f"{words.count(row['days_rn_under_8h'], 'day')} {days}",
         ),
     }
+    proofs = {"mean_hprd_total": _published(ask, filters, row["mean_hprd_total"])}
     page.figures(
         [
-            Figure(label, MEASURES[name.removeprefix("mean_")].told(row[name]), note, change(name))
+            Figure(label, MEASURES[name.removeprefix("mean_")].told(row[name]), note, change(name), proofs.get(name))
             for name, (label, note) in notes.items()
         ]
     )
@@ -182,6 +183,25 @@ def reconciled(page: Page, ask: Ask) -> None:
             )
         ]
     )
+
+
+def _published(ask: Ask, filters: Filters, ours: float) -> Proof | None:
+    """CMS's own mean of the same homes and quarter. It leaves out homes whose hours it does not believe."""
+    place = filters.states or ("NATION",)
+    if not (is_quarter(filters) and filters.of_months and len(place) == 1):
+        return None
+    found = ask(
+        "select release, cast(reported_total_hprd as double) as value from silver.fct_state_averages "
+        "where state_or_nation = ? and reported_total_hprd is not null and release = "
+        "(select min(reported_release) from gold.facility_quarter where quarter_start = ?)",
+        *place,
+        filters.start,
+    )
+    if found.empty:
+        return None
+    told = words.number(found["value"].iloc[0])
+    agrees = True if told == words.number(ours) else None
+    return Proof(f"CMS: {told} ({words.day(found['release'].iloc[0])})", agrees)
 
 
 def _against(row: pd.Series, earlier: pd.DataFrame, period: str) -> Callable[[str], str]:

@@ -176,6 +176,27 @@ def test_the_overview_names_the_period_before(months):
     assert page.numbers["Hours of contract staff"].change == "8.8 % in Jan 1 to Jan 31, 2024"
 
 
+def test_the_mean_of_a_quarter_stands_beside_that_of_cms(db):
+    ask, first = asking(db), Filters(QUARTER, date(2024, 3, 31))
+    month(db, "450001", "TX", days=29, days_with_residents=29, days_incomplete=0, resident_days=100,
+          weekend_resident_days=0, days_no_rn=0, days_rn_under_8h=0, total_hours_with_residents=371.6,
+          weekend_total_hours_with_residents=0)  # fmt: skip
+    put(db, "gold.facility_quarter", quarter_start=QUARTER, reported_release=date(2024, 7, 1))
+    for place, value in (("NATION", 3.72149), ("TX", 3.9)):
+        put(db, "silver.fct_state_averages", release=date(2024, 7, 1), state_or_nation=place, reported_total_hprd=value)
+
+    def proof(filters):
+        page = Seen()
+        overview.at_a_glance(page, ask, filters)
+        found = page.numbers["Nurse hours per resident day, mean of homes"].proof
+        return found and (found.told, found.agrees)
+
+    assert proof(first) == ("CMS: 3.72 (Jul 1, 2024)", True)
+    assert proof(Filters(first.start, first.end, states=("TX",))) == ("CMS: 3.90 (Jul 1, 2024)", None)
+    assert proof(FEB) is None  # CMS averages whole quarters
+    assert proof(Filters(first.start, first.end, states=("TX", "OH"))) is None
+
+
 def test_nothing_in_the_lake_is_told_in_a_sentence(db):
     ask, page = asking(db), Seen()
     overview.at_a_glance(page, ask, FEB)
