@@ -20,7 +20,7 @@ from nh_pipeline.marts import kpi_incidents, kpi_readmission
 if TYPE_CHECKING:
     from dashboard.asking import Ask
     from dashboard.filters import Filters
-    from dashboard.page import Page
+    from dashboard.page import Kind, Page
 
 MOST_DRAWN = 2_000
 FEWEST = 20
@@ -52,7 +52,8 @@ class Outcome:
 
 def _of_kpi(table: Literal["kpi_readmission", "kpi_incidents"], name: str) -> Outcome:
     meaning = {**kpi_readmission.MEASURES, **kpi_incidents.MEASURES}[name][0]
-    return Outcome(Measure(meaning[0].upper() + meaning[1:], "number"), table)
+    kind: Kind = "dollars" if name.startswith("fine_dollars") else "number"
+    return Outcome(Measure(meaning[0].upper() + meaning[1:], kind), table)
 
 
 QUALITY = {
@@ -113,7 +114,7 @@ def relation(page: Page, ask: Ask, filters: Filters, x: str, y: str, *, shape: s
     slope, intercept = np.polyfit(rows["x"], rows["y"], 1)
     r, ranks = (float(rows["x"].corr(rows["y"])), float(rows["x"].rank().corr(rows["y"].rank())))
     source = f"{_source(rows, y)} · {words.count(len(rows), 'home')}"
-    page.section(f"{to.label}, by {of.label[0].lower()}{of.label[1:]}", _told(of, to, r))
+    page.section(f"{to.label}, by {_low(of)}", _told(of, to, r))
     page.warning("Homes differ in many ways, such as their residents and places; no figure here shows a cause.")
     more, by = {"share": ("10 percentage points", 0.1), "percent": ("10 percentage points", 10)}.get(
         of.kind, ("1 hour", 1)
@@ -122,7 +123,7 @@ def relation(page: Page, ask: Ask, filters: Filters, x: str, y: str, *, shape: s
         [
             Figure("Correlation (r)", _signed(r), source),
             Figure("Correlation of ranks", _signed(ranks), f"extreme homes weigh no more than others · {source}"),
-            Figure("Fitted line", f"{slope * by:+,.3g}", f"for {more} more: {to.label.lower()} · {source}"),
+            Figure("Fitted line", f"{slope * by:+,.3g}", f"for {more} more: {_low(to)} · {source}"),
         ]
     )
     shown = _within(rows)
@@ -151,8 +152,8 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
     found = found.rename_axis("tenth").reset_index()
     page.section(
         "Tenths of the homes",
-        f"From the least to the most: {of.label[0].lower()}{of.label[1:]}. Median and middle half of each tenth; homes "
-        "with equal staffing stand in the order of their CCN.",
+        f"From the least to the most: {_low(of)}. A line is the median of the tenth, a bar its middle "
+        "half, a diamond its mean. Homes with equal staffing stand in the order of their CCN.",
     )
     base = alt.Chart(found, height=260).encode(x=alt.X("tenth:O", title=f"Tenth of homes by: {of.label}", axis=_FLAT))
     told = [
@@ -165,11 +166,12 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
     title = alt.Y("low:Q", title=_lines(to), scale=alt.Scale(zero=False), axis=_axis(to))
     half = base.mark_bar(opacity=0.35, size=18).encode(y=title, y2="high:Q", tooltip=told)
     median = base.mark_tick(thickness=3, size=26, orient="horizontal").encode(y="median:Q", tooltip=told)
+    mean = base.mark_point(shape="diamond", size=70, strokeWidth=2).encode(y="mean:Q", tooltip=told)
     first, last = found.iloc[0], found.iloc[-1]
     page.chart(
-        half + median,
+        half + median + mean,
         name="tenths",
-        alt=f"Median {to.label.lower()}: {to.told(first['median'])} in the tenth of homes with the least, "
+        alt=f"Median {_low(to)}: {to.told(first['median'])} in the tenth of homes with the least, "
         f"{to.told(last['median'])} in the tenth with the most.",
         source=source,
         data=found,
@@ -195,7 +197,7 @@ def _told(of: Measure, to: Measure, r: float) -> str:
     """A correlation in words."""
     strength = next(word for most, word in _STRENGTHS.items() if abs(r) < most)
     if abs(r) < min(_STRENGTHS):
-        both = f"{of.label.lower()} and {to.label.lower()}"
+        both = f"{_low(of)} and {_low(to)}"
         return f"Homes with more and with less hardly differ (r = {_signed(r)}): {both}."
     way = "higher" if r > 0 else "lower"
     return f"Homes where the one is higher tend to be {way} in the other: a {strength} relation (r = {_signed(r)})."
@@ -234,6 +236,11 @@ def _drawn(rows: pd.DataFrame, shown: pd.DataFrame, shape: str) -> str:
     outside = len(rows) - len(shown)
     told += [f"{words.count(outside, 'home')} with extreme values not drawn"] * bool(outside)
     return " · ".join([*told, "line and figures of all"])
+
+
+def _low(measure: Measure) -> str:
+    """The words within a sentence."""
+    return measure.label[0].lower() + measure.label[1:]
 
 
 def _lines(measure: Measure) -> list[str]:

@@ -179,10 +179,10 @@ def _dots(rows: pd.DataFrame, nation: float, label: str, form: str) -> alt.Layer
     long = charts.long(rows, "state", {"pooled": POOLED, "mean": MEAN})
     order = alt.Scale(domain=[POOLED, MEAN])
     dots = (
-        alt.Chart(long, height=alt.Step(14))
+        alt.Chart(long, height=alt.Step(16))
         .mark_point(filled=True, size=50)
         .encode(
-            y=alt.Y("state:N", sort=list(rows["state"]), title=None, axis=alt.Axis(grid=True)),
+            y=alt.Y("state:N", sort=list(rows["state"]), title=None, axis=alt.Axis(grid=True, labelOverlap=False)),
             x=alt.X("value:Q", title=label, scale=alt.Scale(zero=False), axis=alt.Axis(format=form, orient="top")),
             color=alt.Color("series:N", title=None, scale=order, legend=alt.Legend(orient="top")),
             shape=alt.Shape("series:N", title=None, scale=order),
