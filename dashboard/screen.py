@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dashboard.page import Column, Figure, Kind, Page, Proof
 
 _PARQUET = "application/vnd.apache.parquet"
+_CARDS, _ALL_AT_ONCE = 4, 60
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=&@])")
 _FORMATS: dict[Kind, str] = {
     "count": "%,d", "hprd": "%.2f", "hours": "%,.1f", "number": "%,.2f", "percent": "%.1f %%", "dollars": "$%,.0f",
@@ -58,9 +60,11 @@ class Screen:
         self.at.info(plain(text), icon=":material/search_off:")
 
     def figures(self, figures: Sequence[Figure]) -> None:
-        row = self.at.container(horizontal=True, gap="small")
-        for figure in figures:
-            card = row.container(border=True, width=250, height="stretch", gap="xsmall")
+        in_row = ceil(len(figures) / ceil(len(figures) / _CARDS)) if figures else 1
+        for n, figure in enumerate(figures):
+            if n % in_row == 0:
+                row = self.at.columns(in_row, gap="small")
+            card = row[n % in_row].container(border=True, height="stretch", gap="xsmall")
             card.markdown(plain(figure.label))  # the label of a metric is cut off where it is long
             card.metric(figure.label, figure.value, label_visibility="collapsed")
             if figure.change:
@@ -77,7 +81,9 @@ class Screen:
     def table(self, rows: pd.DataFrame, columns: Mapping[str, Column], *, name: str, source: str) -> None:
         shown = rows[list(columns)]
         config = {n: _config(c) for n, c in columns.items()}
-        self.at.dataframe(shown, hide_index=True, column_config=config, width="stretch", alt=f"{name}. {source}")
+        height: Any = "content" if len(shown) <= _ALL_AT_ONCE else "auto"
+        told = f"{name}. {source}"
+        self.at.dataframe(shown, height=height, hide_index=True, column_config=config, width="stretch", alt=told)
         self._source(source, name, shown.rename(columns={n: c.label for n, c in columns.items()}), {})
 
     def beside(self, n: int) -> Sequence[Page]:
