@@ -30,10 +30,10 @@ FOOTNOTES = {
 
 _SCOPE = ("isolated", "a pattern", "widespread")
 _SEVERITY = (
-    "potential for minimal harm",
-    "potential for more than minimal harm",
+    "minimal harm possible",
+    "more than minimal harm possible",
     "actual harm",
-    "immediate jeopardy to health or safety",
+    "immediate jeopardy",
 )
 SEVERITY = {
     code: f"{code}: {_SEVERITY[n // 3]}, {_SCOPE[n % 3]}" for n, code in enumerate("ABCDEFGHIJKL")

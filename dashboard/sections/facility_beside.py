@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 FEW = 10
 """Homes among which a percentile says little."""
 
+SHORT = {
+    "hprd_total": "All staff",
+    "hprd_rn": "RN",
+    "hprd_aide": "Aides",
+    "hprd_weekend_total": "All, weekends",
+    "contract_share": "Contract",
+    "total_nursing_turnover": "Turnover",
+}
+"""Measures of peers as they stand beside an axis."""
+
 _RULES = {
     "reported_total_hprd": "Nurse hours per resident day: all nursing staff",
     "reported_rn_hprd": "Registered nurses",
@@ -102,14 +112,15 @@ def among_peers(page: Page, ask: Ask, home: Home, start: date, end: date) -> Non
         shown[f"{column}_told"] = [
             form[kinds.get(m, "hprd")](v) for m, v in zip(shown["measure"], shown[column], strict=True)
         ]
-    shown["stands"] = [f"above {p:.0f} %" for p in shown["percentile"]]
+    shown["short"] = shown["measure"].map(SHORT)
+    shown["stands"] = shown["percentile"].round().astype(int)
     page.table(
         shown,
         {
             "what": Column("What"),
             "value_told": Column("This home"),
             "group_median_told": Column("Median of the group"),
-            "stands": Column("Percentile", help="Share of the group below it, and half of those equal to it"),
+            "stands": Column("Percentile", "count", "Share of the group below it, and half of those equal to it"),
             "n": Column("Homes", "count"),
         },
         name=f"peers-{home.ccn}",
@@ -119,11 +130,13 @@ def among_peers(page: Page, ask: Ask, home: Home, start: date, end: date) -> Non
         alt.Chart(shown, height=alt.Step(26))
         .mark_point(filled=True, size=140, opacity=1)
         .encode(
-            x=alt.X(
-                "percentile:Q", title="percentile among its like (50 is the middle)", scale=alt.Scale(domain=[0, 100])
-            ),
-            y=alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=330)),
-            tooltip=["what:N", alt.Tooltip("percentile:Q", format=".0f"), alt.Tooltip("n:Q", title="Homes")],
+            x=alt.X("percentile:Q", title="percentile", scale=alt.Scale(domain=[0, 100])),
+            y=alt.Y("short:N", sort=None, title=None),
+            tooltip=[
+                alt.Tooltip("what:N", title="What"),
+                alt.Tooltip("percentile:Q", format=".0f"),
+                alt.Tooltip("n:Q", title="Homes"),
+            ],
         )
     )
     page.chart(

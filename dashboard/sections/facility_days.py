@@ -35,6 +35,8 @@ CHANGED = {
     "chain_name": "Chain",
 }
 _AXIS = alt.Axis(minExtent=44, maxExtent=44)  # charts one below the other begin at the same place
+_LEGEND = alt.Legend(orient="top", labelLimit=300, columns=1)  # a phone is narrow
+_SHAPES = alt.Scale(range=["triangle-down", "diamond", "square", "cross"])
 _HOURS = ("total", *KINDS, "direct_care", "contract")
 _CAST = ", ".join(f"cast({k}_hours as double) as {k}_hours" for k in _HOURS)
 _SUMS = ", ".join(f"sum(cast({k}_hours as double)) / count(*) as {k}_hours" for k in _HOURS)
@@ -180,7 +182,7 @@ def _bars(rows: pd.DataFrame, of: str, title: str) -> alt.Chart:
             x2="until:T",
             y=alt.Y("least:Q", title=title, axis=_AXIS),
             y2="most:Q",
-            color=alt.Color("staff:N", title=None, scale=STAFF_SCALE, legend=alt.Legend(orient="top", labelLimit=260)),
+            color=alt.Color("staff:N", title=None, scale=STAFF_SCALE, legend=_LEGEND),
             tooltip=[
                 alt.Tooltip("day:T", title="From"),
                 alt.Tooltip("staff:N", title="Staff"),
@@ -213,12 +215,14 @@ def _flag_marks(rows: pd.DataFrame) -> list[alt.Chart]:
     flagged["middle"] = flagged["day"] + (flagged["until"] - flagged["day"]) / 2
     if flagged.empty:
         return []
-    mark = alt.Chart(flagged).mark_point(filled=True, size=70, yOffset=-7)
+    mark = alt.Chart(flagged).mark_point(filled=True, size=90, yOffset=-8)
     return [
         mark.encode(
             x="middle:T",
             y="total_hours:Q",
-            shape=alt.Shape("flag:N", title=None, legend=alt.Legend(orient="bottom", labelLimit=500)),
+            shape=alt.Shape(
+                "flag:N", title=None, scale=_SHAPES, legend=alt.Legend(orient="bottom", labelLimit=340, columns=1)
+            ),
             tooltip=["day:T", alt.Tooltip("flag:N", title="Marked")],
         )
     ]

@@ -32,7 +32,6 @@ RECORD = {
     "ownership_type": "Ownership",
     "legal_business_name": "Legal business name",
     "chain_name": "Chain",
-    "chain_id": "CMS's number of the chain",
     "certified_beds": "Certified beds",
     "special_focus_status": "Special focus",
     "abuse_icon": "Cited for abuse (icon)",
@@ -41,7 +40,7 @@ RECORD = {
 
 _LISTED = (
     *("release", "address", "city", "state", "zip_code", "county", "urban", "provider_type", "in_hospital"),
-    *("changed_ownership", *RECORD, *(f"{column}_footnote" for column in STARS)),
+    *("changed_ownership", "chain_id", *RECORD, *(f"{column}_footnote" for column in STARS)),
 )
 _NEWEST = "(select provider_id, max(valid_from) as valid_from from silver.dim_providers group by provider_id)"
 _TEXT = "lower(coalesce({0}provider_name, '') || ' ' || coalesce({0}city, '') || ' ' || {0}provider_id)"
@@ -141,7 +140,7 @@ def home(ask: Ask, ccn: str) -> Home:
     """
     ccn = normal(ccn)
     versions = ask(
-        f"select {', '.join(RECORD)}, state, valid_from, valid_to from silver.dim_providers where provider_id = ? "
+        f"select {', '.join(RECORD)}, valid_from, valid_to from silver.dim_providers where provider_id = ? "
         "order by valid_from",
         ccn,
     )

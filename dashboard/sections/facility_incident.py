@@ -51,7 +51,7 @@ def window(page: Page, ask: Ask, home: Home, choose: Callable[[date, date], date
         "lpn_hours": Column("LPN hours", "hours"),
         "aide_hours": Column("Aide hours", "hours"),
         "total_hours": Column("All hours", "hours"),
-        "usual_total_hours": Column("Usual of the weekday", "hours"),
+        "usual_total_hours": Column("Usual hours", "hours"),
         "hprd_total": Column("HPRD", "hprd", "All nurse hours per resident day"),
         "usual_hprd": Column("Usual HPRD", "hprd"),
         "hprd_difference": Column("Difference", "hprd"),
@@ -81,7 +81,7 @@ def compared(rows: pd.DataFrame, incident: date) -> pd.DataFrame:
     rows = rows.assign(
         when=rows["day"],
         since=(rows["day"] - at).dt.days,
-        weekday=rows["day"].dt.day_name(),
+        weekday=rows["day"].dt.day_name().str[:3],
         is_counted=(rows["census"] > 0) & ~rows["is_incomplete"].astype(bool),
         marked=["; ".join(FLAGS[f][0] for f in MARKED if getattr(r, f)) for r in rows.itertuples()],
     )

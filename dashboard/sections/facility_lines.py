@@ -114,9 +114,9 @@ def _calendar(page: Page, rows: pd.DataFrame, line: pd.Series | None, ccn: str) 
     sizes = {"fine": largest // 5, "less": largest * 2 // 3, "below": largest, "not": largest // 3}
     kinds = list(labels)
     shown = list(labels.values())
-    legend = alt.Legend(orient="top", labelLimit=320, columns=2)
+    legend = alt.Legend(orient="top", labelLimit=320, columns=1)
     chart = (
-        alt.Chart(data, height=190)
+        alt.Chart(data, height=alt.Step(20))
         .mark_point(filled=True, opacity=1)
         .encode(
             x=alt.X("yearmonthdate(week):O", title="week from", axis=alt.Axis(format="%b %d", labelOverlap=True)),
@@ -125,7 +125,9 @@ def _calendar(page: Page, rows: pd.DataFrame, line: pd.Series | None, ccn: str) 
             shape=alt.Shape(
                 "shown:N", title=None, scale=alt.Scale(domain=shown, range=[_SHAPES[k] for k in kinds]), legend=legend
             ),
-            size=alt.Size("shown:N", scale=alt.Scale(domain=shown, range=[sizes[k] for k in kinds]), legend=None),
+            size=alt.Size(
+                "shown:O", title=None, scale=alt.Scale(domain=shown, range=[sizes[k] for k in kinds]), legend=legend
+            ),
             tooltip=[
                 alt.Tooltip("day:T", title="Day"),
                 alt.Tooltip("shown:N", title="Shown as"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dashboard import words
@@ -42,7 +43,7 @@ def measures(page: Page, ask: Ask, home: Home) -> None:
                 "observed": Column("Observed", "number"),
                 "expected": Column("Expected", "number", "By the residents' risks"),
                 "stars": Column("In the stars"),
-                "measure_period": Column("Period"),
+                "period": Column("Period"),
                 "why": Column("If blank"),
             },
             name=f"claims-measures-{home.ccn}",
@@ -53,12 +54,12 @@ def measures(page: Page, ask: Ask, home: Home) -> None:
         page.table(
             assessed,
             {
-                "measure_description": Column("From residents' assessments (MDS)"),
+                "what": Column("From residents' assessments (MDS)"),
                 "four_quarter_average": Column("Four quarters", "percent"),
-                **{f"q{n}_score": Column(f"Quarter {n}", "percent") for n in _QUARTERS},
-                "stars": Column("In the stars"),
-                "measure_period": Column("Period"),
+                **{f"q{n}_score": Column(f"Q{n}", "percent", f"Quarter {n} of the period") for n in _QUARTERS},
                 "why": Column("If blank"),
+                "stars": Column("In the stars"),
+                "period": Column("Period"),
             },
             name=f"mds-measures-{home.ccn}",
             source=f"CMS, MDS Quality Measures, release of {words.day(assessed['release'].iloc[0])} · per cent of "
@@ -104,8 +105,8 @@ def citations(page: Page, ask: Ask, home: Home) -> None:
             "survey_date": Column("Inspected", "date"),
             "survey_type": Column("Kind"),
             "tag": Column("Tag"),
-            "what": Column("What the tag demands"),
             "severity": Column("Severity and scope"),
+            "what": Column("What the tag demands"),
             "complaint": Column("Complaint"),
             "deficiency_corrected": Column("Corrected"),
             "correction_date": Column("On", "date"),
@@ -169,6 +170,7 @@ def _claims(ask: Ask, home: Home) -> pd.DataFrame:
     return rows.assign(
         what=[CLAIMS.get(code, f"Measure {code}") for code in rows["measure_code"]],
         why=rows["footnote"].map(footnote),
+        period=rows["measure_period"].map(_period),
         stars=_in_stars(rows),
     )
 
@@ -184,7 +186,21 @@ def _assessed(ask: Ask, home: Home) -> pd.DataFrame:
         release,
         home.ccn,
     )
-    return rows.assign(why=rows["number"].map(footnote), stars=_in_stars(rows))
+    named = rows["measure_description"].fillna(rows["measure_code"]).str.removeprefix("Percentage of ")
+    return rows.assign(
+        what=named.str[:1].str.upper() + named.str[1:],
+        why=rows["number"].map(footnote),
+        stars=_in_stars(rows),
+        period=rows["measure_period"].map(_period),
+    )
+
+
+def _period(told: str | None) -> str:
+    """Quarters (``2023Q3-2024Q2``) or days (``20230401-20240331``) in words."""
+    ends = (told or "").split("-")
+    if len(ends) == 2 and all(end.isdigit() for end in ends):  # noqa: PLR2004 (first and last)
+        return words.period(*(datetime.strptime(end, "%Y%m%d").date() for end in ends))  # noqa: DTZ007
+    return " to ".join(ends)
 
 
 def _in_stars(rows: pd.DataFrame) -> list[str]:

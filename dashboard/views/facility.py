@@ -64,7 +64,7 @@ def months(page: Page, span: tuple[date, date], default: tuple[date, date]) -> t
         del st.session_state["months"]
     with controls(page, "months"):
         first, last = st.select_slider(
-            "Months that follow",
+            "Months shown below",
             list(names),
             value=tuple(f"{d:%b %Y}" for d in default),
             key="months",
