@@ -52,6 +52,7 @@ STYLE = f"""
 .paper tr {{ break-inside: avoid; }}
 .paper th, .paper td {{ border-bottom: 1px solid #C9D1DB; padding: 1mm 2mm; text-align: left; vertical-align: top; }}
 .paper .right {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.paper td.right, .paper td.date {{ white-space: nowrap; }}
 .paper .warning {{ border-left: 1mm solid #B85C00; padding-left: 3mm; }}
 .paper footer {{ margin-top: 8mm; color: #4B5663; font-size: 9pt; }}
 @page {{ size: Letter; margin: 15mm 12mm; }}
@@ -151,7 +152,7 @@ def _cells(row: Iterable[Any], kinds: Sequence[Kind]) -> str:
 
 
 def _side(kind: Kind) -> str:
-    return "" if kind in ("text", "date") else ' class="right"'
+    return {"text": "", "date": ' class="date"'}.get(kind, ' class="right"')
 
 
 def _note(text: str) -> str:

@@ -9,10 +9,9 @@ import pandas as pd
 
 from dashboard import words
 from dashboard.page import Column
-from dashboard.sections.facility_days import MARKED, days
+from dashboard.sections.facility_days import days
 from dashboard.sections.facility_home import around, told
 from dashboard.words import KINDS
-from nh_pipeline.datasets.cms.daily_nurse_staffing import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +22,14 @@ if TYPE_CHECKING:
 
 AROUND = 30
 """Days before and after."""
+
+REMARKS = {
+    "is_zero_census": "no residents",
+    "is_missing_hours": "no hours",
+    "is_implausible_hours": "over 24 h per resident",
+    "is_incomplete": "cut off by CMS",
+}
+"""Flags of a day, as short as a column is narrow."""
 
 _HOURS = tuple(f"{k}_hours" for k in ("total", *KINDS))
 
@@ -83,9 +90,9 @@ def compared(rows: pd.DataFrame, incident: date) -> pd.DataFrame:
         since=(rows["day"] - at).dt.days,
         weekday=rows["day"].dt.day_name().str[:3],
         is_counted=(rows["census"] > 0) & ~rows["is_incomplete"].astype(bool),
-        marked=["; ".join(FLAGS[f][0] for f in MARKED if getattr(r, f)) for r in rows.itertuples()],
+        marked=[", ".join(told for f, told in REMARKS.items() if getattr(r, f)) for r in rows.itertuples()],
     )
-    rows.loc[rows["since"] == 0, "marked"] = ("The day of the incident. " + rows["marked"]).str.strip()
+    rows.loc[rows["since"] == 0, "marked"] = ("incident, " + rows["marked"]).str.strip(", ")
     past = rows[rows["is_counted"] & (rows["since"] < 0) & (rows["since"] >= -AROUND)].groupby("weekday")
     usual = past[list(_HOURS)].mean().add_prefix("usual_")
     usual["usual_hprd"] = past["total_hours"].sum() / past["census"].sum()

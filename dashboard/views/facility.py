@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.lake import ask
-from dashboard.opening import controls, opened
+from dashboard.opening import controls, opened, printing
 from dashboard.sections import facility_beside as beside
 from dashboard.sections import facility_days as days
 from dashboard.sections import facility_incident as incident
@@ -95,6 +95,11 @@ def line(page: Page) -> Callable[[list[str]], str]:
     return asks
 
 
+def wanted(key: str) -> bool:
+    """Whether a section that needs a day is shown: on paper only if there is one."""
+    return not printing() or key in st.query_params
+
+
 def show(page: Page, of: Home) -> None:
     """All of a home."""
     record.head(page, of)
@@ -106,8 +111,10 @@ def show(page: Page, of: Home) -> None:
         beside.weekend_gap(page, ask, of, end)
         beside.among_peers(page, ask, of, start, end)
     beside.beside_cms(page, ask, of)
-    record.as_it_was(page, of, day(page, "As it was on", "on"))
-    incident.window(page, ask, of, day(page, "Day of the incident", "incident"))
+    if wanted("on"):
+        record.as_it_was(page, of, day(page, "As it was on", "on"))
+    if wanted("incident"):
+        incident.window(page, ask, of, day(page, "Day of the incident", "incident"))
     quality.measures(page, ask, of)
     quality.citations(page, ask, of)
     quality.penalties(page, ask, of)
