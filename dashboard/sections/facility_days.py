@@ -35,6 +35,8 @@ CHANGED = {
     "chain_name": "Chain",
 }
 _AXIS = alt.Axis(minExtent=44, maxExtent=44)  # charts one below the other begin at the same place
+_EVENTS = alt.Scale(domain=[*(STAFF[k] for k in KINDS), "event"])  # a colour of the theme that no bar has
+_ROOM = 1.15  # for the numbers of events, above the bars
 _LEGEND = alt.Legend(orient="top", labelLimit=300, columns=1)  # a phone is narrow
 _SHAPES = alt.Scale(range=["triangle-down", "diamond", "square", "cross"])
 _HOURS = ("total", *KINDS, "direct_care", "contract")
@@ -84,7 +86,7 @@ def over_the_years(page: Page, ask: Ask, home: Home) -> None:
     data = rows.assign(day=rows["month"], until=end, census=rows["resident_days"] / rows["days"])
     first, last = rows.iloc[0], rows.iloc[-1]
     page.chart(
-        alt.layer(_bars(data, "hprd_{}", words.HPRD), *_rules(marks)).properties(height=240),
+        _layers(_bars(data, "hprd_{}", words.HPRD), *_rules(marks)),
         name=f"months-{home.ccn}",
         alt=f"From {words.number(first['hprd_total'])} nurse hours per resident day in {first['month']:%B %Y} to "
         f"{words.number(last['hprd_total'])} in {last['month']:%B %Y}.",
@@ -109,9 +111,7 @@ def by_day(page: Page, ask: Ask, home: Home, start: date, end: date) -> None:
     marks = events(ask, home.ccn, start, end)
     source = f"{words.count(len(rows), step)} · {told(start, end)}"
     page.chart(
-        alt.layer(_bars(data, "{}_hours", "paid hours a day"), *_flag_marks(data), *_rules(marks)).properties(
-            height=260
-        ),
+        _layers(_bars(data, "{}_hours", "paid hours a day"), *_flag_marks(data), *_rules(marks)),
         name=f"{step}s-{home.ccn}",
         alt=f"Between {words.number(rows['total_hours'].min(), 0)} and {words.number(rows['total_hours'].max(), 0)} "
         "paid nurse hours a day.",
@@ -165,7 +165,7 @@ def _none(home: Home, start: date, end: date) -> str:
 
 def _bars(rows: pd.DataFrame, of: str, title: str) -> alt.Chart:
     """Bars from ``day`` to ``until``, one kind of staff on the other: of columns such as ``hprd_rn``."""
-    parts, at = [], 0.0
+    parts, at = [], pd.Series(0.0, rows.index)
     for kind in KINDS:
         value = rows[of.format(kind)].fillna(0)
         parts.append(
@@ -174,13 +174,14 @@ def _bars(rows: pd.DataFrame, of: str, title: str) -> alt.Chart:
             )
         )
         at = at + value
+    most = float(at.max()) * _ROOM or 1.0
     chart: alt.Chart = (
         alt.Chart(pd.concat(parts))
         .mark_rect()
         .encode(
             x=alt.X("day:T", title=None),
             x2="until:T",
-            y=alt.Y("least:Q", title=title, axis=_AXIS),
+            y=alt.Y("least:Q", title=title, axis=_AXIS, scale=alt.Scale(domain=[0, most], nice=False)),
             y2="most:Q",
             color=alt.Color("staff:N", title=None, scale=STAFF_SCALE, legend=_LEGEND),
             tooltip=[
@@ -196,8 +197,10 @@ def _bars(rows: pd.DataFrame, of: str, title: str) -> alt.Chart:
 
 
 def _residents(rows: pd.DataFrame) -> alt.Chart:
+    silent = rows.loc[rows["until"] < rows["day"].shift(-1), ["until"]].rename(columns={"until": "day"})
+    broken = pd.concat([rows[["day", "census"]], silent]).sort_values("day")  # a line would bridge what is not reported
     chart: alt.Chart = (
-        alt.Chart(rows, height=110)
+        alt.Chart(broken, height=110)
         .mark_line(interpolate="step-after")
         .encode(
             x=alt.X("day:T", title=None),
@@ -228,12 +231,22 @@ def _flag_marks(rows: pd.DataFrame) -> list[alt.Chart]:
     ]
 
 
+def _layers(*charts: alt.Chart) -> alt.LayerChart:
+    layered: alt.LayerChart = alt.layer(*charts).resolve_scale(color="independent").properties(height=290)
+    return layered
+
+
 def _rules(marks: pd.DataFrame) -> list[alt.Chart]:
     """A dashed line with its number for each event."""
     if marks.empty:
         return []
-    base = alt.Chart(marks).encode(x="day:T", tooltip=["day:T", alt.Tooltip("what:N", title="What")])
-    return [base.mark_rule(strokeDash=[4, 3]), base.mark_text(dx=6, align="left").encode(y=alt.value(6), text="n:N")]
+    base = alt.Chart(marks.assign(event="event")).encode(
+        x="day:T",
+        color=alt.Color("event:N", scale=_EVENTS, legend=None),
+        tooltip=[alt.Tooltip("day:T", title="From"), alt.Tooltip("what:N", title="What")],
+    )
+    number = base.mark_text(dx=4, align="left").encode(y=alt.value(6), text="n:N")
+    return [base.mark_rule(strokeDash=[4, 3], strokeWidth=1.5), number]
 
 
 def _listed(page: Page, marks: pd.DataFrame, ccn: str, of: str = "months") -> None:

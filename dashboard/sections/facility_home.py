@@ -147,8 +147,8 @@ def home(ask: Ask, ccn: str) -> Home:
     months = _months(ask, ccn)
     if versions.empty and months.empty:
         raise LookupError(
-            f"No nursing home with the CCN {ccn} is in this lake. Expected six characters, such as 015009; search by "
-            "name or city instead."
+            f"No nursing home with the CCN {ccn[:20]} is in this lake. Expected six characters, such as 015009; "
+            "search by name or city instead."
         )
     return Home(ccn, None if versions.empty else _listed(ask, ccn, _until(versions)), versions, months)
 

@@ -50,10 +50,10 @@ def window(page: Page, ask: Ask, home: Home, choose: Callable[[date, date], date
         return
     shown = compared(rows, incident)
     columns = {
-        "when": Column("Day", "date"),
-        "weekday": Column("Weekday"),
+        "when": Column("Date", "date"),
+        "weekday": Column("Day"),
         "since": Column("Days since", "count"),
-        "census": Column("Residents", "count"),
+        "census": Column("Census", "count"),
         "rn_hours": Column("RN hours", "hours"),
         "lpn_hours": Column("LPN hours", "hours"),
         "aide_hours": Column("Aide hours", "hours"),

@@ -62,7 +62,7 @@ def as_it_was(page: Page, home: Home, choose: Callable[[date, date], date | None
     was, now = then.iloc[-1], home.versions.iloc[-1]
     told = [(label, text(was[c]) or words.NOTHING, text(now[c]) or words.NOTHING) for c, label in RECORD.items()]
     rows = pd.DataFrame(told, columns=["what", "then", "now"])
-    rows["same"] = ["differs" if a != b else "" for _, a, b in told]
+    rows["same"] = ["differs" if a.casefold() != b.casefold() else "" for _, a, b in told]
     page.table(
         rows,
         {
