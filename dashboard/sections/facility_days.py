@@ -134,28 +134,23 @@ def by_day(page: Page, ask: Ask, home: Home, start: date, end: date) -> None:
 
 def events(ask: Ask, ccn: str, start: date, end: date) -> pd.DataFrame:
     """What changed of the home, and breaks of CMS's daily series, within a period: ``n``, ``day``, ``what``."""
-    changed = ask(
-        f"select release as day, what, before, after from gold.changes where provider_id = ? "
-        f"and release between ? and ? and what in ({', '.join('?' * len(CHANGED))}) order by 1, 2",
+    found = ask(
+        "select release as day, what, before, after from gold.changes where provider_id = ? "
+        f"and release between ? and ? and what in ({', '.join('?' * len(CHANGED))}) "
+        "union all select first_day, null, null, what from gold.series_breaks where series = 'daily staffing' "
+        "and first_day between ? and ? order by 1, 2",
         ccn,
         start,
         end,
         *CHANGED,
-    )
-    told = [
-        f"{CHANGED[c.what]}: {c.before or words.NOTHING} became {c.after or words.NOTHING}"
-        for c in changed.itertuples()
-    ]
-    breaks = ask(
-        "select first_day as day, what from gold.series_breaks where series = 'daily staffing' "
-        "and first_day between ? and ?",
         start,
         end,
     )
-    found = (
-        pd.concat([changed[["day"]].assign(what=told), breaks]) if len(breaks) else changed[["day"]].assign(what=told)
-    )
-    return found.sort_values("day").assign(n=[str(i + 1) for i in range(len(found))])
+    told = [
+        f"{CHANGED[c.what]}: {c.before or words.NOTHING} became {c.after or words.NOTHING}" if c.what else c.after
+        for c in found.itertuples()
+    ]
+    return found[["day"]].assign(what=told, n=[str(i + 1) for i in range(len(found))])
 
 
 def _none(home: Home, start: date, end: date) -> str:
@@ -197,8 +192,10 @@ def _bars(rows: pd.DataFrame, of: str, title: str) -> alt.Chart:
 
 
 def _residents(rows: pd.DataFrame) -> alt.Chart:
-    silent = rows.loc[rows["until"] < rows["day"].shift(-1), ["until"]].rename(columns={"until": "day"})
-    broken = pd.concat([rows[["day", "census"]], silent]).sort_values("day")  # a line would bridge what is not reported
+    # A line would bridge days that are not reported: there it is broken by a blank.
+    silent = rows.loc[rows["until"] < rows["day"].shift(-1), "until"]
+    drawn = pd.Index(rows["day"]).union(pd.Index(silent))
+    broken = rows.set_index("day")[["census"]].reindex(drawn).rename_axis("day").reset_index()
     chart: alt.Chart = (
         alt.Chart(broken, height=110)
         .mark_line(interpolate="step-after")

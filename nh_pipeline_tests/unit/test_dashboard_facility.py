@@ -379,3 +379,25 @@ def test_a_report_is_whole_with_staffing_alone_and_without_it(db):
     page = Paper()
     facility.report(page, asking(db), CCN)
     assert "No daily staffing of this home is in this lake" in page.html
+
+
+def test_changes_of_the_home_and_breaks_of_the_series_are_told_in_their_order(db):
+    for series, at in (("daily staffing", date(2024, 2, 1)), ("fines", date(2024, 2, 2))):
+        put(db, "gold.series_breaks", first_day=at, kind="coverage", series=series, what=f"{series} are otherwise")
+    for what, before, after in (("chain_name", None, "ELMS"), ("fines", "1", "2")):
+        put(db, "gold.changes", release=date(2024, 3, 1), provider_id=CCN, what=what, before=before, after=after)
+    found = facility_days.events(asking(db), CCN, JAN, date(2024, 12, 31))
+    assert found["what"].tolist() == ["daily staffing are otherwise", "Chain: – became ELMS"]  # noqa: RUF001
+    assert found["n"].tolist() == ["1", "2"]
+    assert facility_days.events(asking(db), CCN, JAN, date(2024, 1, 31)).empty
+
+
+def test_the_line_of_residents_is_broken_where_days_are_not_reported(db):
+    for n in (0, 1, 5):
+        day(db, JAN + timedelta(days=n), 10 + n)
+    month(db)
+    ask, page = asking(db), Seen()
+    facility_days.by_day(page, ask, home(ask, CCN), JAN, date(2024, 1, 31))
+    drawn = page.of("chart")[1].data
+    assert drawn["census"].fillna(0).tolist() == [10, 11, 0, 15]
+    assert drawn["day"].iloc[2] == pd.Timestamp(2024, 1, 3)
