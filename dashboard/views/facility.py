@@ -38,7 +38,7 @@ def chosen(page: Page) -> str:
         found = search(ask, what)
         names = dict(zip(found["provider_id"], found["told"], strict=True))
         if len(names) == 1:
-            return st.query_params.get("ccn", next(iter(names)))
+            return st.query_params.setdefault("ccn", next(iter(names)))
         more = len(names) > MOST_FOUND
         st.selectbox(
             f"More than {MOST_FOUND} homes found: add a word" if more else f"{len(names)} homes found",
