@@ -137,6 +137,7 @@ def events(ask: Ask, ccn: str, start: date, end: date) -> pd.DataFrame:
     found = ask(
         "select release as day, what, before, after from gold.changes where provider_id = ? "
         f"and release between ? and ? and what in ({', '.join('?' * len(CHANGED))}) "
+        "and lower(coalesce(before, '')) <> lower(coalesce(after, '')) "
         "union all select first_day, null, null, what from gold.series_breaks where series = 'daily staffing' "
         "and first_day between ? and ? order by 1, 2",
         ccn,

@@ -44,7 +44,7 @@ def measures(page: Page, ask: Ask, home: Home) -> None:
                 "expected": Column("Expected", "number", "By the residents' risks"),
                 "stars": Column("In the stars"),
                 "period": Column("Period"),
-                "why": Column("If blank"),
+                "why": Column("Why a figure is blank"),
             },
             name=f"claims-measures-{home.ccn}",
             source="CMS, Medicare Claims Quality Measures · record since "
@@ -57,7 +57,7 @@ def measures(page: Page, ask: Ask, home: Home) -> None:
                 "what": Column("From residents' assessments (MDS)"),
                 "four_quarter_average": Column("Four quarters", "percent"),
                 **{f"q{n}_score": Column(f"Q{n}", "percent", f"Quarter {n} of the period") for n in _QUARTERS},
-                "why": Column("If blank"),
+                "why": Column("Why a figure is blank"),
                 "stars": Column("In the stars"),
                 "period": Column("Period"),
             },

@@ -384,7 +384,7 @@ def test_a_report_is_whole_with_staffing_alone_and_without_it(db):
 def test_changes_of_the_home_and_breaks_of_the_series_are_told_in_their_order(db):
     for series, at in (("daily staffing", date(2024, 2, 1)), ("fines", date(2024, 2, 2))):
         put(db, "gold.series_breaks", first_day=at, kind="coverage", series=series, what=f"{series} are otherwise")
-    for what, before, after in (("chain_name", None, "ELMS"), ("fines", "1", "2")):
+    for what, before, after in (("chain_name", None, "ELMS"), ("fines", "1", "2"), ("provider_name", "OAKS", "Oaks")):
         put(db, "gold.changes", release=date(2024, 3, 1), provider_id=CCN, what=what, before=before, after=after)
     found = facility_days.events(asking(db), CCN, JAN, date(2024, 12, 31))
     assert found["what"].tolist() == ["daily staffing are otherwise", "Chain: – became ELMS"]  # noqa: RUF001
