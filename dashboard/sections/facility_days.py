@@ -36,6 +36,7 @@ CHANGED = {
 }
 _AXIS = alt.Axis(minExtent=44, maxExtent=44)  # charts one below the other begin at the same place
 _EVENTS = alt.Scale(domain=[*(STAFF[k] for k in KINDS), "event"])  # a colour of the theme that no bar has
+_YEAR = 12
 _ROOM = 1.15  # for the numbers of events, above the bars
 _LEGEND = alt.Legend(orient="top", labelLimit=300, columns=1)  # a phone is narrow
 _SHAPES = alt.Scale(range=["triangle-down", "diamond", "square", "cross"])
@@ -94,6 +95,8 @@ def over_the_years(page: Page, ask: Ask, home: Home) -> None:
         f"{told(*home.days)}",
         data=rows,
     )
+    if said := fewer_residents(rows):
+        page.text(said)
     _listed(page, marks, home.ccn)
 
 
@@ -152,6 +155,27 @@ def events(ask: Ask, ccn: str, start: date, end: date) -> pd.DataFrame:
         for c in found.itertuples()
     ]
     return found[["day"]].assign(what=told, n=[str(i + 1) for i in range(len(found))])
+
+
+def fewer_residents(months: pd.DataFrame) -> str:
+    """Says so where HPRD rose in a year because residents were fewer, not because hours were more; else empty."""
+    last = months["month"].iloc[-1]
+    now = months[months["month"] > last - pd.DateOffset(years=1)]
+    before = months[months["month"].between(*(day - pd.DateOffset(years=1) for day in (now["month"].iloc[0], last)))]
+    if len(now) < _YEAR or len(before) < _YEAR:
+        return ""
+    hours, census, hprd = (
+        [year[a].sum() / year[b].sum() if year[b].sum() else 0.0 for year in (before, now)]
+        for a, b in (("total_hours", "days"), ("resident_days", "days"), ("total_hours", "resident_days"))
+    )
+    if not (hprd[1] > hprd[0] > 0 and hours[1] <= hours[0]):
+        return ""
+    return (
+        f"In the last twelve months, hours per resident day rose from {words.number(hprd[0])} to "
+        f"{words.number(hprd[1])} as residents became fewer: {words.number(census[0], 1)} to "
+        f"{words.number(census[1], 1)} a day, while paid hours went from {words.number(hours[0], 0)} to "
+        f"{words.number(hours[1], 0)} a day."
+    )
 
 
 def _none(home: Home, start: date, end: date) -> str:

@@ -401,3 +401,22 @@ def test_the_line_of_residents_is_broken_where_days_are_not_reported(db):
     drawn = page.of("chart")[1].data
     assert drawn["census"].fillna(0).tolist() == [10, 11, 0, 15]
     assert drawn["day"].iloc[2] == pd.Timestamp(2024, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("hours", "resident_days", "said"),
+    [
+        (1200, 200, "from 4.00 to 6.00 as residents became fewer: 10.0 to 6.5 a day"),
+        (1300, 300, ""),  # more hours
+        (1200, 310, ""),  # less hours per resident day
+    ],
+)
+def test_a_rise_that_comes_of_fewer_residents_is_told(hours, resident_days, said):
+    months = pd.date_range("2023-01-01", periods=12, freq="MS")
+    before = pd.DataFrame({"month": months, "days": 31, "resident_days": 310, "total_hours": 1240.0})
+    now = before.assign(month=months + pd.DateOffset(years=1), resident_days=resident_days, total_hours=float(hours))
+    told = facility_days.fewer_residents(pd.concat([before, now]))
+    assert said in told
+    assert bool(told) == bool(said)
+    assert facility_days.fewer_residents(now) == ""
+    assert facility_days.fewer_residents(pd.concat([before.iloc[1:], now])) == ""
