@@ -31,6 +31,7 @@ _CONFIG: dict[str, Any] = {
     "background": "white",
     "range": {"category": PALETTE, "ramp": RAMP, "heatmap": RAMP, "ordinal": RAMP},
     "view": {"stroke": None},
+    "mark": {"color": PALETTE[0]},
     "axis": {"labelColor": "#16202C", "titleColor": "#16202C", "gridColor": "#E3E8EE", "titleFontWeight": "normal"},
     "legend": {"orient": "top", "title": None},
 }
