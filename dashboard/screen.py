@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from dashboard import paper
+from dashboard.words import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ _PARQUET = "application/vnd.apache.parquet"
 _CARDS, _ALL_AT_ONCE = 4, 60
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=&@])")
 _FORMATS: dict[Kind, str] = {
-    "count": "%,d", "hprd": "%.2f", "hours": "%,.1f", "number": "%,.2f", "percent": "%.1f %%", "dollars": "$%,.0f",
+    "count": "%,d", "hprd": "%.2f", "hours": "%,.1f", "number": "%,.2f", "percent": "%.1f %%", "share": "%.1f %%", "dollars": "$%,.0f",
 }  # fmt: skip
 
 
@@ -80,10 +81,14 @@ class Screen:
 
     def table(self, rows: pd.DataFrame, columns: Mapping[str, Column], *, name: str, source: str) -> None:
         shown = rows[list(columns)]
+        shares = [n for n, c in columns.items() if c.kind == "share"]
+        cells = shown.assign(**{n: shown[n].astype(float) * 100 for n in shares})
         config = {n: _config(c) for n, c in columns.items()}
         height: Any = "content" if len(shown) <= _ALL_AT_ONCE else "auto"
         told = f"{name}. {source}"
-        self.at.dataframe(shown, height=height, hide_index=True, column_config=config, width="stretch", alt=told)
+        self.at.dataframe(
+            cells, height=height, hide_index=True, column_config=config, width="stretch", placeholder=NOTHING, alt=told
+        )
         self._source(source, name, shown.rename(columns={n: c.label for n, c in columns.items()}), {})
 
     def beside(self, n: int) -> Sequence[Page]:
@@ -116,8 +121,7 @@ def _config(column: Column) -> Any:
         return st.column_config.TextColumn(label, help=told)
     if column.kind == "date":
         return st.column_config.DateColumn(label, help=told, format="MMM D, YYYY")
-    form = "percent" if column.kind == "share" else _FORMATS[column.kind]
-    return st.column_config.NumberColumn(label, help=told, format=form)
+    return st.column_config.NumberColumn(label, help=told, format=_FORMATS[column.kind])
 
 
 def _csv(data: pd.DataFrame) -> bytes:
