@@ -28,7 +28,8 @@ _PARQUET = "application/vnd.apache.parquet"
 _CARDS, _ALL_AT_ONCE = 4, 60
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=&@])")
 _FORMATS: dict[Kind, str] = {
-    "count": "%,d", "hprd": "%.2f", "hours": "%,.1f", "number": "%,.2f", "percent": "%.1f %%", "share": "%.1f %%", "dollars": "$%,.0f",
+    "count": "%,d", "hprd": "%.2f", "hours": "%,.1f", "number": "%,.2f", "percent": "%.1f %%", "share": "%.1f %%",
+    "dollars": "$%,.0f",
 }  # fmt: skip
 
 
