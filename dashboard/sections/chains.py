@@ -46,17 +46,14 @@ RANKED = {
     "chain_name": Column("Chain"),
     "chain_id": Column("Number", help="CMS's number of the chain"),
     "homes": Column("Homes", "count", "Homes with staffing in the quarter"),
-    "states": Column("States", "count"),
     "hprd_total_pooled": Column("HPRD, pooled", "hprd", "Hours of all nursing staff / resident-days, both summed up"),
     "hprd_total_facility_mean": Column("HPRD, mean of homes", "hprd", "Each home counting once"),
     "hprd_total_low": Column("Lowest home", "hprd"),
-    "hprd_total_median": Column("Median home", "hprd"),
     "hprd_total_high": Column("Highest home", "hprd"),
     "hprd_rn_pooled": Column("RN, pooled", "hprd"),
     "contract_share_pooled": Column("Contract staff", "share", "Of all hours"),
     "days_no_rn": Column("Days with no RN", "count", "Of all homes together, days with residents"),
-    "fines": Column("Fines", "count", "That inspections of the quarter led to, as far as they are known"),
-    "fine_dollars": Column("Dollars of fines", "dollars"),
+    "fine_dollars": Column("Fines", "dollars", "That inspections of the quarter led to, as far as they are known"),
 }
 
 MEMBERS = {
@@ -66,14 +63,12 @@ MEMBERS = {
     "state": Column("State"),
     "certified_beds": Column("Beds", "count"),
     "ownership_type": Column("Ownership"),
-    "average_census": Column("Residents a day", "hours"),
     "hprd_total": Column("HPRD", "hprd", "Hours of all nursing staff per resident day"),
     "hprd_rn": Column("RN", "hprd"),
     "contract_share": Column("Contract staff", "share", "Of all hours"),
     "days_no_rn": Column("Days with no RN", "count"),
     "overall_rating": Column("Stars", "count", "Overall rating of the quarter's last release"),
-    "fines": Column("Fines", "count"),
-    "fine_dollars": Column("Dollars of fines", "dollars"),
+    "fine_dollars": Column("Fines", "dollars", "That inspections of the quarter led to, as far as they are known"),
 }
 
 _OWN = {"chain_overall_rating": "overall_rating", "reported_total_hprd": "hprd_total", "reported_rn_hprd": "hprd_rn",
@@ -112,7 +107,7 @@ def ranking(page: Page, ask: Ask, quarter: date, *, order: str, least: int = 1, 
     if search:
         named = [rows[name].str.contains(search, case=False, regex=False) for name in ("chain_name", "chain_id")]
         rows = rows[named[0] | named[1]]
-    if rows.empty:
+    if rows.empty or homes.empty:
         told = f"with “{search}” in its name or number, and " if search else "with "
         page.nothing(f"No chain {told}at least {words.count(least, 'home')} in this quarter. Ask for less.")
         return
@@ -141,7 +136,7 @@ def ranking(page: Page, ask: Ask, quarter: date, *, order: str, least: int = 1, 
         f"day pooled, its homes from {words.number(first['hprd_total_low'])} to "
         f"{words.number(first['hprd_total_high'])}; the nation: {words.number(nation['nation_pooled'])}.",
         source=f"{len(shown)} of {words.count(len(rows), 'chain')} · {called} · {SOURCE}",
-        data=shown[list(RANKED)],
+        data=shown,
     )
     page.table(rows, RANKED, name=f"all-chains-{called}", source=f"{words.count(len(rows), 'chain')} with at least "
                f"{words.count(least, 'home')} · {called} · {SOURCE}")  # fmt: skip
@@ -203,8 +198,9 @@ def _spread_chart(rows: pd.DataFrame, nation: float) -> alt.LayerChart | alt.Fac
 def _figures(page: Page, now: pd.Series, before: pd.Series | None) -> None:
     called = now["cy_qtr"]
     of = f"{words.count(now['n'], 'home')}, {words.count(now['resident_days'], 'resident-day')} · {called} · {SOURCE}"
+    dollars = f"${words.number(now['fine_dollars'], 0)} in all · " if pd.notna(now["fine_dollars"]) else ""
     change = ""
-    if before is not None:
+    if before is not None and pd.notna(now["hprd_total_pooled"] - before["hprd_total_pooled"]):
         change = f"{now['hprd_total_pooled'] - before['hprd_total_pooled']:+.2f} to {before['cy_qtr']}"
     page.figures(
         [
@@ -217,8 +213,7 @@ def _figures(page: Page, now: pd.Series, before: pd.Series | None) -> None:
             Figure("Days with no registered nurse", words.number(now["days_no_rn"], 0),
                    f"days with residents, all homes together · {of}"),
             Figure("Fines", words.number(now["fines"], 0),
-                   f"${words.number(now['fine_dollars'], 0)} in all · that inspections of {called} led to, as far as "
-                   "they are known · CMS, Penalties"),
+                   f"{dollars}that inspections of {called} led to, as far as they are known · CMS, Penalties"),
         ]
     )  # fmt: skip
 

@@ -139,7 +139,7 @@ def rules(page: Page, ask: Ask, release: date | None = None) -> None:
                                 "quarter"),
             "apart": Column("Not comparable", "count", "CMS leaves it blank, or a file is not here"),
             "mismatch": Column("Different", "count"),
-            "worst": Column("Greatest difference", "number"),
+            "worst": Column("Worst", "number", "Greatest difference"),
             "holds": Column("Holds"),
         },
         name="rules",
