@@ -176,7 +176,7 @@ def _spread_chart(rows: pd.DataFrame, nation: float) -> alt.LayerChart | alt.Fac
     ]  # fmt: skip
     # What it is of is a column, as the colours of the theme go to columns alone; and rules in black are lost on black.
     of = alt.Color("of:N", title=None, scale=alt.Scale(domain=["Chain", "All homes of the nation, pooled"]),
-                   legend=alt.Legend(orient="top", labelLimit=260))  # fmt: skip
+                   legend=alt.Legend(orient="top", labelLimit=260, symbolOpacity=1))  # fmt: skip
     base = alt.Chart(data.assign(of="Chain")).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelFlush=False, labelBound=False),
                 scale=alt.Scale(type="band")),

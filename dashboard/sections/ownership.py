@@ -267,8 +267,8 @@ def _around_chart(rows: pd.DataFrame, lines: dict[str, str], told: str) -> alt.L
     order = alt.Scale(domain=list(lines.values()))
     bold = alt.condition("datum.value == 0", alt.value(4), alt.value(1))
     x = alt.X("since:Q", title="Quarters since the release that first shows the change",
-              axis=alt.Axis(tickMinStep=1, format="d", gridWidth=bold),
-              scale=alt.Scale(domain=[-QUARTERS, QUARTERS]))  # fmt: skip
+              axis=alt.Axis(values=list(range(-QUARTERS, QUARTERS + 1)), format="d", gridWidth=bold),
+              scale=alt.Scale(domain=[-QUARTERS - 0.5, QUARTERS + 0.5]))  # fmt: skip
     drawn = base.mark_line(point=alt.OverlayMarkDef(size=60, filled=True)).encode(
         x=x,
         y=alt.Y("value:Q", title=told, scale=alt.Scale(zero=False, padding=24)),

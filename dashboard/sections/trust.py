@@ -293,7 +293,13 @@ def deliveries(page: Page, ask: Ask) -> None:
 def freshness(page: Page, ask: Ask, today: date) -> None:
     """How new each table is, against CMS's rhythm."""
     rows = ask(
-        "select table_name, day, told from gold.data_quality where measure = 'late_from' order by day, table_name"
+        """
+        select l.table_name, l.day, l.told, n.newest from gold.data_quality as l
+        left join (
+            select table_name, max(part) as newest from gold.data_quality
+            where measure = 'rows_out' and part <> 'all' group by table_name) as n on n.table_name = l.table_name
+        where l.measure = 'late_from' order by l.day, l.table_name
+        """
     )
     page.section(
         "How new is it?",
@@ -314,6 +320,7 @@ def freshness(page: Page, ask: Ask, today: date) -> None:
         {
             "title": Column("CMS file"),
             "table_name": Column("Table"),
+            "newest": Column("Newest in it", help="Quarter or release"),
             "state": Column("State"),
             "day": Column("Late from", "date"),
             "told": Column("What it says"),

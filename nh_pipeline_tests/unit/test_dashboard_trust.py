@@ -56,6 +56,8 @@ def ask() -> Ask:
          "subject": "grain", "passed": True, "found": 0, "of_rows": 1234},
         {**QUALITY, "table_name": "silver.fct_staffing_levels", "part": "all", "measure": "late_from",
          "day": date(2024, 11, 27), "told": "one more is due within 240 days"},
+        {**QUALITY, "table_name": "silver.fct_staffing_levels", "part": "2023Q4", "measure": "rows_out", "found": 5},
+        {**QUALITY, "table_name": "silver.fct_staffing_levels", "part": "2024Q1", "measure": "rows_out", "found": 5},
         {**QUALITY, "table_name": "silver.dim_providers", "part": "all", "measure": "late_from",
          "day": date(2024, 7, 16), "told": "one more is due within 75 days"},
     ])  # fmt: skip
@@ -118,6 +120,7 @@ def test_what_is_late_depends_on_the_day(ask: Ask) -> None:
         page = Paper()
         trust.freshness(page, ask, today)
         assert told in "".join(page.parts)
+        assert "<td>silver.fct_staffing_levels</td><td>2024Q1</td><td>on time</td>" in "".join(page.parts)
 
 
 def test_refused_lines_are_counted_by_file_and_column(ask: Ask) -> None:
