@@ -175,10 +175,10 @@ def _spread_chart(rows: pd.DataFrame, nation: float) -> alt.LayerChart | alt.Fac
                             ("three_quarters", "Three quarters up to"), ("high", "Highest home"))
     ]  # fmt: skip
     # What it is of is a column, as the colours of the theme go to columns alone; and rules in black are lost on black.
-    of = alt.Color("of:N", title=None, scale=alt.Scale(domain=["Chain", "All homes of the nation, pooled"]),
-                   legend=alt.Legend(orient="top", labelLimit=260, symbolOpacity=1))  # fmt: skip
+    of = alt.Color("of:N", title=None, scale=alt.Scale(domain=["Chain", "All homes, pooled"]),
+                   legend=alt.Legend(orient="top", symbolOpacity=1, columns=charts.FITTING))  # fmt: skip
     base = alt.Chart(data.assign(of="Chain")).encode(
-        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelFlush=False, labelBound=False),
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=200, labelFlush=False, labelBound=False),
                 scale=alt.Scale(type="band")),
         color=of,
         tooltip=told,
@@ -188,7 +188,7 @@ def _spread_chart(rows: pd.DataFrame, nation: float) -> alt.LayerChart | alt.Fac
     middle = base.mark_bar(opacity=0.45, height=12).encode(x="hprd_total_quarter:Q", x2="hprd_total_three_quarters:Q")
     median = base.mark_tick(thickness=2, height=18).encode(x="hprd_total_median:Q")
     pooled = base.mark_point(filled=True, size=70, opacity=1).encode(x="hprd_total_pooled:Q")
-    line = alt.Chart(pd.DataFrame({"nation": [nation], "of": "All homes of the nation, pooled"}))
+    line = alt.Chart(pd.DataFrame({"nation": [nation], "of": "All homes, pooled"}))
     nations = line.mark_rule(strokeDash=[5, 4]).encode(
         x="nation:Q", color=of, tooltip=["of:N", alt.Tooltip("nation:Q", format=".2f", title=words.HPRD)]
     )

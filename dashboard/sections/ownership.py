@@ -105,7 +105,7 @@ def compared(page: Page, ask: Ask, called: str, quarter: date) -> None:
             y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=300, grid=True)),
             x=alt.X("value:Q", title=words.HPRD, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=8)),
             color=alt.Color("series:N", title=None, scale=alt.Scale(domain=list(told.values())),
-                            legend=alt.Legend(orient="top")),
+                            legend=alt.Legend(orient="top", columns=charts.FITTING)),
             shape=alt.Shape("series:N", title=None, scale=alt.Scale(domain=list(told.values()))),
             tooltip=[alt.Tooltip("label:N", title="Owner (homes)"), "series:N",
                      alt.Tooltip("value:Q", format=".2f", title=words.HPRD)],
