@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from dashboard.paper import Paper
-from dashboard.sections import trust
+from dashboard.sections import reconciliation, trust
 from nh_pipeline_tests.support.asking import asking
 from nh_pipeline_tests.support.made_rows import rows_of
 
@@ -71,7 +71,7 @@ def ask() -> Ask:
 
 def test_figures_computed_again_are_counted_over_all_releases(ask: Ask) -> None:
     page = Paper()
-    trust.reconciled(page, ask)
+    reconciliation.reconciled(page, ask)
     shown = "".join(page.parts)
     assert "<b>20</b>" in shown
     assert "15 of 17 that could be compared · 2 releases of this lake" in shown
@@ -81,16 +81,16 @@ def test_figures_computed_again_are_counted_over_all_releases(ask: Ask) -> None:
 
 def test_one_release_has_its_own_rules_and_differences(ask: Ask) -> None:
     page = Paper()
-    trust.rules(page, ask, MAY)
-    trust.different(page, ask, MAY)
+    reconciliation.rules(page, ask, MAY)
+    reconciliation.different(page, ask, MAY)
     shown = "".join(page.parts)
     assert "0 rules hold, 1 does not." in shown
     assert "<td>015009</td><td>OAK</td>" in shown
     assert "OLD NAME" not in shown
     assert '<td>CMS leaves it blank</td><td>why &lt;b&gt;</td><td class="right">1</td>' in shown
     april = Paper()
-    trust.rules(april, ask, APRIL)
-    trust.different(april, ask, APRIL)
+    reconciliation.rules(april, ask, APRIL)
+    reconciliation.different(april, ask, APRIL)
     assert "1 rule holds, 0 do not." in "".join(april.parts)
     assert "<p>None.</p>" in "".join(april.parts)
 
@@ -135,8 +135,15 @@ def test_an_empty_lake_has_a_sentence_for_each_block() -> None:
                  "bronze.rejects"):  # fmt: skip
         rows_of(db, name, [])
     nothing, page = asking(db), Paper()
-    assert trust.releases(nothing) == {trust.ALL: None}
-    for section in (trust.reconciled, trust.rules, trust.different, trust.quality, trust.deliveries, trust.rejects):
+    assert reconciliation.releases(nothing) == {reconciliation.ALL: None}
+    for section in (
+        reconciliation.reconciled,
+        reconciliation.rules,
+        reconciliation.different,
+        trust.quality,
+        trust.deliveries,
+        trust.rejects,
+    ):
         section(page, nothing)
     trust.freshness(page, nothing, MAY)
     shown = "".join(page.parts)
