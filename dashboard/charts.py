@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 MOST_POINTS = 60
 """Marked on a line, so that each tells its value."""
 
-FITTING = alt.ExprRef("max(1, floor(width / 230))")
-"""Columns of a legend: its entries stand one below the other where there is no room."""
-
-STROKES = alt.Legend(orient="top", labelLimit=260, symbolType="stroke", columns=FITTING)
-"""Of lines that also differ by their dashes."""
+STROKES = alt.Legend(
+    orient="top", labelLimit=260, symbolType="stroke", columns=alt.ExprRef("max(1, floor(width / 230))")
+)
+"""Of lines that also differ by their dashes; one below the other where there is no room."""
 
 STAFF_SCALE = alt.Scale(domain=[STAFF[k] for k in KINDS])
+
+FITTING = alt.ExprRef("max(1, floor(width / 230))")
+"""Columns of a legend: its entries stand one below the other where there is no room."""
 
 
 def long(rows: pd.DataFrame, x: str, columns: dict[str, str]) -> pd.DataFrame:
