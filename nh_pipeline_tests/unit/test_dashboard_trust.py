@@ -111,7 +111,8 @@ def test_deliveries_say_what_became_of_them(ask: Ask) -> None:
     shown = "".join(page.parts)
     assert "2 files; 1 of them held, refused or withdrawn." in shown
     assert '<td>2024Q1</td><td class="right">1,234</td><td>PBJ.csv is effective</td>' in shown
-    assert "<td>NH.csv is held: lacks 900 facilities</td><td>Apr 1, 2024</td>" in shown
+    held = next(row for row in shown.split("<tr>") if "NH.csv is held: lacks 900 facilities" in row)
+    assert "Apr 1, 2024" in held
 
 
 def test_what_is_late_depends_on_the_day(ask: Ask) -> None:
