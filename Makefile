@@ -12,10 +12,10 @@ STAMP := $(VENV)/.installed
 READERS := $(VENV)/readers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui unit test lint format lock bench clean
+.PHONY: help setup demo dashboard ui unit test lint format lock bench clean
 
 help:  ## print the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create the virtual environment from requirements.lock
 
@@ -35,6 +35,9 @@ $(READERS)/.installed: requirements-readers.lock | $(STAMP)
 
 demo: $(STAMP)  ## generate deliveries, run the whole chain on them, print what came out
 	$(BIN)/nh demo
+
+dashboard: $(STAMP)  ## open the dashboard on the lake in NH_HOME (http://127.0.0.1:8501)
+	$(BIN)/nh dashboard
 
 ui: $(STAMP)  ## open the Dagster UI on the lake in NH_HOME (http://127.0.0.1:3000)
 	$(BIN)/nh ui

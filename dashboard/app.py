@@ -9,19 +9,9 @@ import streamlit as st
 
 from dashboard import lake
 from dashboard.opening import printing
+from dashboard.pages import PAGES
 from nh_pipeline.errors import LakeError, told
 from nh_pipeline.queries.open import QueryError
-
-# Pages of the clinical domain and of treatments come after these, where their tables are.
-PAGES = (
-    st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
-    st.Page("views/states.py", title="States", icon=":material/map:"),
-    st.Page("views/facility.py", title="Facility", icon=":material/apartment:"),
-    st.Page("views/chains.py", title="Chains and ownership", icon=":material/account_tree:", url_path="chains"),
-    st.Page("views/relations.py", title="Staffing and quality", icon=":material/scatter_plot:", url_path="relations"),
-    st.Page("views/changes.py", title="What changed", icon=":material/history:", url_path="changes"),
-    st.Page("views/trust.py", title="Trust", icon=":material/verified:"),
-)
 
 EMPTY = (
     "This lake has no tables yet. Land CMS files and build the tables with `nh run FOLDER`, or try it with generated "
@@ -33,7 +23,8 @@ def main() -> None:
     """Shows one page; what cannot be had is told in a sentence."""
     icon = str(Path(__file__).with_name("icon.svg"))
     st.set_page_config(page_title="Nursing-home staffing", page_icon=icon, layout="wide")
-    page = st.navigation(PAGES, position="hidden" if printing() else "top")
+    listed = [st.Page(p.script, title=p.title, icon=p.icon, default=p is PAGES[0]) for p in PAGES]
+    page = st.navigation(listed, position="hidden" if printing() else "top")
     try:
         if lake.version():
             page.run()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.paper import STYLE, Paper
+from dashboard import lake
+from dashboard.filters import bounds
+from dashboard.paper import STYLE, Paper, made
 from dashboard.screen import Screen
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def opened() -> Iterator[Page]:
         st.button("Back to the page", icon=":material/arrow_back:", on_click=_turn, args=("",))
     paper = Paper()
     yield paper
-    st.html(paper.html)
+    st.html(paper.html(made(bounds(lake.ask), lake.version())))
 
 
 def controls(page: Page | None = None, name: str = "") -> DeltaGenerator:

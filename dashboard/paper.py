@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from dashboard import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     import pandas as pd
 
@@ -36,12 +38,15 @@ _CONFIG: dict[str, Any] = {
     "legend": {"orient": "top", "title": None},
 }
 _WIDTH = 680
+_LONG_WORD = 30
+_ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 STYLE = f"""
 .paper {{ font: 11pt/1.4 {_FONT}; color: #16202C; background: white; max-width: 190mm; margin: 0 auto; }}
 .paper h1 {{ font-size: 20pt; margin: 0 0 2mm; }}
 .paper h2 {{ font-size: 14pt; margin: 8mm 0 1mm; break-after: avoid; }}
 .paper .note, .paper .source {{ color: #4B5663; font-size: 9pt; margin: 0 0 2mm; }}
+.paper .note {{ break-after: avoid; }}
 .paper .figures {{ display: flex; flex-wrap: wrap; gap: 3mm; margin: 2mm 0; }}
 .paper .figure {{ border: 1px solid #C9D1DB; border-radius: 2mm; padding: 2mm 3mm; flex: 1 1 42mm; }}
 .paper .figure {{ break-inside: avoid; }}
@@ -53,16 +58,18 @@ STYLE = f"""
 .paper tr {{ break-inside: avoid; }}
 .paper th, .paper td {{ border-bottom: 1px solid #C9D1DB; padding: 1mm 2mm; text-align: left; vertical-align: top; }}
 .paper .right {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.paper td.long {{ overflow-wrap: anywhere; }}
 .paper td.right, .paper td.date {{ white-space: nowrap; }}
 .paper .warning {{ border-left: 1mm solid #B85C00; padding-left: 3mm; }}
-.paper footer {{ margin-top: 8mm; color: #4B5663; font-size: 9pt; }}
+.paper footer {{ break-before: avoid; margin-top: 8mm; color: #4B5663; font-size: 9pt; }}
 @page {{ size: Letter; margin: 15mm 12mm; }}
+@page {{ @bottom-right {{ content: "Page " counter(page) " of " counter(pages); font: 8pt {_FONT}; color: #4B5663; }} }}
 """
 
 
 @dataclass
 class Paper:
-    """Collects what sections show; :attr:`html` is all of it, :meth:`document` a file by itself."""
+    """Collects what sections show; :meth:`html` is all of it, :meth:`document` a file by itself."""
 
     parts: list[str] = field(default_factory=list)
 
@@ -101,17 +108,25 @@ class Paper:
     def beside(self, n: int) -> Sequence[Page]:
         return [self] * n  # one below the other: a sheet is narrow
 
-    @property
-    def html(self) -> str:
-        return f'<div class="paper">{"".join(self.parts)}</div>'
+    def html(self, made: str) -> str:
+        """What was collected; ``made`` says when and of what it was made."""
+        return f'<div class="paper">{"".join(self.parts)}<footer>{escape(made)}</footer></div>'
 
     def document(self, title: str, made: str) -> str:
-        """A whole document of HTML that needs nothing else; ``made`` says when and of what it was made."""
+        """A whole document of HTML that needs, and may load, nothing else."""
         return (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-            f"<style>{STYLE}</style></head><body>"
-            f'{self.html}<div class="paper"><footer>{escape(made)}</footer></div></body></html>'
+            f'<meta http-equiv="Content-Security-Policy" content="{_ALONE}">'
+            f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+            f"<body>{self.html(made)}</body></html>"
         )
+
+
+def made(days: tuple[date, date] | None, version: str) -> str:
+    """When a report was made and of what: the days of staffing in the lake, and the version of its tables."""
+    now = datetime.now(timezone.utc)
+    covered = f"Daily staffing in this lake: {words.period(*days)}. " if days else ""
+    return f"Made {words.day(now)}, {now:%H:%M} UTC, by nh_pipeline. {covered}Version of the tables: {version[:12]}."
 
 
 def svg(chart: Any) -> str:
@@ -149,7 +164,14 @@ def cell(value: Any, kind: Kind) -> str:
 
 
 def _cells(row: Iterable[Any], kinds: Sequence[Kind]) -> str:
-    return "".join(f"<td{_side(k)}>{escape(cell(v, k))}</td>" for v, k in zip(row, kinds, strict=True))
+    return "".join(_cell(cell(v, k), k) for v, k in zip(row, kinds, strict=True))
+
+
+def _cell(text: str, kind: Kind) -> str:
+    # Names of files and checksums are broken where there is no room: other words are not.
+    long = kind == "text" and any(len(word) > _LONG_WORD for word in text.split())
+    side = ' class="long"' if long else _side(kind)
+    return f"<td{side}>{escape(text)}</td>"
 
 
 def _side(kind: Kind) -> str:

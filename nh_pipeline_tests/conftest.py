@@ -17,6 +17,7 @@ from nh_pipeline.engines.spark import spark_session
 from nh_pipeline_tests.support.chain import workspace_at
 from nh_pipeline_tests.support.drive_server import Drive, DriveServer
 from nh_pipeline_tests.support.few import FEW
+from nh_pipeline_tests.support.whole_lake import built_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -93,6 +94,14 @@ def field() -> Path:
 def engine() -> SparkSession:
     """The Sail session that all tests of this process share."""
     return spark_session("sail")
+
+
+@pytest.fixture(scope="session")
+def whole_lake(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The home of a lake with every table (``support/whole_lake.py``), to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # each process has a folder below the run's
+    return built_at(shared / "whole", lambda: request.getfixturevalue("engine"))
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ _VERDICTS = """
 
 _NEXT = """
 All of this is generated data, not CMS's. Look next:
+  make dashboard              staffing and quality as pages (127.0.0.1:8501)
   make ui                     the asset graph, runs, checks (127.0.0.1:3000)
   .venv/bin/nh status         deliveries, tables, checks
   .venv/bin/nh query "select * from gold.facility_measures"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import warnings
 from contextlib import suppress
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline.cli import asking, aws, decisions, drive, profile, quarantine, relocate
+from nh_pipeline.cli import asking, aws, dashboard, decisions, drive, profile, quarantine, relocate, report
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
     FAILED,
@@ -31,6 +30,7 @@ from nh_pipeline.cli.terminal import (
     errors,
     lake_of,
     read_settings,
+    require_port,
     stop,
     take_any_encoding,
 )
@@ -271,12 +271,7 @@ def ui(
     from nh_pipeline.orchestration.runs import open_instance
 
     settings = read_settings()
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError as error:
-            stop(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another one with --port", FAILED)
+    require_port(port)
     with open_instance(settings):
         pass
     if "://" not in settings.source_folder:
@@ -296,6 +291,8 @@ app.command()(relocate.relocate)
 app.command()(asking.query)
 app.command()(asking.ddl)
 app.command()(profile.profile)
+app.command()(dashboard.dashboard)
+app.command()(report.report)
 
 
 @app.command()

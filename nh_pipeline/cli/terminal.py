@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -45,6 +46,16 @@ def lake_of(found: Settings) -> Lake:
         told = f"There is no lake at {found.home} (NH_HOME) yet; nh run makes one"
         errors.print(told, style="yellow", markup=False)
     return lake
+
+
+def require_port(port: int) -> None:
+    """Ends the command if a server of this machine cannot have the port."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            stop(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another one with --port", FAILED)
 
 
 def take_any_encoding() -> None:

@@ -370,15 +370,15 @@ def test_a_report_is_whole_with_staffing_alone_and_without_it(db):
     )
     page = Paper()
     facility.report(page, asking(db), CCN)
-    assert "Nursing home 015009" in page.html
-    assert "31 days · CMS, Payroll-Based Journal, daily nurse staffing · Jan 1 to Jan 31, 2024" in page.html
-    assert "1 day marked: more than 24 nurse hours per resident" in page.html
-    assert "Name: &lt;b&gt;OLD&lt;/b&gt; became NEW" in page.html
+    assert "Nursing home 015009" in page.html("")
+    assert "31 days · CMS, Payroll-Based Journal, daily nurse staffing · Jan 1 to Jan 31, 2024" in page.html("")
+    assert "1 day marked: more than 24 nurse hours per resident" in page.html("")
+    assert "Name: &lt;b&gt;OLD&lt;/b&gt; became NEW" in page.html("")
     db.execute("delete from gold.facility_month")
     version(db, JAN, None, provider_name="ELMS")
     page = Paper()
     facility.report(page, asking(db), CCN)
-    assert "No daily staffing of this home is in this lake" in page.html
+    assert "No daily staffing of this home is in this lake" in page.html("")
 
 
 def test_changes_of_the_home_and_breaks_of_the_series_are_told_in_their_order(db):

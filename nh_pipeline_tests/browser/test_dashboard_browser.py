@@ -1,0 +1,218 @@
+"""The dashboard in a browser, as ``nh dashboard`` serves it: both themes, desktop and phone, keyboard, print."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dashboard.pages import PAGES
+from nh_pipeline_tests.conftest import REPOSITORY
+from nh_pipeline_tests.support.local import Nh
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("streamlit", reason="Streamlit needs Python 3.11")
+
+CHROMIUM = Path(os.environ.get("NH_CHROMIUM", "/usr/bin/chromium"))
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.every_mart,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}: set NH_CHROMIUM"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+ADDRESSES = {page.title: "/" if page is PAGES[0] else f"/{Path(page.script).stem}?ccn=458001" for page in PAGES}
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1360, "height": 900}
+STILL = ".stApp[data-test-script-state=notRunning]"
+
+
+@contextmanager
+def served(home, folder):
+    """``nh dashboard`` from a folder that is not the project's; it must end with Ctrl-C, and say nothing odd."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {**os.environ, "NH_HOME": str(home), "HOME": str(folder), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "nh_pipeline", "dashboard", "--port", str(port)]
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=env, cwd=folder, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+    try:
+        url, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        while not answers(f"{url}/_stcore/health"):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.3)
+        yield url
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait(30)
+    assert "Traceback" not in log.read_text()
+    assert "could not be shown" not in log.read_text()
+    assert "statistics" not in log.read_text()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as found:  # noqa: S310 (loopback)
+            return found.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def server(whole_lake, tmp_path_factory):
+    with served(whole_lake, tmp_path_factory.mktemp("dashboard")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(chromium, server, **options):
+    """A tab that may talk to the server alone, and whose console stays silent."""
+    context = chromium.new_context(base_url=server, **options)
+    page, odd = context.new_page(), []
+    page.set_default_timeout(60_000)
+
+    def looked(request):
+        if not request.url.startswith((server, server.replace("http", "ws"), "data:", "blob:")):
+            odd.append(request.url)
+
+    page.on("request", looked)
+
+    def said(message):
+        # Of a page that is opened by its own address, Streamlit looks for its server below that address first.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            odd.append(message.text)
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: odd.append(str(error)))
+    yield page
+    context.close()
+    assert odd == []
+
+
+def opened(page, address):
+    """A page when all of it is there."""
+    page.goto(address)
+    page.locator(STILL).wait_for()
+    page.locator("h1").first.wait_for()
+    page.locator("[data-testid=stSkeleton]").first.wait_for(state="detached")
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(300)  # charts are drawn after the script is through
+    return page
+
+
+FAINT = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+WIDER = "document.querySelector('[data-testid=stMain]').scrollWidth - document.documentElement.clientWidth"
+WITHOUT_TEXT = """[...document.querySelectorAll('[data-testid=stVegaLiteChart], .paper img, [data-testid=stDataFrame]')]
+    .filter(e => ![e, ...e.querySelectorAll('[aria-label], [alt]')].some(
+        x => (x.getAttribute('aria-label') || x.getAttribute('alt') || '').trim().split(/\\s+/).length > 2))
+    .map(e => e.outerHTML.slice(0, 200))"""
+
+FOCUSED = "(e => (e.getAttribute('aria-label') || e.innerText || e.value || '').trim())(document.activeElement)"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("title", ADDRESSES)
+def test_a_page(chromium, server, title, theme):
+    with tab(chromium, server, viewport=DESKTOP, color_scheme=theme) as page:
+        opened(page, ADDRESSES[title])
+        assert page.locator("[data-testid=stAlertContentError]").count() == 0
+        assert page.evaluate(WITHOUT_TEXT) == [], "charts and tables that have no words for who cannot see them"
+        assert page.evaluate(FAINT) == [], "texts that are too faint (WCAG AA)"
+        page.set_viewport_size(PHONE)
+        page.wait_for_timeout(300)
+        assert page.evaluate(WIDER) <= 0, "a phone shows its whole width"
+
+
+def test_pages_and_filters_are_reached_with_the_keyboard(chromium, server):
+    with tab(chromium, server, viewport=DESKTOP) as page:
+        opened(page, "/")
+        reached = set()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate(FOCUSED))
+        told = "\n".join(reached)
+        for name in [
+            *list(ADDRESSES)[1:],
+            "Days of the week",
+            "States",
+            "Ownership",
+            "Size",
+            "Place",
+            "Chain",
+            "Print",
+        ]:
+            assert name in told, f"{name} is not reached: {sorted(reached)}"
+
+
+def test_a_filter_is_in_the_address_and_goes_along(chromium, server):
+    def figure(page):
+        return page.locator("[data-testid=stMetricValue]").first.inner_text()
+
+    with tab(chromium, server, viewport=DESKTOP) as page:
+        nation, state = figure(opened(page, "/")), figure(opened(page, "/?state=California"))
+        assert nation != state
+        page.get_by_role("link", name="Trust").first.click()
+        page.wait_for_url("**/trust*")
+        page.locator(STILL).wait_for()
+        page.get_by_role("link", name="Overview").first.click()
+        page.wait_for_url("**/?state=California")
+        page.get_by_text(state, exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("title", ADDRESSES)
+def test_print(chromium, server, title):
+    with tab(chromium, server, viewport=DESKTOP) as page:
+        opened(page, f"{ADDRESSES[title]}{'&' if '?' in ADDRESSES[title] else '?'}print=1&state=California")
+        wide = page.evaluate("Math.max(...[...document.querySelectorAll('.paper *')].map(e => e.scrollWidth))")
+        assert wide <= 190 / 25.4 * 96 + 1, "nothing is wider than the sheet"
+        sheets = printed(page.pdf(prefer_css_page_size=True))
+        assert sheets
+        assert min(sheets) > 400, f"a sheet is blank: {sheets}"
+        assert page.locator(".paper tbody tr").count() < 6000
+        page.get_by_role("button", name="Back to the page").click()
+        page.wait_for_url(lambda url: "print" not in url and "state=California" in url)
+
+
+def test_a_report_is_printed(whole_lake, tmp_path):
+    nh = Nh(whole_lake)
+    nh("report", "CA", "--pdf", "--browser", CHROMIUM, "--out", tmp_path / "ca.pdf")
+    sheets = printed((tmp_path / "ca.pdf").read_bytes())
+    assert len(sheets) >= 2
+    assert min(sheets) > 400
+
+
+def printed(pdf):
+    """How much is drawn on each Letter sheet of a PDF that Chromium wrote: bytes of its drawing, margins apart."""
+    objects = {int(m[1]): m[2] for m in re.finditer(rb"(?ms)^(\d+) 0 obj\s(.*?)\nendobj", pdf)}
+    found = []
+    for body in objects.values():
+        if re.search(rb"/Type\s*/Page\b(?!s)", body):
+            assert re.search(rb"/MediaBox\s*\[0 0 612 792\]", body), body[:300]
+            content = objects[int(re.search(rb"/Contents (\d+) 0 R", body)[1])]
+            stream = content.partition(b"stream\n")[2].rpartition(b"\nendstream")[0]
+            found.append(len(zlib.decompress(stream)))
+    return found
