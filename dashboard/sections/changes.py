@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard import charts, words
+from dashboard.footnotes import footnote
 from dashboard.page import Column
 from nh_pipeline.marts.series_breaks import KINDS as BREAKS
 from nh_pipeline.tables import tables
@@ -131,10 +132,12 @@ def listed(page: Page, ask: Ask, release: date, kinds: Collection[str] = (), sta
     if rows.empty:
         return
     n = int(rows["n"].iloc[0])
+    footnotes = rows["what"].isin(GROUPS["Footnotes"])
     rows["what"] = rows["what"].map(WHAT).fillna(rows["what"]) + ": " + rows["how"]
     for side in ("before", "after"):
         rows[side] = rows[side].replace({"Y": "yes", "N": "no"})
-    page.section("Each change", "The value in the release before, and in this one. A footnote is CMS's number of it.")
+        rows.loc[footnotes, side] = rows.loc[footnotes, side].map(footnote)
+    page.section("Each change", "The value in the release before, and in this one.")
     page.table(
         rows,
         {

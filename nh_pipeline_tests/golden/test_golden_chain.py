@@ -9,6 +9,9 @@ from datetime import date
 import duckdb
 import pytest
 
+from dashboard.asking import directly
+from dashboard.filters import Filters
+from dashboard.sections.staffing import pooled
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
@@ -17,6 +20,7 @@ from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline.mart import BuildMart
+from nh_pipeline.queries.open import LakeQueries
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.declared import BRONZE
 
@@ -277,3 +281,24 @@ def test_releases(query):
         0
     ]
     assert (blank, mean) == (12_124, 9.783030)
+
+
+def test_the_dashboard_shows_the_golden_figures(lake, query, real_data):
+    """The same nation and states; of the hours, those of days without residents are left out, as CMS does."""
+    ask, quarter = directly(LakeQueries(lake)), Filters(*quarter_bounds("2024Q2"))
+    empty = dict(
+        query("select state, sum(total_hours)::double from gold where cy_qtr = '2024Q2' and census = 0 group by 1")
+    )
+    nation = pooled(ask, quarter).iloc[0]
+    golden = json.loads((real_data / "golden" / "national_2024Q2.json").read_text())["computed_from_calibrated_file"]
+    assert (nation["homes"], nation["resident_days"]) == (golden["facilities"], golden["sum_mds_census"])
+    assert nation["total_hours"] == pytest.approx(golden["total_hours"] - sum(empty.values()), abs=0.01)
+    assert round(nation["hprd_total"], 6) == 3.714148
+    states = pooled(ask, quarter, "m.state").set_index("part")
+    with (real_data / "golden" / "state_2024Q2.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            shown = states.loc[row["state"]]
+            assert (shown["homes"], shown["resident_days"]) == (int(row["facilities"]), int(row["census"]))
+            assert shown["total_hours"] == pytest.approx(
+                float(row["pub_total_hours"]) - empty.get(row["state"], 0), abs=0.01
+            )

@@ -129,3 +129,11 @@ def test_without_releases_there_is_nothing_to_choose() -> None:
     rows_of(db, "gold.changes", [])
     assert changes.releases(asking(db)) == {}
     assert changes.previous(asking(db), APRIL) is None
+
+
+def test_a_footnote_is_told_in_words() -> None:
+    page, db = Paper(), duckdb.connect()
+    rows_of(db, "gold.changes", [change("015009", "overall_rating_footnote", None, "18")])
+    rows_of(db, "silver.fct_provider_releases", [])
+    changes.listed(page, asking(db), APRIL)
+    assert "not rated: Special Focus Facility" in "".join(page.parts)
