@@ -209,9 +209,9 @@ def old_order(kind: str, history: list[Candidate], confirmed: frozenset[str]) ->
 
 
 def fails(check: Callable[..., None]) -> None:
-    """The property finds a counterexample."""
+    """The property finds a counterexample, always the same one: chance would miss it now and then."""
     sought = settings(
-        max_examples=600, deadline=None, database=None, phases=[Phase.generate], report_multiple_bugs=False
+        max_examples=5000, deadline=None, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False
     )
     with pytest.raises(AssertionError):
         sought(given(history=histories())(lambda history: check(*history)))()
