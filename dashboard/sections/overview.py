@@ -63,6 +63,7 @@ def at_a_glance(page: Page, ask: Ask, filters: Filters) -> None:
         [
             Figure(label, MEASURES[name.removeprefix("mean_")].told(row[name]), note, change(name), proofs.get(name))
             for name, (label, note) in notes.items()
+            if name != "weekend_ratio" or filters.days == "all"  # else there is nothing to hold them against
         ]
     )
 

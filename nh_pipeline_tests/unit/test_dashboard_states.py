@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import words
-from dashboard.filters import Filters, before
+from dashboard.filters import DAYS, Filters, before
 from dashboard.maps import TILES, shapes
 from dashboard.paper import Paper
 from dashboard.sections import overview, relations, staffing, states
@@ -174,6 +174,13 @@ def test_the_overview_names_the_period_before(months):
     page = Seen()
     overview.at_a_glance(page, asking(months), FEB)
     assert page.numbers["Hours of contract staff"].change == "8.8 % in Jan 1 to Jan 31, 2024"
+
+
+def test_weekends_are_held_against_weekdays_only_where_both_are_shown(months):
+    for shown in DAYS:
+        page = Seen()
+        overview.at_a_glance(page, asking(months), Filters(FEB.start, FEB.end, days=shown))
+        assert ("Weekends against weekdays, hours per resident day" in page.numbers) == (shown == "all")
 
 
 def test_the_mean_of_a_quarter_stands_beside_that_of_cms(db):
