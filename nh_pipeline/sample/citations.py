@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nh_pipeline.sample.inspections import Citations, Inspections
     from nh_pipeline.sample.release import Release
 
-_TO_CORRECT = np.timedelta64(180)  # days within which some homes still have only a plan
+_TO_CORRECT = np.timedelta64(180, "D")  # days within which some homes still have only a plan
 
 
 def citation_rows(release: Release, citations: Citations, survey: str) -> Iterator[list[str]]:
