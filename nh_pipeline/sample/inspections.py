@@ -160,7 +160,7 @@ class Inspections:
             for name, array in {survey: self.health_day, **figures}.items():
                 texts = np.where(done, array[cycle - 1].astype(str), "")
                 columns[f"Rating Cycle {cycle} {name}"] = texts.tolist()
-        overdue = np.datetime64(release) - self.health_day[0] > np.timedelta64(TWO_YEARS)
+        overdue = np.datetime64(release) - self.health_day[0] > np.timedelta64(TWO_YEARS, "D")
         infections = self.health.count(facilities, self.health.infection)[: len(cycles(release))].sum(axis=0)
         return columns | {
             "Most Recent Health Inspection More Than 2 Years Ago": np.where(overdue, "Y", "N").tolist(),
