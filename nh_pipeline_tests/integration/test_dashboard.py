@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from datetime import date
 
+import pyarrow as pa
 import pytest
+import sqlglot
 
 from dashboard.pages import PAGES
-from nh_pipeline.queries.open import queries
+from nh_pipeline.queries.open import LakeQueries, queries
+from nh_pipeline.queries.views import translated
 from nh_pipeline.sample import Correction
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import gold
@@ -83,6 +87,32 @@ def test_every_page_is_shown(shown, whole_lake, script):
     at = shown(whole_lake, script)
     assert at.title[0].value
     assert sum(len(getattr(at, name)) for name in SCREEN) > 3, "a page has more than a title"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_question_of_a_page_can_be_put_to_athena(shown, whole_lake, script, monkeypatch):
+    """Read back from Athena's dialect it is run, and has the same answer."""
+    asked, query = {}, LakeQueries.query
+
+    def noted(self, sql, parameters=()):
+        asked[sql, tuple(parameters)] = query(self, sql, parameters)
+        return asked[sql, tuple(parameters)]
+
+    monkeypatch.setattr(LakeQueries, "query", noted)
+    shown(whole_lake, script)
+    monkeypatch.undo()
+    assert asked
+    source = queries(Settings(home=str(whole_lake)))
+    for (sql, parameters), direct in asked.items():
+        again = source.query(sqlglot.transpile(translated(sql, "athena"), "athena", "duckdb")[0], parameters)
+        assert (again.num_rows, again.column_names) == (direct.num_rows, direct.column_names), sql
+        for name in direct.column_names:
+            ours, theirs = direct[name].to_pylist(), again[name].to_pylist()
+            if pa.types.is_floating(direct.schema.field(name).type):  # sums depend on the order of their rows
+                ours, theirs = (sum(v for v in values if v is not None) for values in (ours, theirs))
+                assert theirs == pytest.approx(ours, nan_ok=True), (sql, name)
+            else:
+                assert Counter(map(str, theirs)) == Counter(map(str, ours)), (sql, name)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
