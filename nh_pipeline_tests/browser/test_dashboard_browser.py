@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.pages import PAGES
+from nh_pipeline.queries.open import queries
+from nh_pipeline.settings import Settings
 from nh_pipeline_tests.conftest import REPOSITORY
 from nh_pipeline_tests.support.local import Nh
 
@@ -166,6 +168,19 @@ def test_pages_and_filters_are_reached_with_the_keyboard(chromium, server):
             "Print",
         ]:
             assert name in told, f"{name} is not reached: {sorted(reached)}"
+
+
+def test_figures_are_those_of_the_lake(chromium, server, whole_lake):
+    """What is read in the browser, of the newest quarter: hours over residents of its days with residents."""
+    rate = "cast(sum({}) as double) / sum(census)"
+    sql = (
+        f"select {rate.format('total_hours')} as total, {rate.format('rn_hours')} as rn from silver.fct_staffing_levels"
+    )
+    (row,) = queries(Settings(home=str(whole_lake))).query(f"{sql} where census > 0 and cy_qtr = '2024Q2'").to_pylist()
+    with tab(chromium, server, viewport=DESKTOP) as page:
+        read = opened(page, "/").locator("[data-testid=stMetricValue]").all_inner_texts()
+    total, rn = (f"{value:.2f}" for value in row.values())
+    assert (read[0], read[2]) == (total, rn)
 
 
 def test_a_filter_is_in_the_address_and_goes_along(chromium, server):
