@@ -155,7 +155,7 @@ def tenths(page: Page, rows: pd.DataFrame, of: Measure, to: Measure, source: str
         f"From the least to the most: {_low(of)}. A line is the median of the tenth, a bar its middle "
         "half, a diamond its mean. Homes with equal staffing stand in the order of their CCN.",
     )
-    base = alt.Chart(found, height=260).encode(x=alt.X("tenth:O", title=f"Tenth of homes by: {of.label}", axis=_FLAT))
+    base = alt.Chart(found, height=260).encode(x=alt.X("tenth:O", title="Tenth of homes", axis=_FLAT))
     told = [
         alt.Tooltip("x_low:Q", format=of.form, title="From"),
         alt.Tooltip("x_high:Q", format=of.form, title="To"),
