@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DAYS = {"all": "All days", "weekdays": "Monday to Friday", "weekends": "Saturday and Sunday"}
 URBAN = {"": "All places", "Y": "Urban", "N": "Rural"}
+NO_DAYS = "There is no daily staffing in this lake yet. Land a PBJ file and run `nh run FOLDER`."
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dashboard import words
 if TYPE_CHECKING:
     from dashboard.page import Kind
 
-_DIGITS: dict[Kind, int] = {"count": 0, "hprd": 2, "hours": 1, "number": 2, "percent": 1, "dollars": 0}
+DIGITS: dict[Kind, int] = {"count": 0, "hprd": 2, "hours": 1, "number": 2, "percent": 1, "dollars": 0}
+"""Behind the point, of values that are written out."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Measure:
         """A value in a text."""
         if self.kind in ("share", "percent"):
             return words.share(value if self.kind == "share" else value / 100)
-        return words.number(value, _DIGITS[self.kind])
+        return words.number(value, DIGITS[self.kind])
 
     @property
     def form(self) -> str:
         """The same on axes and in tooltips, as D3 writes formats."""
-        return ".1%" if self.kind == "share" else f",.{_DIGITS[self.kind]}f"
+        return ".1%" if self.kind == "share" else f",.{DIGITS[self.kind]}f"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import vl_convert
 
 from dashboard import words
+from dashboard.measures import DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -160,7 +161,7 @@ def cell(value: Any, kind: Kind) -> str:
         return words.share(float(value) / (100 if kind == "percent" else 1))
     if kind == "dollars":
         return f"${words.number(value, 0)}"
-    return words.number(value, {"count": 0, "hprd": 2, "hours": 1, "number": 2}[kind])
+    return words.number(value, DIGITS[kind])
 
 
 def _cells(row: Iterable[Any], kinds: Sequence[Kind]) -> str:

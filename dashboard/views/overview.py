@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.filters import bounds
+from dashboard.filters import NO_DAYS, bounds
 from dashboard.lake import ask
 from dashboard.opening import opened
 from dashboard.sections import overview
@@ -12,7 +12,7 @@ with opened() as page:
     days = bounds(ask)
     page.title("Staffing of nursing homes", "Hours that homes report from payroll, beside what CMS publishes.")
     if days is None:
-        page.nothing("There is no daily staffing in this lake yet. Land a PBJ file and run `nh run FOLDER`.")
+        page.nothing(NO_DAYS)
     else:
         filters = panel(ask, *days)
         overview.at_a_glance(page, ask, filters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.filters import bounds
+from dashboard.filters import NO_DAYS, bounds
 from dashboard.lake import ask
 from dashboard.opening import controls, opened
 from dashboard.sections import relations
@@ -15,7 +15,7 @@ with opened() as page:
     days = bounds(ask)
     page.title("Staffing and quality", "Homes of one quarter, that of the last chosen day: their staffing and quality.")
     if days is None:
-        page.nothing("There is no daily staffing in this lake yet. Land a PBJ file and run `nh run FOLDER`.")
+        page.nothing(NO_DAYS)
     else:
         filters = panel(ask, *days)
         with controls(page):

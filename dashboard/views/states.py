@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import words
-from dashboard.filters import bounds
+from dashboard.filters import NO_DAYS, bounds
 from dashboard.lake import ask
 from dashboard.opening import controls, opened
 from dashboard.sections import states
@@ -16,7 +16,7 @@ with opened() as page:
     days = bounds(ask)
     page.title("States", "States beside each other and against the nation, in any days and kinds of homes.")
     if days is None:
-        page.nothing("There is no daily staffing in this lake yet. Land a PBJ file and run `nh run FOLDER`.")
+        page.nothing(NO_DAYS)
     else:
         filters = panel(ask, *days)
         with controls(page):

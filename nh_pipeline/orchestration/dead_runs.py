@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
+_JOURNAL = "-journal"
+"""Ends the name of a file that SQLite had beside a lock when its process was killed; versions before let it."""
+
 PROCESS_TAG = "nh/process"
 """Names the host and the process of a run, and its lock."""
 
@@ -61,7 +64,10 @@ def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
             dead.append(run.run_id)
     # Also of processes that were killed before they had a run.
     for path in _locks(home).glob("*"):
-        _take_away(path)
+        if not path.name.endswith(_JOURNAL):
+            _take_away(path)
+        elif not path.with_name(path.name.removesuffix(_JOURNAL)).exists():
+            path.unlink(missing_ok=True)
     return dead
 
 

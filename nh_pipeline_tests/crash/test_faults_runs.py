@@ -93,6 +93,7 @@ def test_only_runs_whose_process_is_gone_are_failed(tmp_path):
             killed = run(**{PROCESS_TAG: "host-2-left"})
             (home / "processes" / "host-2-left").touch()
             (home / "processes" / "host-3-left-before-it-had-a-run").touch()
+            (home / "processes" / "host-4-gone-journal").write_bytes(b"no database" * 99)
             for odd in ("../../catalog.db", "/etc/hostname", ".", "a/b", " "):  # as somebody typed them
                 run(**{PROCESS_TAG: odd})
             (nh.home / "catalog.db").write_bytes(b"the catalog")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nh_pipeline.tables import table
+import duckdb
+
+from nh_pipeline.tables import table, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import duckdb
+
+def every_table() -> duckdb.DuckDBPyConnection:
+    """A DuckDB with all tables of a lake, and no rows."""
+    db = duckdb.connect()
+    for each in tables():
+        rows_of(db, each.name, ())
+    return db
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, name: str, rows: Iterable[Mapping[str, Any]]) -> None:

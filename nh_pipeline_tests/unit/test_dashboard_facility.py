@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -20,8 +19,8 @@ from dashboard.sections import (
     facility_record,
 )
 from dashboard.sections.facility_home import home, search
-from nh_pipeline.tables import tables
 from nh_pipeline_tests.support.asking import asking
+from nh_pipeline_tests.support.made_rows import every_table
 
 CCN = "015009"
 JAN = date(2024, 1, 1)  # a Monday
@@ -47,13 +46,7 @@ class Seen:
 @pytest.fixture
 def db():
     """All tables, empty."""
-    db = duckdb.connect()
-    for layer in ("bronze", "silver", "gold"):
-        db.execute(f"create schema {layer}")
-    for table in tables():
-        columns = ", ".join(f'"{c.name}" {c.type.sql}' for c in table.columns)
-        db.execute(f"create table {table.name} ({columns})")
-    return db
+    return every_table()
 
 
 def put(db, table, **values):

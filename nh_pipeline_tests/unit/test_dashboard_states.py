@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -14,8 +13,8 @@ from dashboard.maps import TILES, shapes
 from dashboard.paper import Paper
 from dashboard.sections import overview, relations, staffing, states
 from nh_pipeline.queries.views import translated
-from nh_pipeline.tables import tables
 from nh_pipeline_tests.support.asking import asking
+from nh_pipeline_tests.support.made_rows import every_table
 
 FEB = Filters(date(2024, 2, 1), date(2024, 2, 29))
 QUARTER = date(2024, 1, 1)
@@ -49,12 +48,7 @@ class Seen(Paper):
 @pytest.fixture
 def db():
     """All tables, empty, but for the calendar of February 2024."""
-    db = duckdb.connect()
-    for layer in ("bronze", "silver", "gold"):
-        db.execute(f"create schema {layer}")
-    for table in tables():
-        columns = ", ".join(f'"{c.name}" {c.type.sql}' for c in table.columns)
-        db.execute(f"create table {table.name} ({columns})")
+    db = every_table()
     for n in range(29):
         day = FEB.start + timedelta(n)
         put(db, "silver.dim_date", date=day, is_weekend=day.weekday() >= 5)
