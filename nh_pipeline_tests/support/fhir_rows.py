@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from nh_pipeline.model.view import BUCKETS, NO_PATIENT
+from nh_pipeline.pipeline.gate import gate
 from nh_pipeline_tests.support.frames import frame_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from nh_pipeline.model.table import Table
 
@@ -43,7 +44,7 @@ def row(table: Table, line: int, said: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name}_kind": "none" if value is None else "relative" if by_id else "conditional",
                 f"{name}_id": value.split("/")[1] if by_id else None,
             }
-        elif f"{name}_codings" in table.by_name and "|" in (value or ""):
+        elif f"{name}_system" in table.by_name and name not in table.by_name and value is not None:
             full[f"{name}_system"], full[f"{name}_code"] = value.split("|")
         else:
             full[name] = value
@@ -58,3 +59,21 @@ def row(table: Table, line: int, said: Mapping[str, Any]) -> dict[str, Any]:
 def rows(engine: SparkSession, table: Table, *said: Mapping[str, Any]) -> DataFrame:
     """The frame of these rows, in lines 1, 2, … of one delivery unless they say something else."""
     return frame_of(engine, table, [row(table, line, one) for line, one in enumerate(said, 1)])
+
+
+def passed(engine: SparkSession, table: Table, made: DataFrame, *, warned: Sequence[str] = ()) -> list[Row]:
+    """What a transform made, computed once, which the gate lets pass, with no warnings but these."""
+    found = made.collect()
+    results = gate(table, engine.createDataFrame(found, made.schema), rows=len(found))
+    assert [result.name for result in results if not result.passed] == list(warned)
+    return found
+
+
+def utc(text: str) -> datetime:
+    """An instant."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def instant(value: Any) -> Any:
+    """A collected value: Spark gives instants by the machine's clock, and does not say so."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

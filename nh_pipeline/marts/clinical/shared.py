@@ -17,6 +17,12 @@ _OF = RESOURCE.by_name
 PATIENT_ID = text("patient_id", "Whose it is", nullable=False)
 PATIENT_BUCKET = _OF["patient_bucket"]
 
+CODE: tuple[Column, ...] = (
+    text("code_system", "System of the code"),
+    text("code_code", "What it is, in that system"),
+    text("code_display", "What it is, in the source's words"),
+)
+
 VERSION: tuple[Column, ...] = (
     _OF["version_at"],
     _OF["version_id"],
