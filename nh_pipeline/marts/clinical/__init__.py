@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.clinical import (
+    claim_denials,
     dim_patients,
+    dim_payers,
     dim_providers,
     facility_crosswalk,
+    fct_adjudications,
+    fct_claim_lines,
+    fct_claims,
     fct_conditions,
     fct_encounters,
     fct_observations,
@@ -29,5 +34,10 @@ MARTS: tuple[Mart, ...] = (
     fct_encounters.MART,
     fct_observations.VALUES_MART,
     fct_observations.MART,
+    dim_payers.MART,
+    fct_adjudications.MART,
+    fct_claims.MART,
+    fct_claim_lines.MART,
+    claim_denials.MART,
 )
 """In an order in which they can be built."""
