@@ -81,10 +81,10 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
         packed = delivery.seek(0, io.SEEK_END)
         delivery.seek(0)
         if compression == "csv":
-            return Opened(_buffered(delivery, None, name, packed if limited else None), "csv", None)
+            return Opened(buffered(delivery, None, name, packed if limited else None), "csv", None)
         if compression == "gz":
             inner = cast("BinaryIO", gzip.GzipFile(fileobj=delivery, mode="rb"))
-            return Opened(_buffered(inner, delivery, name, packed if limited else None), "gz", None)
+            return Opened(buffered(inner, delivery, name, packed if limited else None), "gz", None)
         with damage_refused(name):
             archive = zipfile.ZipFile(cast("BinaryIO", Within(delivery, packed)))
             member = only_csv(archive.infolist(), name)
@@ -92,7 +92,7 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
             size = member.compress_size if limited else None
             if size is not None:
                 check_size(member.file_size, size, name)
-            return Opened(_buffered(inner, delivery, name, size), "zip", member.filename)
+            return Opened(buffered(inner, delivery, name, size), "zip", member.filename)
     except Refused:
         delivery.close()
         raise
@@ -225,5 +225,6 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _buffered(inner: BinaryIO, delivery: BinaryIO | None, name: str, packed: int | None) -> BinaryIO:
+def buffered(inner: BinaryIO, delivery: BinaryIO | None, name: str, packed: int | None) -> io.BufferedReader:
+    """What is being unpacked, in blocks; reading from it refuses damage, and too much for its packed size, if given."""
     return io.BufferedReader(_Unpacked(inner, delivery, name, packed), 1 << 20)
