@@ -201,8 +201,10 @@ def test_written_as_real_ones_are(written):
     assert noise
     patients = [json.loads(line) for line in (day / "Patient.000.ndjson").read_text().splitlines()]
     assert {len(each["birthDate"]) for each in patients} == {4, 7, 10}
-    exported = json.loads((day / "log.ndjson").read_text().splitlines()[1])
-    assert exported["eventDetail"]["transactionTime"].startswith("2024-07-09")
+    logs = [(day.with_name(name) / "log.ndjson").read_text().splitlines() for name in (day.name, "dt=2024-07-23")]
+    assert json.loads(logs[0][1])["eventDetail"]["transactionTime"] == "2024-07-09T06:00:00Z"
+    assert "_since" not in logs[0][0]
+    assert json.loads(logs[1][0])["eventDetail"]["requestParameters"] == {"_since": "2024-07-09T06:00:00Z"}
     for path in sorted(day.glob("*.ndjson")):
         for found in re.findall(r'"lastUpdated":"([^"]+)"', path.read_text()):
             assert found < "2024-07-09"

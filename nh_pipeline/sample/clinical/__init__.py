@@ -56,7 +56,7 @@ def write_clinical(
         patients: Residents. All stories occur from 17 on.
         homes: At most.
         form: Transaction Bundles, one for each resident, or bulk NDJSON, one file for each resource type.
-        zipped: Whether an export is one archive, ``fhir_export_2024-07-09.zip``, instead of a folder of files.
+        zipped: Whether an export is one archive in its folder, ``fhir_export_2024-07-09.zip``, instead of loose files.
         exports: Which to write: 1 has everything; 2 late versions, deletions, duplicates and broken lines.
 
     Returns:

@@ -41,7 +41,7 @@ def write_export(out: Path, chain: Chain, export: int, form: Form, *, zipped: bo
         written = sorted(work.iterdir())
         if form == "ndjson":
             written.append(work / "log.ndjson")
-            written[-1].write_text(_log(f"{day}T06:00:00Z", len(written) - 1), encoding="utf-8")
+            written[-1].write_text(_log(chain, export, len(written) - 1), encoding="utf-8")
         if zipped:
             paths = [_zipped(written, folder / f"fhir_export_{day}.zip", timestamp(day))]
         else:
@@ -104,10 +104,12 @@ def _lines(groups: Iterable[Group]) -> Iterator[tuple[str, str]]:
             yield "deleted", encode(bundle, relative)
 
 
-def _log(when: str, files: int) -> str:
-    """The export's own log, by which its time is known."""
-    details = {
-        "kickoff": {"exportUrl": "https://fhir.example.org/Group/generated/$export"},
+def _log(chain: Chain, export: int, files: int) -> str:
+    """The export's own log, by which its time is known, and that the second has only what is new since the first."""
+    when = f"{chain.day(export)}T06:00:00Z"
+    asked = {"requestParameters": {"_since": f"{chain.day(1)}T06:00:00Z"}} if export > 1 else {}
+    details: dict[str, Resource] = {
+        "kickoff": {"exportUrl": "https://fhir.example.org/Group/generated/$export", **asked},
         "status_complete": {"transactionTime": when},
         "manifest_complete": {"transactionTime": when, "totalOutputFileCount": files},
     }
