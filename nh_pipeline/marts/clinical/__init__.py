@@ -1,0 +1,43 @@
+"""Silver and gold of the clinical domain, a module each: declaration and pure transform, and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.marts.clinical import (
+    claim_denials,
+    dim_patients,
+    dim_payers,
+    dim_providers,
+    facility_crosswalk,
+    fct_adjudications,
+    fct_claim_lines,
+    fct_claims,
+    fct_conditions,
+    fct_encounters,
+    fct_observations,
+    fct_procedures,
+    identity,
+)
+
+if TYPE_CHECKING:
+    from nh_pipeline.model.mart import Mart
+
+MARTS: tuple[Mart, ...] = (
+    identity.CONFLICTS_MART,
+    identity.DIRECTORY_MART,
+    facility_crosswalk.MART,
+    dim_patients.MART,
+    dim_providers.MART,
+    fct_conditions.MART,
+    fct_procedures.MART,
+    fct_encounters.MART,
+    fct_observations.VALUES_MART,
+    fct_observations.MART,
+    dim_payers.MART,
+    fct_adjudications.MART,
+    fct_claims.MART,
+    fct_claim_lines.MART,
+    claim_denials.MART,
+)
+"""In an order in which they can be built."""

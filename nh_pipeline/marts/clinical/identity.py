@@ -1,0 +1,120 @@
+"""Which resource an id, or an identifier, means: ``clinical_silver.id_conflicts`` and ``clinical_silver.directory``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
+from nh_pipeline.marts.clinical.shared import select
+from nh_pipeline.model.columns import category, count, text
+from nh_pipeline.model.mart import Mart
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CONFLICTS = {
+    "collision": "one delivery has the id for several patients: nobody knows whose it is",
+    "subject_changed": "the latest version is of another patient",
+    "patient_deleted": "the patient is deleted, and with the patient what belongs to it",
+}
+_ID = ("resource_type", "resource_id")
+
+
+def id_conflicts(resources: DataFrame, deletions: DataFrame) -> DataFrame:
+    """Versions that do not count, as it is not their patient's, or the patient is gone."""
+    from pyspark.sql import functions as F
+
+    from nh_pipeline.transforms.latest import ORDER
+
+    rows = resources.selectExpr(
+        *_ID, "coalesce(patient_id, '') as patient_id", "version_at", "version_id", "dt", "exported_at", "modified_at",
+        "delivery_id", "source_line", "member",
+    )  # fmt: skip
+    doubled = rows.groupBy(*_ID).agg(F.min("patient_id").alias("_a"), F.max("patient_id").alias("_b")).where("_a < _b")
+    among = "over (partition by resource_type, resource_id, delivery_id)"
+    named = "nullif(patient_id, '')"
+    collides = f"coalesce(min({named}) {among} < max({named}) {among}, false) as _collides"
+    owner = f"first_value(patient_id) over (partition by resource_type, resource_id order by _collides, {ORDER})"
+    reason = "case when _collides then 'collision' when patient_id <> _owner then 'subject_changed' end as reason"
+    contested = (
+        rows.join(doubled.select(*_ID), [*_ID], "left_semi")
+        .selectExpr("*", collides)
+        .selectExpr("*", f"{owner} as _owner")
+        .selectExpr(*_ID, "delivery_id", "patient_id", reason)
+    )
+    deleted = deletions.where("resource_type = 'Patient'").groupBy("resource_id").agg(F.max("version_at").alias("_at"))
+    patients = rows.where("resource_type = 'Patient'").groupBy("resource_id").agg(F.max("version_at").alias("_last"))
+    gone = deleted.join(patients, "resource_id", "left").where("_last is null or _at > _last")
+    orphaned = (
+        rows.where("resource_type <> 'Patient'")
+        .join(gone.selectExpr("resource_id as patient_id"), "patient_id", "left_semi")
+        .selectExpr(*_ID, "delivery_id", "patient_id", "'patient_deleted' as reason")
+    )
+    grain = ID_CONFLICTS.grain
+    found = contested.where("reason is not null").union(orphaned).groupBy(*grain).agg(F.min("reason").alias("reason"))
+    return found.selectExpr(*select(ID_CONFLICTS.columns, {}))
+
+
+_OF = RESOURCE.by_name
+
+CONFLICTS_MART = Mart(
+    "id_conflicts",
+    database="clinical_silver",
+    description=(
+        "Versions of resources that no table of silver counts, as their id means several patients' resources, or their "
+        "patient is deleted."
+    ),
+    grain=(*_ID, "delivery_id", "patient_id"),
+    columns=(
+        _OF["resource_type"],
+        _OF["resource_id"],
+        _OF["delivery_id"],
+        text("patient_id", "Whose it is by this version; empty if it does not say", nullable=False),
+        category(
+            "reason", "; ".join(f"`{k}`: {told}" for k, told in CONFLICTS.items()), tuple(CONFLICTS), nullable=False
+        ),
+    ),
+    reads=(RESOURCE, DELETION),
+    transform=id_conflicts,
+)
+
+ID_CONFLICTS = CONFLICTS_MART.table
+
+
+def directory(resources: DataFrame, identifiers: DataFrame, deletions: DataFrame, conflicts: DataFrame) -> DataFrame:
+    """Identifiers that the latest versions of resources have."""
+    from pyspark.sql import functions as F
+
+    from nh_pipeline.transforms.latest import elements, latest
+
+    known = resources.join(identifiers.select(*_ID).distinct(), [*_ID], "left_semi").drop("resource")
+    ids = elements(identifiers, latest(known, deletions, conflicts)).where("identifier_value is not null")
+    named = ids.selectExpr(*_ID, "coalesce(system, '') as system", "identifier_value as value").distinct()
+    found = named.groupBy("resource_type", "system", "value").agg(
+        F.min("resource_id").alias("_id"), F.count(F.lit(1)).alias("n_candidates")
+    )
+    sql = {
+        "lookup": "concat(resource_type, '?identifier=', system, '|', value)",
+        "resource_id": "case when n_candidates = 1 then _id end",
+    }
+    return found.selectExpr(*select(DIRECTORY.columns, sql))
+
+
+DIRECTORY_MART = Mart(
+    "directory",
+    database="clinical_silver",
+    description="Which resource an identifier means, one row per type, system and value: what references look up.",
+    grain=("resource_type", "system", "value"),
+    columns=(
+        _OF["resource_type"],
+        text("system", "System of the identifier; empty if it has none", nullable=False),
+        text("value", "The identifier", nullable=False),
+        text("lookup", "How a reference names it: `Type?identifier=system|value`", nullable=False),
+        text("resource_id", "The resource; NULL if several have the identifier"),
+        count("n_candidates", "How many resources have it", nullable=False),
+    ),
+    reads=(RESOURCE, IDENTIFIER.table, DELETION, ID_CONFLICTS),
+    transform=directory,
+)
+
+DIRECTORY = DIRECTORY_MART.table
