@@ -13,6 +13,7 @@ from nh_pipeline.marts.clinical import (
     fct_observations,
     fct_procedures,
     identity,
+    unresolved_references,
 )
 
 if TYPE_CHECKING:
@@ -29,5 +30,6 @@ MARTS: tuple[Mart, ...] = (
     fct_encounters.MART,
     fct_observations.VALUES_MART,
     fct_observations.MART,
+    unresolved_references.MART,
 )
 """In an order in which they can be built."""
