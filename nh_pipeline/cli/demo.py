@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from nh_pipeline.cli.show import plain_table
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.marts.reconciliation.mart import FIGURES, SUMMARY
-from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.tables import bronze, gold, silver
+from nh_pipeline.tables import bronze, gold, qualities, silver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +60,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
     """Prints the marts, checks, what was reconciled and where to look next."""
     lake = Lake(settings.home, settings.catalog_properties)
     shown = plain_table("table", "rows", "one row per", right="rows")
-    for table in (*gold(), DATA_QUALITY):
+    for table in (*gold(), *qualities()):
         shown.add_row(table.name, f"{lake.snapshot(table).rows:,}", ", ".join(table.grain))
     console.print()
     console.print(shown)

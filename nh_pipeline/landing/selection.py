@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from nh_pipeline.landing.archive import kind, open_csv
+from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
+from nh_pipeline.landing.fhir.survey import is_fhir
 from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
 from nh_pipeline.landing.refused import Refused, SeveralDeliveries
 from nh_pipeline.landing.unpacking import is_several
@@ -47,21 +48,27 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
     complete = file.size is not None and file.size <= size
     content = source.peek(file, size)
     if kind(content) != "zip":
+        if is_fhir(start_of_csv(content, file.name)):
+            raise _only_landing_tells(file.name)
         return recognise(content, file.name, complete=complete)
     with io.BytesIO(content) if complete else source.open(file) as delivery:
         if is_several(delivery):
-            raise SeveralDeliveries(
-                f"{file.name}: several files in the archive",
-                expected="one delivery",
-                found="an archive whose files are looked at one by one when it lands",
-                what_to_do="Land it.",
-            )
+            raise _only_landing_tells(file.name)
         if complete:
             return recognise(content, file.name, complete=True)
         delivery.seek(0)
         with open_csv(delivery, file.name).stream as stream:
             beginning = stream.read(size)
             return recognise(beginning, file.name, complete=len(beginning) < size)
+
+
+def _only_landing_tells(name: str) -> SeveralDeliveries:
+    return SeveralDeliveries(
+        f"{name}: several files in the archive, or an export",
+        expected="one file of one dataset",
+        found="what is looked at as a whole when it lands",
+        what_to_do="Land it.",
+    )
 
 
 def wanted(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.table import Table
 
-CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]
+CoverageKind = Literal["quarter", "release", "fiscal_year", "undated", "export"]
 
 
 @lru_cache(maxsize=1 << 14)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
+from nh_pipeline.model.view import Exported
 from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.builds import builds
 from nh_pipeline.pipeline.daily import BuildDays
+from nh_pipeline.pipeline.exports import ParseExports
 from nh_pipeline.pipeline.per_release import BuildRelease
 from nh_pipeline.pipeline.plan import parts, plan
 
@@ -28,6 +31,8 @@ def builds_of(stale: Stale) -> list[Build]:
     table, (start, end) = stale.table, (stale.start, stale.end)
     if isinstance(table.kind, Bronze):
         return [ParseDelivery(dataset=table.dataset, delivery=stale.partition)]
+    if isinstance(table.kind, Exported) and start:
+        return [ParseExports(export=FHIR_EXPORT.name, day=start)]
     if isinstance(table.kind, PerRelease):
         return [BuildRelease(table=table.name, coverage=stale.partition)]
     if isinstance(table.kind, Daily) and start and end:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nh_pipeline.model.columns import category, count, text
+from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.table import REJECTS as CMS_REJECTS
 from nh_pipeline.model.table import Partitioning, Table
-from nh_pipeline.model.view import DATABASE, LINE, View, bronze, value
+from nh_pipeline.model.view import DATABASE, LINE, Exported, View, bronze, value
 
 RESOURCE = bronze(
     "resource",
-    "Every resource of every delivery as it came, also of types that no other table is made of.",
+    "Every resource of every delivery, once each, also of types that no other table is made of.",
     (
         text("resource_type", "Resource.resourceType", nullable=False),
         text("profile", "Resource.meta.profile, the first"),
@@ -19,10 +19,9 @@ RESOURCE = bronze(
         text("request_method", "Bundle.entry.request.method"),
         text("request_url", "Bundle.entry.request.url"),
         text("if_none_exist", "Bundle.entry.request.ifNoneExist"),
-        count("duplicates", "Further copies of it in the delivery, which are no rows", nullable=False),
-        text("resource", "The resource, JSON as delivered", nullable=False),
+        text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
-    kind="resource",
+    kind=Exported(),
 )
 
 DELETION = Table(
@@ -38,7 +37,7 @@ DELETION = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind="deletion",
+    kind=Exported(),
 )
 
 IDENTIFIER = View(
@@ -72,5 +71,5 @@ REJECTS = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind="rejects",
+    kind=Exported(),
 )
