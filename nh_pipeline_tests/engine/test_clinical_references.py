@@ -89,7 +89,7 @@ def nowhere(engine):
     everything = [{name: value for name, value in one.items() if name in RESOURCE.by_name} for one in everything]
     resources, none = rows(engine, RESOURCE, *everything), (rows(engine, DELETION), rows(engine, ID_CONFLICTS))
     known = directory(resources, rows(engine, IDENTIFIER.table, *identifiers), *none)
-    views = (rows(engine, table, *of_types.get(table.kind, [])) for table in MART.inputs[:-4])
+    views = (rows(engine, table, *of_types.get(table.kind.view, [])) for table in MART.inputs[:-4])
     return passed(engine, MART.table, unresolved_references(*views, resources, known, *none))
 
 

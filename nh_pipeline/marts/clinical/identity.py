@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
 from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, count, text
-from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.mart import Lookup, Mart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -131,3 +131,5 @@ DIRECTORY_MART = Mart(
 )
 
 DIRECTORY = DIRECTORY_MART.table
+LOOKUP = Lookup(DIRECTORY, key="lookup")
+"""How others read it: a new clinician concerns the patients alone whose records refer to that one."""

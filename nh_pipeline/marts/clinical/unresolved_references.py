@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical import VIEWS
 from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE, EOB_ITEM, EXPLANATION_OF_BENEFIT
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.mart import Mart
@@ -118,7 +118,7 @@ MART = Mart(
         category("reason", "; ".join(f"`{k}`: {told}" for k, told in REASONS.items()), tuple(REASONS), nullable=False),
         *VERSION,
     ),
-    reads=(*(view.table for view in (*_RESOURCES, *_ELEMENTS)), RESOURCE, DIRECTORY, DELETION, ID_CONFLICTS),
+    reads=(*(view.table for view in (*_RESOURCES, *_ELEMENTS)), RESOURCE, LOOKUP, DELETION, ID_CONFLICTS),
     transform=unresolved_references,
     caution="What is missing today may come with a later delivery; then it is resolved by itself",
 )
