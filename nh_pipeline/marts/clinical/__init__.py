@@ -27,6 +27,7 @@ from nh_pipeline.marts.clinical import (
     readmissions,
     snf_months,
     snf_stays,
+    unresolved_references,
 )
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ MARTS: tuple[Mart, ...] = (
     facility_outcomes.MART,
     population_parts.MART,
     population_summary.MART,
+    unresolved_references.MART,
 )
 """In an order in which they can be built."""
