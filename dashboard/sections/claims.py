@@ -160,7 +160,9 @@ def diagnoses(page: Page, ask: Ask, start: date, end: date) -> None:
         return
     named = rows[rows["kind"] == 1]
     more = named.iloc[TOP:]
-    rest = pd.DataFrame([more[list(_SUMS)].sum()]).assign(patients=None, diagnosis=words.count(len(more), "further diagnosis", "further diagnoses"))
+    rest = pd.DataFrame([more[list(_SUMS)].sum()]).assign(
+        patients=None, diagnosis=words.count(len(more), "further diagnosis", "further diagnoses")
+    )
     shown = pd.concat(
         [
             named.head(TOP).assign(rank=range(1, min(TOP, len(named)) + 1)),

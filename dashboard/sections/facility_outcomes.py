@@ -24,16 +24,18 @@ CARE = (
     "of an earlier time: compare how they go, not how high they are."
 )
 COLUMNS = {
-    "admissions": Column("Admissions", "people"),
-    "rehospitalized": Column("Rehospitalized", "people", "A stay in a hospital within 30 days after admission"),
-    "rehospitalized_rate": Column("Own rate", "share"),
+    "rehospitalized_rate": Column(
+        "Rehospitalized, own", "share", "A stay in a hospital within 30 days after admission"
+    ),
     "cms_rehospitalized": Column("CMS 521", "share", "Short stays that were rehospitalized, risk-adjusted"),
-    "ed": Column("Emergency visits", "people", "Without admission, within 30 days after admission to the home"),
-    "ed_rate": Column("Own rate, emergency", "share"),
+    "ed_rate": Column("Emergency, own", "share", "A visit of an emergency department, without a stay, within 30 days"),
     "cms_ed": Column("CMS 522", "share", "Short stays with an outpatient emergency visit, risk-adjusted"),
-    "period": Column("CMS's period"),
+    "hprd": Column("Hours per resident day", "hprd", "Of nurses, by PBJ"),
     "months_behind": Column("Months behind", "count", "From the end of CMS's period to the month"),
-    "hprd": Column("Nurse hours per resident day", "hprd"),
+    "admissions": Column("Admissions", "people"),
+    "rehospitalized": Column("Rehospitalized", "people", "Of the admissions"),
+    "ed": Column("Emergency", "people", "Of the admissions"),
+    "period": Column("CMS's period"),
 }
 _SERIES = {
     "rehospitalized_rate": "Own, rehospitalized",

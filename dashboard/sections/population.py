@@ -59,13 +59,9 @@ def at_a_glance(page: Page, ask: Ask, end: date) -> None:
     note = f"all residents · {end:%B %Y} · {SOURCE}"
     told_of = {name: rows.loc[name] for name in METRICS if name in rows.index}
     page.figures(
-        [
-            Figure(
-                METRICS[name].label, METRICS[name].told(row["value"]) if row["people"] >= few.FEWEST else few.FEW, note
-            )
-            for name, row in told_of.items()
-        ]
-    )
+        [Figure(METRICS[name].label, _told(METRICS[name], row["value"], row["people"]), note)
+         for name, row in told_of.items()]
+    )  # fmt: skip
 
 
 def by_dimension(page: Page, ask: Ask, start: date, end: date, *, metric: str, dimension: str) -> None:
@@ -102,12 +98,19 @@ def by_dimension(page: Page, ask: Ask, start: date, end: date, *, metric: str, d
 def _wide(rows: pd.DataFrame, back: pd.Series, measure: Measure) -> pd.DataFrame:
     """A row per month and a column per category, as they may be shown."""
     texts = [
-        measure.told(value) if not hidden else few.FEW if people < few.FEWEST else words.NOTHING
+        words.NOTHING if hidden and people >= few.FEWEST else _told(measure, value, people)
         for value, people, hidden in zip(rows["value"], rows["people"], back, strict=True)
     ]
     wide = rows.assign(told=texts).pivot_table(index="month", columns="group", values="told", aggfunc="first")
     wide = wide.fillna(words.NOTHING).reset_index()
     return wide.assign(month=[f"{m:%b %Y}" for m in wide["month"]])
+
+
+def _told(measure: Measure, value: float, people: float) -> str:
+    """A value, if it tells of enough people; a sum of money tells nothing else."""
+    if people >= few.FEWEST:
+        return measure.told(value)
+    return words.NOTHING if measure.kind == "dollars" else few.FEW
 
 
 def _values(ask: Ask, start: date, end: date, dimension: str) -> pd.DataFrame:
