@@ -23,7 +23,7 @@ from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, text
-from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.mart import Lookup, Mart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -204,7 +204,7 @@ MART = Mart(
         EOB_ADJUDICATION.table,
         COVERAGE.table,
         FCT_CONDITIONS,
-        DIRECTORY,
+        Lookup(DIRECTORY, "lookup"),
         DELETION,
         ID_CONFLICTS,
     ),

@@ -13,7 +13,7 @@ from nh_pipeline.marts.clinical.fct_claims import FCT_CLAIMS, NOT_YET
 from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import date, decimal, flag, integer, text
-from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.mart import Lookup, Mart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -144,7 +144,7 @@ MART = Mart(
         EXPLANATION_OF_BENEFIT.table,
         EOB_ITEM.table,
         EOB_ADJUDICATION.table,
-        DIRECTORY,
+        Lookup(DIRECTORY, "lookup"),
         DELETION,
         ID_CONFLICTS,
     ),

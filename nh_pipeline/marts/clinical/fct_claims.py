@@ -17,7 +17,7 @@ from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, flag, text, yes_no
-from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.mart import Lookup, Mart
 from nh_pipeline.model.rules import Rule
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ MART = Mart(
         COVERAGE.table,
         FCT_CONDITIONS,
         DIM_PAYERS,
-        DIRECTORY,
+        Lookup(DIRECTORY, "lookup"),
         DELETION,
         ID_CONFLICTS,
     ),

@@ -21,7 +21,7 @@ from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
-from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.mart import Lookup, Mart
 from nh_pipeline.model.rules import CCN, Matches, Rule
 from nh_pipeline.model.types import TEXT
 from nh_pipeline.transforms import fhir_dates
@@ -167,7 +167,7 @@ MART = Mart(
     ),
     reads=(
         ENCOUNTER.table, DIM_PATIENTS, FCT_CONDITIONS, CLAIM.table, CLAIM_ITEM.table, EXPLANATION_OF_BENEFIT.table,
-        FACILITY_CROSSWALK, DIRECTORY, DELETION, ID_CONFLICTS,
+        FACILITY_CROSSWALK, Lookup(DIRECTORY, "lookup"), DELETION, ID_CONFLICTS,
     ),
     transform=fct_encounters,
     rules=(
