@@ -18,6 +18,7 @@ from nh_pipeline.marts.clinical import (
     fct_observations,
     fct_procedures,
     identity,
+    unresolved_references,
 )
 
 if TYPE_CHECKING:
@@ -39,5 +40,6 @@ MARTS: tuple[Mart, ...] = (
     fct_claims.MART,
     fct_claim_lines.MART,
     claim_denials.MART,
+    unresolved_references.MART,
 )
 """In an order in which they can be built."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.people import PATIENT
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, date, flag, instant, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms import fhir_dates
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ MART = Mart(
         flag("is_active", "The record is in use; true if it does not say"),
         *VERSION,
     ),
-    reads=(PATIENT.table, Lookup(DIRECTORY, "lookup"), DELETION, ID_CONFLICTS),
+    reads=(PATIENT.table, LOOKUP, DELETION, ID_CONFLICTS),
     transform=dim_patients,
 )
 

@@ -18,10 +18,10 @@ from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
 from nh_pipeline.marts.clinical.encounter_diagnoses import SOURCES, encounter_diagnoses
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN, Matches, Rule
 from nh_pipeline.model.types import TEXT
 from nh_pipeline.transforms import fhir_dates
@@ -167,7 +167,7 @@ MART = Mart(
     ),
     reads=(
         ENCOUNTER.table, DIM_PATIENTS, FCT_CONDITIONS, CLAIM.table, CLAIM_ITEM.table, EXPLANATION_OF_BENEFIT.table,
-        FACILITY_CROSSWALK, Lookup(DIRECTORY, "lookup"), DELETION, ID_CONFLICTS,
+        FACILITY_CROSSWALK, LOOKUP, DELETION, ID_CONFLICTS,
     ),
     transform=fct_encounters,
     rules=(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.observations import OBSERVATION, OBSERVATION_VALUE
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import Column, category, count, date, flag, instant, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.types import DOUBLE
 from nh_pipeline.transforms import fhir_dates
 
@@ -152,7 +152,7 @@ VALUES_MART = Mart(
     sort=("patient_id", "obs_at", "obs_code", "observation_id", "item_index"),
     bucket="patient_bucket",
     columns=tuple(column.having(nullable=True) if column.name in _MAY_LACK else column for column in _COLUMNS),
-    reads=(OBSERVATION.table, OBSERVATION_VALUE.table, Lookup(DIRECTORY, "lookup"), DELETION, ID_CONFLICTS),
+    reads=(OBSERVATION.table, OBSERVATION_VALUE.table, LOOKUP, DELETION, ID_CONFLICTS),
     transform=fct_observation_values,
     foreign_keys=_REFERS,
 )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.care import PROCEDURE
 from nh_pipeline.datasets.clinical.export import DELETION
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
 from nh_pipeline.marts.clinical.shared import CODE, PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, date, instant, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms import fhir_dates
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ MART = Mart(
         text("reason_condition_id", "Condition, or observation, that is its reason"),
         *VERSION,
     ),
-    reads=(PROCEDURE.table, Lookup(DIRECTORY, "lookup"), DELETION, ID_CONFLICTS),
+    reads=(PROCEDURE.table, LOOKUP, DELETION, ID_CONFLICTS),
     transform=fct_procedures,
     foreign_keys=(
         ("patient_id", "clinical_silver.dim_patients.patient_id"),
