@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.clinical import (
     claim_denials,
+    cohort_encounters,
     dim_patients,
     dim_payers,
     dim_providers,
+    ed_visits,
     facility_crosswalk,
+    facility_outcomes,
     fct_adjudications,
     fct_claim_lines,
     fct_claims,
@@ -17,7 +20,13 @@ from nh_pipeline.marts.clinical import (
     fct_encounters,
     fct_observations,
     fct_procedures,
+    horizon,
     identity,
+    population_parts,
+    population_summary,
+    readmissions,
+    snf_months,
+    snf_stays,
     unresolved_references,
 )
 
@@ -41,5 +50,14 @@ MARTS: tuple[Mart, ...] = (
     fct_claim_lines.MART,
     claim_denials.MART,
     unresolved_references.MART,
+    readmissions.MART,
+    ed_visits.MART,
+    horizon.MART,
+    cohort_encounters.MART,
+    snf_stays.MART,
+    snf_months.MART,
+    facility_outcomes.MART,
+    population_parts.MART,
+    population_summary.MART,
 )
 """In an order in which they can be built."""
