@@ -12,9 +12,10 @@ from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, EXPLANATION_
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.marts.clinical import fct_encounters as mart
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
+from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline_tests.support.fhir_rows import bucket, instant, passed, rows, utc
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,9 @@ import pytest
 
 from nh_pipeline.datasets.clinical.care import CONDITION, ENCOUNTER
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
-from nh_pipeline.marts.clinical.identity import BY_ID, DIRECTORY, directory, id_conflicts
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS as CONFLICTS
+from nh_pipeline.marts.clinical.directory import BY_ID, DIRECTORY, directory
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS as CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import id_conflicts
 from nh_pipeline.transforms.latest import elements, latest
 from nh_pipeline.transforms.references import resolved
 from nh_pipeline_tests.support.fhir_rows import EXPORTED, passed, rows
