@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
@@ -175,7 +175,7 @@ def found(engine):
     encounters = [{"resource_id": name, "subject": f"Patient/{name}", **said} for name, (said, _) in CASES.items()]
     lives = [
         {"patient_id": name, "birth_date": date(1990, 5, 5), "deceased_date": date(2020, 6, 1),
-         "deceased_at": datetime(2020, 6, 1, 12, tzinfo=UTC)}
+         "deceased_at": datetime(2020, 6, 1, 12, tzinfo=timezone.utc)}
         for name in ("before birth", "at birth", "certificate", "in time", "on the day", "day after")
     ]  # fmt: skip
     conditions = [one | {"patient_bucket": bucket("p")} for one in CONDITIONS]

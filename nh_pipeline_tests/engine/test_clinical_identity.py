@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from itertools import permutations
 from typing import Any
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 def at(day: str, time: str = "00:00:00") -> datetime:
-    return datetime.fromisoformat(f"2024-{day}T{time}").replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"2024-{day}T{time}").replace(tzinfo=timezone.utc)
 
 
 def exported(day: str, delivery: str, **more: Any) -> dict[str, Any]:
@@ -207,4 +207,4 @@ def test_references_by_identifier_lead_to_the_one_resource_that_has_it(engine):
 def test_defaults_of_the_frames(engine):
     (row,) = rows(engine, ENCOUNTER.table, {"resource_id": "e", "subject": "Patient/p1"}).collect()
     assert row["patient_id"] == "p1"
-    assert row["version_at"].astimezone(UTC) == EXPORTED
+    assert row["version_at"].astimezone(timezone.utc) == EXPORTED
