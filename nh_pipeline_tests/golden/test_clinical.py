@@ -124,3 +124,42 @@ def test_what_costs_most_and_what_has_no_diagnosis(ask):
         ("68496003", 8, Decimal("197983.11")),
         ("230690007", 11, Decimal("145367.72")),
     ]
+
+
+_READMISSIONS = """select count(*), count(*) filter (is_index and followed_up_on <= horizon),
+    count(*) filter (is_readmitted_30d and followed_up_on <= horizon),
+    count(*) filter (is_unplanned_readmitted_30d and followed_up_on <= horizon)
+    from clinical_gold.readmissions join clinical_gold.horizon using (delivery_id)"""
+
+
+def test_readmissions(ask):
+    """Of the stays that are followed up. Nearly all are one patient's chemotherapy, and so none is unplanned."""
+    assert ask("bulk", _READMISSIONS) == [(48, 47, 12, 0)]
+
+
+def test_nobody_of_the_bundles_came_back(ask):
+    """Ten of the inpatient stays are for drug rehabilitation, and not acute."""
+    assert ask("bundles", _READMISSIONS) == [(83 - 10, 82 - 10, 0, 0)]
+
+
+def test_emergency_revisits(ask):
+    sql = """select sum(n_legs), count(*) filter (is_revisited_72h), count(*) filter (is_revisited_30d)
+        from clinical_gold.ed_visits"""
+    assert ask("bundles", sql) == [(207, 0, 5)]
+
+
+def test_cohorts(ask):
+    sql = """select cohort, count(distinct patient_id) from clinical_gold.cohort_encounters group by all order by 1"""
+    assert ask("bundles", sql) == [("CHF", 14), ("COPD", 6)]
+
+
+def test_a_population_is_what_its_tables_are(ask):
+    sql = """select metric, sum(value) from clinical_gold.population_summary
+        where dimension = 'all' and metric in ('encounters', 'observations', 'billed_amount', 'paid_amount')
+        group by all order by 1"""
+    assert ask("bundles", sql) == [
+        ("billed_amount", Decimal("13663545.8200")),
+        ("encounters", 3320),
+        ("observations", 18081),
+        ("paid_amount", Decimal("10438140.6560")),
+    ]
