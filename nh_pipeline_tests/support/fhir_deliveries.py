@@ -7,9 +7,11 @@ import io
 import json
 import zipfile
 from datetime import date, datetime, timezone
+from functools import reduce
 
 from nh_pipeline.landing.fhir import About, Extraction
 from nh_pipeline.landing.fhir import survey as surveyed
+from nh_pipeline.landing.fhir.paths import At, Name, choice_key, parse
 
 MODIFIED = datetime(2024, 8, 7, 1, 2, 3, tzinfo=timezone.utc)
 ABOUT = About(
@@ -92,3 +94,35 @@ def row(content, table, about=ABOUT):
 
 def survey(content, name="export.ndjson", **more):
     return surveyed(io.BytesIO(content), name, **{"modified_at": MODIFIED, **more})
+
+
+def nested(names, inner):
+    return reduce(lambda made, name: {name: made}, reversed(names), inner)
+
+
+def having(view, field, written):
+    """A resource that has one thing at a path of a field, and is a row."""
+    path = parse(written)
+    made = {
+        "value": "x",
+        "count": "x",
+        "choice": {},
+        "concept": {"coding": [{"system": "s", "code": "c"}]},
+        "reference": {"reference": f"{field.to[0] if field.to else ''}/1"},
+    }[field.form]
+    for step in reversed(path.steps):
+        if isinstance(step, Name):
+            made = {choice_key(step.name, "Quantity") if made == {} else step.name: made}
+        elif isinstance(step, At):
+            made = [made] * (step.index + 1)
+        else:
+            is_text = not (step.text.isdecimal() or step.text in ("true", "false"))
+            kept = nested(step.path, step.text if is_text else json.loads(step.text))
+            made = [{**one, **kept} for one in (made if isinstance(made, list) else [made])]
+    each = [step.name for step in parse(view.for_each[0]).steps] if view.for_each else []
+    if path.root == 0:
+        made = nested(each, {"id": "1", **made})  # nothing but an extension is no element to some
+    else:
+        above = each[:-1] if path.root == 2 else []
+        made = nested(above, {**nested(each[len(above) :], {}), **made})
+    return {**made, "dataAbsentReason": {"text": "?"}} if view.only_with else made

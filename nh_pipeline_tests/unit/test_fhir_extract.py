@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 from datetime import datetime, timezone
-from functools import reduce
 from zlib import crc32
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from nh_pipeline.datasets.clinical import VIEWS
 from nh_pipeline.landing.fhir import Extraction, extract
-from nh_pipeline.landing.fhir.paths import At, Name, choice_key, parse
 from nh_pipeline_tests.support.fhir_deliveries import (
     ABOUT,
     MODIFIED,
@@ -24,6 +22,7 @@ from nh_pipeline_tests.support.fhir_deliveries import (
     entry,
     extracted,
     gzipped,
+    having,
     ndjson,
     observation,
     patient,
@@ -224,37 +223,6 @@ def test_batches_are_bounded(monkeypatch):
     assert max(batch.num_rows for *_, batch in batches) <= 10
     for name in ("resource", "observation", "observation_value"):
         assert sum(batch.num_rows for table, _, batch in batches if table.short == name) == 200
-
-
-def nested(names, inner):
-    return reduce(lambda made, name: {name: made}, reversed(names), inner)
-
-
-def having(view, field, written):
-    """A resource that has one thing at a path of a field, and is a row."""
-    path = parse(written)
-    made = {
-        "value": "x",
-        "count": "x",
-        "choice": {},
-        "concept": {"system": "s", "code": "c"},
-        "reference": {"reference": f"{field.to[0] if field.to else ''}/1"},
-    }[field.form]
-    for step in reversed(path.steps):
-        if isinstance(step, Name):
-            made = {choice_key(step.name, "Quantity") if made == {} else step.name: made}
-        elif isinstance(step, At):
-            made = [made] * (step.index + 1)
-        else:
-            kept = nested(step.path, step.text)
-            made = [{**one, **kept} for one in (made if isinstance(made, list) else [made])]
-    each = [step.name for step in parse(view.for_each[0]).steps] if view.for_each else []
-    if path.root == 0:
-        made = nested(each, made)
-    else:
-        above = each[:-1] if path.root == 2 else []
-        made = nested(above, {**nested(each[len(above) :], {}), **made})
-    return {**made, "dataAbsentReason": {"text": "?"}} if view.only_with else made
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
