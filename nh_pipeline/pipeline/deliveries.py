@@ -154,7 +154,13 @@ def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = Non
     by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
     bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
-    found = statuses(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
+    found = statuses(
+        dataset.coverage,
+        candidates,
+        taken,
+        every_facility=dataset.every_facility,
+        changes=dataset.changed_by is not None,
+    )
     return Deliveries(dataset, landed, bronze, notes, tuple(found), taken, frozenset(by_person))
 
 
