@@ -7,6 +7,7 @@ Reading is by :class:`TableSnapshot` (an explicit list of Parquet files of one s
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -104,11 +105,13 @@ class Lake:
             ``database-prefix`` comes before the names of its databases.
         pinned_snapshots: ids of the snapshots that :meth:`snapshot` takes, by table, instead of the current ones: what
             another process saw.
+        loaded: tables, by name, that are taken as they are here (:meth:`with_loaded`).
     """
 
     root: str
     catalog_properties: Mapping[str, str] = field(default_factory=dict, hash=False)
     pinned_snapshots: Mapping[str, int | None] = field(default_factory=dict, hash=False)
+    loaded: Mapping[str, Table | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def storage(self) -> Storage:
@@ -231,6 +234,8 @@ class Lake:
             LakeMovedError: it is in another place than this lake.
             LakeError: its metadata file is missing.
         """
+        if contract.name in self.loaded:
+            return self.loaded[contract.name]
         identifier = self.identifier(contract)
         if not self.has_catalog:
             return None
@@ -252,6 +257,12 @@ class Lake:
         for address in (table.metadata_location, table.location()):
             self.relative(address)
         return table
+
+    def with_loaded(self, tables: Mapping[str, Table | None]) -> Lake:
+        """The same lake, with these tables as they were loaded: all that is asked of it is about one moment."""
+        same = copy(self)
+        object.__setattr__(same, "loaded", tables)
+        return same
 
     @cached_property
     def current(self) -> Lake:

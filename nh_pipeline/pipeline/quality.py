@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nh_pipeline import datasets
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.lake import data_files
 from nh_pipeline.lake.publish import find_staged
-from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.lake.refusals import Refusals, inputs_of
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_of
 from nh_pipeline.pipeline.build_state import built_from_of, deliveries_of, record_inputs
 from nh_pipeline.pipeline.checked import Checked, Checks
-from nh_pipeline.pipeline.deliveries import Deliveries, look
+from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
 from nh_pipeline.pipeline.recipe import recipe
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import gold, silver, tables
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
     from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.pipeline.context import BuildContext
 
@@ -58,10 +58,12 @@ class BuildQuality(TableBuild, frozen=True):
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake.current, DATA_QUALITY
         base, loaded = lake.snapshot(built), load(lake)
-        found = {dataset.name: look(lake, context.zone, dataset) for dataset in datasets.with_tables()}
+        found, refusals = look_at_all(lake, context.zone), Refusals(lake.storage).all()
         # Before the documents are read: what changes from here on makes it stale.
-        memory = {WHOLE: built_from(lake, loaded, found.values())}
-        lines = sorted(rows(lake, loaded, found.values()), key=lambda row: [row[name] for name in built.grain])
+        memory = {WHOLE: built_from(loaded, found.values(), refusals)}
+        lines = sorted(
+            rows(lake, loaded, found.values(), refusals), key=lambda row: [row[name] for name in built.grain]
+        )
         folder, ids = context.new_folder(built), lake.field_ids(built)
         with lake.storage.create(f"{folder}/quality.parquet") as sink:
             pq.write_table(pa.Table.from_pylist(lines, schema=numbered(built.arrow, ids)), sink, compression="zstd")
@@ -85,7 +87,7 @@ def load(lake: Lake) -> Loaded:
     return {table.name: lake.load(table) for table in tables()}
 
 
-def built_from(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> str:
+def built_from(loaded: Loaded, found: Iterable[Deliveries], refusals: Iterable[Refusal]) -> str:
     """What the table would be built from now: the state of all others, of the deliveries, and what is refused."""
     digest = hashlib.sha256()
     for contract in tables():
@@ -98,7 +100,7 @@ def built_from(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> str:
         for status in deliveries.statuses:
             note = deliveries.notes.get(status.delivery_id)
             digest.update(f"{status.model_dump_json()} {note.inspected if note else ''}\n".encode())
-    for refusal in Refusals(lake.storage).all():
+    for refusal in refusals:
         if refusal.table != DATA_QUALITY.name:
             digest.update(refusal.model_dump_json().encode())
     return json.dumps({"recipe": recipe(DATA_QUALITY), "of": digest.hexdigest()})
@@ -110,15 +112,17 @@ def recorded(loaded: Loaded) -> str:
     return built_from_of(mine).get(WHOLE, "") if mine else ""
 
 
-def is_stale(lake: Lake, loaded: Loaded, found: Collection[Deliveries]) -> bool:
+def is_stale(loaded: Loaded, found: Collection[Deliveries], refusals: Collection[Refusal]) -> bool:
     """Whether it would come out differently now; not while no delivery is in bronze, nor if the gate refuses it."""
     if not any(deliveries.notes for deliveries in found):
         return False
-    known = (recorded(loaded), Refusals(lake.storage).inputs(DATA_QUALITY.name).get(WHOLE))
-    return built_from(lake, loaded, found) not in known
+    known = (recorded(loaded), inputs_of(refusals, DATA_QUALITY.name).get(WHOLE))
+    return built_from(loaded, found, refusals) not in known
 
 
-def rows(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> Iterator[dict[str, Any]]:
+def rows(
+    lake: Lake, loaded: Loaded, found: Iterable[Deliveries], refusals: Iterable[Refusal]
+) -> Iterator[dict[str, Any]]:
     """The rows of the table."""
     declared = {table.name: table for table in tables()}
     known = [
@@ -130,7 +134,7 @@ def rows(lake: Lake, loaded: Loaded, found: Iterable[Deliveries]) -> Iterator[di
     lines = _refused_lines(lake)
     made = [row for deliveries in found for row in _of_file(deliveries, loaded, lines)]
     made += [row for table in (*silver(), *gold()) for row in _of_rows(table, loaded[table.name])]
-    for refusal in Refusals(lake.storage).all():
+    for refusal in refusals:
         if refusal.table != DATA_QUALITY.name:
             made.append(
                 _row(refusal.table, refusal.partition, "withheld", refusal.rule, passed=False, told=refusal.reason)
