@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 _EPOCH = date(1970, 1, 1)
 
+_FILES: dict[str, tuple[str, tuple[SnapshotFile, ...]]] = {}
+"""Of each table the manifest list that was read last, and the files that it names: what it says never changes."""
+
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
 # the slower one gets a database error, and finds it there when it looks again.
@@ -349,10 +352,10 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
     snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if snapshot is None:
         return TableSnapshot(table=contract.name, snapshot_id=None)
-    found = data_files(table, snapshot.snapshot_id)
-    files = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
-    return TableSnapshot(
-        table=contract.name,
-        snapshot_id=snapshot.snapshot_id,
-        files=tuple(sorted(files, key=lambda f: (f.partition, f.path))),
-    )
+    listed, files = _FILES.get(table.location(), ("", ()))
+    if listed != snapshot.manifest_list:
+        found = data_files(table, snapshot.snapshot_id)
+        named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
+        files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
+        _FILES[table.location()] = snapshot.manifest_list, files
+    return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)
