@@ -1,7 +1,7 @@
 """Which admissions are planned, and which stays no readmission is counted after, after CMS's hospital-wide measure.
 
 CMS's own lists are thousands of codes long, by its clinical classification; these are those of their heads that occur
-in records: transplants, chemotherapy and radiotherapy, rehabilitation, maintenance dialysis, elective admission.
+in records: transplants, chemotherapy and radiotherapy, elective surgery, rehabilitation, maintenance dialysis.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from nh_pipeline.datasets.clinical.reference.codes import Codes
 
 PLANNED_PROCEDURES = Codes(
     snomed=(
-        "70536003", "18027006", "32413006", "88039007", "62438007", "77465005", "23719005", "234336002",
-        "367336001", "703423002", "108290001", "33195004", "152198000",
+        *("70536003", "18027006", "32413006", "88039007", "62438007", "77465005", "23719005", "234336002"),
+        *("367336001", "703423002", "108290001", "33195004", "152198000"),
+        *("52734007", "609588000", "232717009", "38102005"),
     ),
-    cpt=("50360", "50365", "47135", "33945", "32851", "32852", "32853", "32854", "48554", "38240", "38241", "96413"),
-    pcs=("0TY", "0FY", "02YA", "0BY", "3023", "3024", "3E0[34]30", "DB", "DD"),
-)  # fmt: skip
-"""Transplants of organs and stem cells, chemotherapy, radiotherapy: an admission with one of them is planned."""
+    cpt=(
+        *("50360", "50365", "47135", "33945", "32851", "32852", "32853", "32854", "48554", "38240", "38241"),
+        *("96413", "27130", "27447", "33533", "33534", "33535", "33536", "47562", "47563", "47600"),
+    ),
+    pcs=("0TY", "0FY", "02YA", "0BY", "3023", "3024", "3E0[34]30", "DB", "DD", "0SR[9BCD]", "021", "0FT4", "0FB4"),
+)
+"""Transplants of organs and stem cells; chemotherapy, radiotherapy; new hips and knees, coronary bypass, removal of the
+gallbladder: an admission with one of them is planned. CMS's exception for acute diagnoses is not made."""
 
 PLANNED_DIAGNOSES = Codes(snomed=("698306007",), icd=("Z510", "Z511", "Z49", "Z50", "Z5189"))
 """Admitted for chemotherapy, radiotherapy, dialysis, rehabilitation, or a transplant that was waited for."""
