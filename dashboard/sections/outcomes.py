@@ -109,7 +109,7 @@ def _homes(ask: Ask, start: date, end: date) -> pd.DataFrame:
 def _beside(rows: pd.DataFrame) -> alt.Chart:
     """Two dots per home: its own rate, and CMS's."""
     title = "Rehospitalized within 30 days, share of admissions"
-    rows = rows.assign(home=rows["name"] + " (" + rows["provider_id"] + ")")
+    rows = rows.assign(home=rows["provider_id"] + " " + rows["name"])
     long = charts.long(rows, "home", {"rehospitalized_rate": OWN, "cms_rehospitalized": THEIRS})
     order = alt.Scale(domain=[OWN, THEIRS])
     chart: alt.Chart = (
