@@ -15,7 +15,7 @@ from nh_pipeline.domains import VARIABLE
 from nh_pipeline_tests.support.asking import asking
 from nh_pipeline_tests.support.made_rows import every_table
 
-CCN, OTHER = "015009", "015010"
+CCN, OTHER, SMALL = "015009", "015010", "015011"
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 
 
@@ -43,6 +43,8 @@ def ask():
     month(CCN, MAR, 40, 20, 11, followed=False)
     month(OTHER, JAN, 30, 15, 2)
     month(OTHER, FEB, 50, 25, 3)
+    month(SMALL, JAN, 30, 12, 11)
+    month(SMALL, FEB, 10, 6, 2)
     put("silver.dim_providers", provider_id=OTHER, provider_name="OAK <b>", is_current=True, valid_from=JAN)
     for day, hours in ((JAN, 300), (FEB, 500)):
         put("gold.facility_month", provider_id=OTHER, month=day, total_hours_with_residents=hours, resident_days=100,
@@ -69,6 +71,9 @@ def test_homes_are_summed_up_over_the_months_that_are_followed_up(ask):
     # 12 of January are shown: of 20 in both months, they would tell the 8 of February.
     (home,) = (row for row in rows(told) if row[:2] == [CCN, CCN])
     assert home[2:9] == ["80", DASH, DASH, "21.5 %", "11", "13.8 %", "9.0 %"]
+    # Of 40 in both months, the 30 of January would tell the 10 of February, which is left out.
+    (small,) = (row for row in rows(told) if SMALL in row)
+    assert small[2:9] == ["30", "12", "40.0 %", "21.5 %", "11", "36.7 %", "9.0 %"]
     january = shown(outcomes.homes, ask, JAN, date(2024, 1, 31))
     (home,) = (row for row in rows(january) if row[:2] == [CCN, CCN])
     assert home[2:9] == ["40", "12", "30.0 %", "21.5 %", "&lt;11", DASH, "9.0 %"]
@@ -76,7 +81,7 @@ def test_homes_are_summed_up_over_the_months_that_are_followed_up(ask):
 
 
 def test_homes_are_named(ask):
-    assert outcomes.names(ask) == {OTHER: f"OAK <b> ({OTHER})", CCN: CCN}
+    assert outcomes.names(ask) == {OTHER: f"OAK <b> ({OTHER})", CCN: CCN, SMALL: SMALL}
 
 
 def test_a_home_month_by_month_with_what_is_kept_back(ask):
