@@ -23,6 +23,6 @@ with opened() as page:
         outcomes.homes(page, ask, start, end)
         names = outcomes.names(ask)
         with controls(page, "home"):
-            home = st.selectbox("Home by month", list(names), format_func=names.__getitem__, key="home", **URL)
+            home = st.selectbox("Home by month", list(names), format_func=names.__getitem__, key="own_home", **URL)
         facility_outcomes.by_month(page, ask, home, names[home])
         readmissions.readmissions(page, ask, start, end)
