@@ -19,6 +19,7 @@ from nh_pipeline.datasets.cms.data_collection_intervals import DATA_COLLECTION_I
 from nh_pipeline.datasets.cms.health_inspection_cutpoints import HEALTH_INSPECTION_CUTPOINTS
 from nh_pipeline.datasets.cms.mds_quality_measures import MDS_QUALITY_MEASURES
 from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
+from nh_pipeline.datasets.cms.nppes import NPPES
 from nh_pipeline.datasets.cms.ownership import OWNERSHIP
 from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import PROVIDERS
@@ -58,6 +59,7 @@ DATASETS: tuple[Dataset, ...] = (
     SNF_VBP_AGGREGATE,
     CHAIN_PERFORMANCE,
     SNF_ENROLLMENTS,
+    NPPES,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""
 

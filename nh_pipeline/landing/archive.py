@@ -28,8 +28,8 @@ Compression = Literal["csv", "json", "zip", "gz"]
 
 UNPACKED = ("csv", "json")
 
-MAX_BYTES = 4 * 1024**3
-"""Largest CSV, unpacked, in bytes. The largest that CMS publishes is 0.3 GB."""
+MAX_BYTES = 16 * 1024**3
+"""Largest CSV, unpacked, in bytes. The largest that CMS publishes is the registry of NPIs: 10 GB."""
 
 MAX_RATIO = 200
 """Largest ratio of unpacked to packed size; CMS's files have 4 to 30. Small files may have any."""

@@ -74,7 +74,9 @@ def _only_landing_tells(name: str) -> SeveralDeliveries:
 def wanted(
     source: Source, dataset: str, date_range: tuple[date, date] | None, file_ids: Iterable[str]
 ) -> list[SourceFile]:
-    """Files of the source that hold a dataset for a range of days, told by their first 64 KB, and archives of several.
+    """Files of the source that hold a dataset for a range of days, told by their first 64 KB.
+
+    And those of which only landing can tell: archives of several, files of changes that are longer.
 
     Raises:
         SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
@@ -84,7 +86,7 @@ def wanted(
     for file in source.find(only) if only else source.changes(None).files:
         try:
             what = recognised(source, file)
-        except SeveralDeliveries:  # what is in it, its landing tells
+        except (SeveralDeliveries, CutOff):  # what is in it, its landing tells
             found.append(file)
             continue
         except Refused:  # the delivery sensor puts it into quarantine; it is no delivery of this dataset

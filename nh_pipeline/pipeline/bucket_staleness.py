@@ -10,24 +10,25 @@ import json
 from typing import TYPE_CHECKING
 
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.model.mart import Lookup
 from nh_pipeline.model.view import REFERENCE
 from nh_pipeline.pipeline.build_state import recorded_inputs
 from nh_pipeline.pipeline.mart_staleness import Inputs, only_changed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nh_pipeline.lake.lake import Lake
 
 
-def stale_buckets(lake: Lake, inputs: Inputs, *, passing: bool = False) -> list[str]:
+def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None = None) -> list[str]:
     """The buckets of a mart whose rows would come out differently now, in order.
 
-    ``passing`` over those that the gate refused, and would again.
+    Passing over those that the gate refused, and would again: ``refused`` says what they would be built from.
     """
     mart = inputs.mart
     state = recorded_inputs(lake, mart.table)
-    refused = Refusals(lake.storage).inputs(mart.table.name) if passing else {}
+    refused = refused or {}
     stale, by_state = set[str](), dict[str, set[str]]()
     for part in inputs.parts | lake.snapshot(mart.table).present:
         now, then = inputs.of(part), state.get(part, "")

@@ -124,13 +124,13 @@ class ParseExports(BaseModel, frozen=True):
         export = next(e for e in datasets.exports() if e.name == self.export)
         found = look(context.lake, context.zone, export)
         anew = [d for d in found.of_day(self.day) if d.delivery_id in found.stale]
-        bases = {table.name: _partitions(context.lake.snapshot(table), anew) for table in export.tables}
+        snapshots = {table.name: context.lake.snapshot(table) for table in export.tables}
         statuses = tuple(s for s in found.statuses if s.coverage == self.day.isoformat())
         if not anew:
-            checked = [TableResult.unchanged([rows_kept(b.rows, b.rows, "")], b) for b in bases.values()]
+            checked = [TableResult.unchanged([rows_kept(s.rows, s.rows, "")], s) for s in snapshots.values()]
             return BuildResult(table=checked[0], others=tuple(checked[1:]), deliveries=statuses)
         counting = [d for d in anew if found.stale[d.delivery_id].find(_NOT_COUNTING) < 0]
-        written = _written(context, export, counting, bases)
+        written = _written(context, export, counting, {n: _of(s, anew) for n, s in snapshots.items()})
         facts = [facts_of(d) for d in counting]
         lines = accounting(
             sum(f.records + f.refused for f in facts),
@@ -139,7 +139,8 @@ class ParseExports(BaseModel, frozen=True):
         )
         recipe, results = export_recipe(export), []
         for table in sorted(export.tables, key=lambda table: table is RESOURCE):
-            staged, base = written[table.name], bases[table.name]
+            staged = written[table.name]
+            base = snapshots[table.name].only(staged.replaces)
             if not staged.files and not base.files:
                 results.append(TableResult.unchanged([], base))
                 continue
@@ -157,10 +158,10 @@ class ParseExports(BaseModel, frozen=True):
         return BuildResult(table=results[-1], others=tuple(results[:-1]), deliveries=statuses)
 
 
-def _partitions(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> TableSnapshot:
-    """The partitions of some deliveries."""
+def _of(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> set[str]:
+    """The partitions that hold rows of some deliveries."""
     ids = {d.delivery_id for d in deliveries}
-    return snapshot.only({p for p in snapshot.present if p.partition(".")[0] in ids})
+    return {p for p in snapshot.present if p.partition(".")[0] in ids}
 
 
 def _about(delivery: Delivery) -> About:
@@ -178,13 +179,15 @@ def _about(delivery: Delivery) -> About:
 
 
 def _written(
-    context: BuildContext, export: Export, deliveries: Iterable[Delivery], bases: Mapping[str, TableSnapshot]
+    context: BuildContext, export: Export, deliveries: Iterable[Delivery], replaces: dict[str, set[str]]
 ) -> dict[str, Staged]:
-    """Stages the rows of all tables: a file for each delivery and bucket of patients."""
+    """Stages the rows of all tables: a file for each delivery and bucket of patients.
+
+    ``replaces`` are the partitions of each table that are replaced in any case.
+    """
     lake = context.lake
     folders = {table.name: context.new_folder(table) for table in export.tables}
     ids = {table.name: lake.field_ids(table) for table in export.tables}
-    replaces = {table.name: set(bases[table.name].partitions or ()) for table in export.tables}
     for delivery in deliveries:
         with ExitStack() as files, lake.storage.open(delivery.file) as stream:
             writers: dict[tuple[str, str], pq.ParquetWriter] = {}

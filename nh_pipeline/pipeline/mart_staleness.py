@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake, TableSnapshot
-from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import AsOf, Lookup, Mart, Previous, Within
 from nh_pipeline.model.table import WHOLE, Table
@@ -144,16 +143,14 @@ def _near(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) -> se
     return {p for _, p in begun[first:last]}
 
 
-def is_stale(lake: Lake, inputs: Inputs, *, passing: bool = False) -> bool:
-    """Whether a mart of one partition would come out differently now; ``passing`` over what the gate refused."""
-    table = inputs.mart.table
-    refused = Refusals(lake.storage).inputs(table.name) if passing else {}
-    known = {recorded_inputs(lake, table).get(WHOLE, ""), refused.get(WHOLE)}
+def is_stale(lake: Lake, inputs: Inputs, refused: Mapping[str, str]) -> bool:
+    """Whether a mart of one partition would come out differently now, and not as the gate ``refused`` it."""
+    known = {recorded_inputs(lake, inputs.mart.table).get(WHOLE, ""), refused.get(WHOLE)}
     return any(snapshot.snapshot_id is not None for snapshot in inputs.snapshots) and inputs.of(WHOLE) not in known
 
 
 def stale_days(
-    lake: Lake, inputs: Inputs, parts: Collection[str] | None = None, *, passing: bool = False
+    lake: Lake, inputs: Inputs, parts: Collection[str] | None = None, refused: Mapping[str, str] | None = None
 ) -> list[tuple[date, date]]:
     """Ranges of days (first and last) of a mart whose rows would come out differently now.
 
@@ -161,10 +158,10 @@ def stale_days(
     that is joined to days, just the days of the keys concerned are, inside the validity of the versions that differ. A
     mart that cannot be built by day is stale by whole parts; releases are ranges of a day each.
 
-    Of all parts that there is anything for, or of some; ``passing`` over those that the gate refused, and would again.
+    Of all parts that there is anything for, or of some; passing over those that the gate ``refused``, and would again.
     """
     mart, state = inputs.mart, recorded_inputs(lake, inputs.mart.table)
-    refused = Refusals(lake.storage).inputs(mart.table.name) if passing else {}
+    refused = refused or {}
     loaded = inputs.parts | (lake.snapshot(mart.table).present if parts is None else frozenset())
     anew: list[str] = []
     by_state: dict[str, list[str]] = {}

@@ -23,13 +23,13 @@ from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.lake import data_files
 from nh_pipeline.lake.publish import find_staged
-from nh_pipeline.lake.refusals import Refusals
+from nh_pipeline.lake.refusals import Refusals, inputs_of
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_of
 from nh_pipeline.pipeline.build_state import built_from_of, deliveries_of, record_inputs
 from nh_pipeline.pipeline.checked import Checked, Checks
-from nh_pipeline.pipeline.deliveries import Deliveries, look
+from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
 from nh_pipeline.pipeline.exports import Exports, facts_of
 from nh_pipeline.pipeline.exports import look as look_at_exports
 from nh_pipeline.pipeline.recipe import recipe
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
     from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.pipeline.context import BuildContext
@@ -62,10 +63,10 @@ class BuildQuality(TableBuild, frozen=True):
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake.current, declared_as(self.table)
         base, loaded = lake.snapshot(built), load(lake)
-        found = looked(lake, context.zone, built)
+        found, refusals = looked(lake, context.zone, built), Refusals(lake.storage).all()
         # Before the documents are read: what changes from here on makes it stale.
-        memory = {WHOLE: built_from(lake, built, loaded, found)}
-        lines = sorted(rows(lake, built, loaded, found), key=lambda row: [row[name] for name in built.grain])
+        memory = {WHOLE: built_from(built, loaded, found, refusals)}
+        lines = sorted(rows(lake, built, loaded, found, refusals), key=lambda row: [row[name] for name in built.grain])
         folder, ids = context.new_folder(built), lake.field_ids(built)
         with lake.storage.create(f"{folder}/quality.parquet") as sink:
             pq.write_table(pa.Table.from_pylist(lines, schema=numbered(built.arrow, ids)), sink, compression="zstd")
@@ -92,11 +93,11 @@ def load(lake: Lake) -> Loaded:
 def looked(lake: Lake, zone: RawZone, built: Table) -> list[Deliveries | Exports]:
     """The deliveries of the domain that a table tells of."""
     domain = built.kind.domain
-    files = (look(lake, zone, dataset) for dataset in datasets.with_tables() if dataset.domain == domain)
+    files = (found for found in look_at_all(lake, zone).values() if found.dataset.domain == domain)
     return [*files, *(look_at_exports(lake, zone, e) for e in datasets.exports() if e.domain == domain)]
 
 
-def built_from(lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports]) -> str:
+def built_from(built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports], refusals: Iterable[Refusal]) -> str:
     """What a table would be built from now: the state of all others, of the deliveries, and what is refused."""
     digest, told = hashlib.sha256(), told_of(built)
     for contract in told:
@@ -110,7 +111,7 @@ def built_from(lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliver
             note = deliveries.notes.get(status.delivery_id) if isinstance(deliveries, Deliveries) else None
             digest.update(f"{status.model_dump_json()} {note.inspected if note else ''}\n".encode())
     names = {contract.name for contract in told}
-    for refusal in Refusals(lake.storage).all():
+    for refusal in refusals:
         if refusal.table in names:
             digest.update(refusal.model_dump_json().encode())
     return json.dumps({"recipe": recipe(built), "of": digest.hexdigest()})
@@ -122,15 +123,19 @@ def recorded(built: Table, loaded: Loaded) -> str:
     return built_from_of(mine).get(WHOLE, "") if mine else ""
 
 
-def is_stale(lake: Lake, built: Table, loaded: Loaded, found: Collection[Deliveries | Exports]) -> bool:
+def is_stale(
+    built: Table, loaded: Loaded, found: Collection[Deliveries | Exports], refusals: Collection[Refusal]
+) -> bool:
     """Whether it would come out differently now; not while no delivery is in bronze, nor if the gate refuses it."""
     if not any(d.notes if isinstance(d, Deliveries) else d.landed for d in found):
         return False
-    known = (recorded(built, loaded), Refusals(lake.storage).inputs(built.name).get(WHOLE))
-    return built_from(lake, built, loaded, found) not in known
+    known = (recorded(built, loaded), inputs_of(refusals, built.name).get(WHOLE))
+    return built_from(built, loaded, found, refusals) not in known
 
 
-def rows(lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports]) -> Iterator[dict[str, Any]]:
+def rows(
+    lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports], refusals: Iterable[Refusal]
+) -> Iterator[dict[str, Any]]:
     """The rows of a table."""
     declared = {table.name: table for table in told_of(built)}
     known = [(declared[c.table], c) for c in Checks(lake.storage).all() if c.table in declared]
@@ -141,7 +146,7 @@ def rows(lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliveries | 
     made += [row for exports in found if isinstance(exports, Exports) for row in _of_exports(exports)]
     shown = (table for table in (*silver(), *gold()) if table.name in declared)
     made += [row for table in shown for row in _of_rows(table, loaded[table.name])]
-    for refusal in Refusals(lake.storage).all():
+    for refusal in refusals:
         if refusal.table in declared:
             made.append(
                 _row(refusal.table, refusal.partition, "withheld", refusal.rule, passed=False, told=refusal.reason)

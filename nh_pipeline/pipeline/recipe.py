@@ -102,13 +102,13 @@ def _declared(table: Table) -> list[str]:
     kind = table.kind
     facts: list[Any] = [table.grain, table.partitioning, table.sort]
     if isinstance(kind, Scd2):
-        facts += [kind.tracked, sorted(kind.caseless)]
+        facts += [kind.tracked, sorted(kind.caseless), kind.untracked, kind.scope() if kind.scope else ""]
     if isinstance(kind, Mart):
         facts += [_read(r) for r in kind.reads]
         facts += [name for name in ("quarter", "release", "bucket") if getattr(kind, name)]
     if table.dataset:
         dataset = datasets.dataset(table.dataset)
-        facts += [dataset.key, dataset.dated_by, dataset.day]
+        facts += [dataset.key, dataset.dated_by, dataset.changed_by is not None, dataset.day]
     return [table.name, *columns, *rules, *map(repr, facts)]
 
 

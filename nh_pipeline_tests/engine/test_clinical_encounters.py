@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, EXPLANATION_
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.marts.clinical import fct_encounters as mart
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
+from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline_tests.support.fhir_rows import bucket, instant, passed, rows, utc
 
 pytestmark = pytest.mark.integration
@@ -174,7 +175,7 @@ def found(engine):
     encounters = [{"resource_id": name, "subject": f"Patient/{name}", **said} for name, (said, _) in CASES.items()]
     lives = [
         {"patient_id": name, "birth_date": date(1990, 5, 5), "deceased_date": date(2020, 6, 1),
-         "deceased_at": datetime(2020, 6, 1, 12, tzinfo=UTC)}
+         "deceased_at": datetime(2020, 6, 1, 12, tzinfo=timezone.utc)}
         for name in ("before birth", "at birth", "certificate", "in time", "on the day", "day after")
     ]  # fmt: skip
     conditions = [one | {"patient_bucket": bucket("p")} for one in CONDITIONS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from itertools import permutations
 from typing import Any
 
@@ -10,8 +10,9 @@ import pytest
 
 from nh_pipeline.datasets.clinical.care import CONDITION, ENCOUNTER
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
-from nh_pipeline.marts.clinical.identity import BY_ID, DIRECTORY, directory, id_conflicts
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS as CONFLICTS
+from nh_pipeline.marts.clinical.directory import BY_ID, DIRECTORY, directory
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS as CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import id_conflicts
 from nh_pipeline.transforms.latest import elements, latest
 from nh_pipeline.transforms.references import resolved
 from nh_pipeline_tests.support.fhir_rows import EXPORTED, passed, rows
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 
 def at(day: str, time: str = "00:00:00") -> datetime:
-    return datetime.fromisoformat(f"2024-{day}T{time}").replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"2024-{day}T{time}").replace(tzinfo=timezone.utc)
 
 
 def exported(day: str, delivery: str, **more: Any) -> dict[str, Any]:
@@ -206,4 +207,4 @@ def test_references_by_identifier_lead_to_the_one_resource_that_has_it(engine):
 def test_defaults_of_the_frames(engine):
     (row,) = rows(engine, ENCOUNTER.table, {"resource_id": "e", "subject": "Patient/p1"}).collect()
     assert row["patient_id"] == "p1"
-    assert row["version_at"].astimezone(UTC) == EXPORTED
+    assert row["version_at"].astimezone(timezone.utc) == EXPORTED

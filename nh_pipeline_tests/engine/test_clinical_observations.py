@@ -9,8 +9,10 @@ import pytest
 
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.observations import LOINC, OBSERVATION, OBSERVATION_VALUE
-from nh_pipeline.marts.clinical import fct_observations as mart
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.directory import DIRECTORY
+from nh_pipeline.marts.clinical.fct_observation_values import FCT_OBSERVATION_VALUES, fct_observation_values
+from nh_pipeline.marts.clinical.fct_observations import FCT_OBSERVATIONS, fct_observations
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline_tests.support.fhir_rows import instant, passed, rows, utc
 
 pytestmark = pytest.mark.integration
@@ -119,14 +121,14 @@ def found(engine):
         case: {"a": [of]} for case, (of, _) in VALUES.items()
     }
     whole, leaves = observed(cases)
-    made = mart.fct_observation_values(
+    made = fct_observation_values(
         rows(engine, OBSERVATION.table, *whole), rows(engine, OBSERVATION_VALUE.table, *leaves),
         rows(engine, DIRECTORY), rows(engine, DELETION), rows(engine, ID_CONFLICTS),
     )  # fmt: skip
-    held = passed(engine, mart.FCT_OBSERVATION_VALUES, made)
+    held = passed(engine, FCT_OBSERVATION_VALUES, made)
     assert len(held) == len(leaves) - 1  # but for the one in error
     values = engine.createDataFrame(held, made.schema)
-    return held, passed(engine, mart.FCT_OBSERVATIONS, mart.fct_observations(values))
+    return held, passed(engine, FCT_OBSERVATIONS, fct_observations(values))
 
 
 @pytest.mark.parametrize("case", TOLD)

@@ -12,10 +12,11 @@ from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER
 from nh_pipeline.datasets.clinical.people import CCN_SYSTEM, ORGANIZATION, PATIENT, PRACTITIONER, PRACTITIONER_ROLE
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS, dim_patients
 from nh_pipeline.marts.clinical.dim_providers import DIM_PROVIDERS, dim_providers
+from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK, facility_crosswalk
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS, fct_conditions
 from nh_pipeline.marts.clinical.fct_procedures import FCT_PROCEDURES, fct_procedures
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline_tests.support.fhir_rows import instant, passed, rows, utc
 
 pytestmark = pytest.mark.integration

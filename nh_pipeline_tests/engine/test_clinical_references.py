@@ -10,7 +10,8 @@ from nh_pipeline.datasets.clinical.care import ENCOUNTER
 from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
 from nh_pipeline.datasets.clinical.people import LOCATION, PATIENT
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS, directory
+from nh_pipeline.marts.clinical.directory import DIRECTORY, directory
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.unresolved_references import MART, unresolved_references
 from nh_pipeline.transforms.references import resolved
 from nh_pipeline_tests.support.fhir_rows import passed, rows, utc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nh_pipeline.model.table import Table
 
-EXPORTED = datetime(2024, 6, 1, 12, tzinfo=UTC)
+EXPORTED = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
 _DELIVERED = {
     "content_md5": "c", "version_at": EXPORTED, "dt": date(2024, 6, 1), "exported_at": EXPORTED,
@@ -71,9 +71,9 @@ def passed(engine: SparkSession, table: Table, made: DataFrame, *, warned: Seque
 
 def utc(text: str) -> datetime:
     """An instant."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
 
 
 def instant(value: Any) -> Any:
     """A collected value: Spark gives instants by the machine's clock, and does not say so."""
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+    return value.astimezone(timezone.utc) if isinstance(value, datetime) else value

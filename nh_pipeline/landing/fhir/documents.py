@@ -43,7 +43,7 @@ _INSTANT = Annotated[datetime, msgspec.Meta(tz=True)]
 class Head(msgspec.Struct):
     """What every resource has."""
 
-    resourceType: str  # noqa: N815
+    resourceType: Annotated[str, msgspec.Meta(min_length=1)]  # noqa: N815
     id: Any = None
 
 
@@ -162,7 +162,7 @@ def _lines(file: io.BufferedReader, name: str) -> Iterator[Document]:
 def _goes_on(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return str(error) == CUT_OFF
     return False
 

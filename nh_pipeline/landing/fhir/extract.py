@@ -15,8 +15,9 @@ from zlib import crc32
 import pyarrow as pa
 
 from nh_pipeline.datasets.clinical import export
+from nh_pipeline.landing.fhir.found import Deleted, Item, Rejected
 from nh_pipeline.landing.fhir.paths import parse, text
-from nh_pipeline.landing.fhir.reading import Deleted, Item, Reading, Rejected
+from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.rows import patient_of, rows_of
 from nh_pipeline.model.view import BUCKETS, NO_PATIENT
 

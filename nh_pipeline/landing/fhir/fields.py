@@ -96,12 +96,12 @@ def _reference(field: Field) -> Fill:
 
 def _concept(field: Field) -> Fill:
     root, ranks = _root(field), {system: rank for rank, system in enumerate(field.prefers)}
-    finds = [(path.first(element), path.every) for path in _paths(field)]
+    finds = [path.every for path in _paths(field)]
 
     def fill(scope: Scope, _: Resolve) -> tuple[str | None, ...]:
-        for first, every in finds:
-            if first(scope[root]) is not None:
-                return _chosen([one for one in every(scope[root]) if type(one) is dict], ranks)
+        for every in finds:
+            if found := every(scope[root]):
+                return _chosen([one for one in found if type(one) is dict], ranks)
         return _NO_CONCEPT
 
     return fill
@@ -114,11 +114,11 @@ def _chosen(concepts: list[Element], ranks: dict[str, int]) -> tuple[str | None,
     """
     found = [(coding, concept) for concept in concepts for coding in _codings(concept)]
     if not found:
-        return None, None, None, text(concepts[0].get("text")), None
+        return (None, None, None, text(concepts[0].get("text")), None) if concepts else _NO_CONCEPT
     coding, concept = found[0] if len(found) == 1 else min(found, key=lambda pair: _order(pair[0], ranks))
-    system, code, display = (text(coding.get(name)) for name in ("system", "code", "display"))
     several = msgspec.json.encode([one for one, _ in found]).decode() if len(found) > 1 else None
-    return system, code, display, text(concept.get("text")), several
+    read = coding.get
+    return text(read("system")), text(read("code")), text(read("display")), text(concept.get("text")), several
 
 
 def _codings(concept: Element) -> list[Element]:

@@ -72,6 +72,9 @@ class Path:
     @cached_property
     def every(self) -> Callable[[Any], list[Any]]:
         """All that it finds in an element, in order."""
+        if len(self.steps) == 1 and isinstance(self.steps[0], Name):
+            name = self.steps[0].name  # most are
+            return lambda element: _listed(element.get(name)) if type(element) is dict else []
         steps = [_every(step) for step in self.steps]
 
         def find(element: Any) -> list[Any]:

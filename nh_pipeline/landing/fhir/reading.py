@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -20,6 +20,7 @@ from nh_pipeline.landing import archive, unpacking
 from nh_pipeline.landing.fhir import documents
 from nh_pipeline.landing.fhir.choices import several
 from nh_pipeline.landing.fhir.documents import Head, instant
+from nh_pipeline.landing.fhir.found import NO_ENTRY, Bundle, Deleted, Entry, Item, Rejected
 from nh_pipeline.landing.fhir.paths import text
 from nh_pipeline.landing.fhir.references import References
 from nh_pipeline.landing.refused import Refused
@@ -30,131 +31,17 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
     from nh_pipeline.landing.fhir.documents import Document
+    from nh_pipeline.landing.fhir.found import Found
 
 _POSITION = re.compile(r" \(byte ([0-9]+)\)")
 _DELETED = re.compile(r"(?:.*/)?([A-Z][A-Za-z]*)/([^/?#]+)(?:/_history/[^/]+)?")
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_NO_RESOURCE = (b"", b"null")
 _WRITTEN = "Export it again, one resource in a line of JSON (NDJSON) or in an entry of a Bundle."
 
-
-class Request(msgspec.Struct):
-    """What a transaction or history says of an entry."""
-
-    method: str | None = None
-    url: str | None = None
-    ifNoneExist: str | None = None  # noqa: N815
-
-
-class Response(msgspec.Struct):
-    """What a history says of a version."""
-
-    lastModified: str | None = None  # noqa: N815
-
-
-class Entry(msgspec.Struct):
-    """An entry of a Bundle."""
-
-    fullUrl: str | None = None  # noqa: N815
-    resource: msgspec.Raw = msgspec.Raw()
-    request: Request | None = None
-    response: Response | None = None
-
-
-class Meta(msgspec.Struct):
-    """What is known of a Bundle's version."""
-
-    lastUpdated: str | None = None  # noqa: N815
-
-
-class Bundle(msgspec.Struct):
-    """A Bundle."""
-
-    type: str | None = None
-    meta: Meta | None = None
-    entry: list[Entry] | None = None
-
-
-_RESOURCE = msgspec.json.Decoder(float_hook=str)
+_RESOURCE = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _HEAD = msgspec.json.Decoder(Head)
 _BUNDLE = msgspec.json.Decoder(Bundle)
-NO_ENTRY = Entry()
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A resource, and where it stands.
-
-    Attributes:
-        member: the file in the archive; empty if the delivery is none.
-        line: of the NDJSON, or place of the entry, from 1.
-        resource_type: Resource.resourceType.
-        resource_id: Resource.id; if it has none, the uuid of its fullUrl.
-        resource: decoded; its decimals are text as written.
-        content: its JSON without blanks between tokens, all else as delivered.
-        references: what its references mean.
-        entry: of the Bundle; an empty one if it is of none.
-        bundle_type: Bundle.type.
-    """
-
-    member: str
-    line: int
-    resource_type: str
-    resource_id: str
-    resource: dict[str, Any]
-    content: bytes
-    references: References
-    entry: Entry = NO_ENTRY
-    bundle_type: str | None = None
-
-    @property
-    def last_updated(self) -> datetime | None:
-        """Resource.meta.lastUpdated, if it is an instant."""
-        meta = self.resource.get("meta")
-        return instant(meta.get("lastUpdated")) if type(meta) is dict else None
-
-    @property
-    def md5(self) -> bytes:
-        """Of its content."""
-        return hashlib.md5(self.content, usedforsecurity=False).digest()
-
-    @property
-    def has_valid_id(self) -> bool:
-        """Whether its id is one that FHIR allows."""
-        return _ID.fullmatch(self.resource_id) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """A resource that the delivery says is deleted, and when, if it says that too."""
-
-    member: str
-    line: int
-    resource_type: str
-    resource_id: str
-    at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A line or entry that is not taken, and why: never what it holds.
-
-    Attributes:
-        stage: ``parse`` if it is no resource, ``resource`` if it breaks a rule of FHIR.
-        position: byte of the line at which the reader stopped.
-        is_cut_off: whether it is the last line, and ends before it is complete.
-    """
-
-    member: str
-    line: int
-    stage: str
-    reason: str
-    what_to_do: str
-    position: str | None = None
-    is_cut_off: bool = False
-
-
-Found = Item | Deleted | Rejected
 
 
 @dataclass
@@ -247,6 +134,8 @@ class Reading:
                 yield _deleted((member, line), entry, bundle)
             elif head and head.resourceType == "Bundle" and not nested:
                 places = yield from self._bundle((member, line), _BUNDLE.decode(entry.resource), nested=True)
+            elif head and not head.resourceType:
+                yield Rejected(member, line, "parse", "expected a resource with resourceType, found none", _WRITTEN)
             elif head:
                 content = msgspec.json.format(entry.resource, indent=-1)
                 try:
@@ -262,13 +151,15 @@ class Reading:
 def _read(content: bytes) -> Bundle | dict[str, Any]:
     if _HEAD.decode(content).resourceType == "Bundle":
         return _BUNDLE.decode(content)
-    return cast("dict[str, Any]", _RESOURCE.decode(content))
+    return _RESOURCE.decode(content)
 
 
 def _head(resource: msgspec.Raw) -> Head | None:
     """Its type and id, as far as it says them; None if there is no resource."""
+    if bytes(resource) in _NO_RESOURCE:
+        return None
     try:
-        return _HEAD.decode(resource) if bytes(resource) not in (b"", b"null") else None
+        return _HEAD.decode(resource)
     except msgspec.ValidationError:
         return Head("")
 
@@ -288,6 +179,8 @@ def _item(
     bundle_type: str | None = None,
 ) -> Item | Rejected:
     resource_id = _id(resource.get("id"), entry)
+    if resource_id is None and resource["resourceType"] == "OperationOutcome":
+        resource_id = hashlib.md5(content, usedforsecurity=False).hexdigest()  # a server's report, which has no id
     if resource_id is None:
         reason = "expected an id, found none, nor a uuid as the entry's fullUrl"
         return Rejected(*at, "resource", reason, "Export resources with their ids.")

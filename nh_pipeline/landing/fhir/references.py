@@ -18,6 +18,9 @@ _ABSOLUTE = re.compile(r"(https?://.+?)/([A-Za-z]+)/([^/?#|]+)(?:/_history/[^/]+
 _CONDITIONAL = re.compile(r"([A-Za-z]+)\?(.+)", re.DOTALL)
 _URN = re.compile(r"urn:(?:uuid|oid):(.+)")
 
+_KNOWN = 50_000
+"""Of references that were read, so many are remembered: most occur again soon."""
+
 
 class Reference(NamedTuple):
     """A reference, read.
@@ -85,6 +88,8 @@ class References:
         return Reference(target.ref, target.kind, target.id, display)
 
     def _target(self, written: str) -> _Target:
+        if len(self._known) == _KNOWN:
+            self._known.clear()  # a file of a million patients has a million of them
         target = self._known[written] = self._read(written)
         return target
 

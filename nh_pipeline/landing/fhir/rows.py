@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from nh_pipeline.landing.fhir.fields import Element, Scope
+    from nh_pipeline.landing.fhir.found import Item
     from nh_pipeline.landing.fhir.paths import Find
-    from nh_pipeline.landing.fhir.reading import Item
     from nh_pipeline.model.view import View
 
 Row = tuple[Any, str, "str | None", list[Any]]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from nh_pipeline.landing import archive, unpacking
 from nh_pipeline.landing.fhir import documents
 from nh_pipeline.landing.fhir.extract import Copies
-from nh_pipeline.landing.fhir.reading import Deleted, Item, Reading
+from nh_pipeline.landing.fhir.found import Deleted, Item
+from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
 from nh_pipeline.landing.refused import Refused
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from nh_pipeline.landing.archive import Compression
-    from nh_pipeline.landing.fhir.reading import Found, Rejected
+    from nh_pipeline.landing.fhir.found import Found, Rejected
 
 DtSource = Literal["folder", "transaction", "last_updated", "modified"]
 

@@ -12,7 +12,8 @@ from nh_pipeline.datasets.clinical.claims import CLAIM, COVERAGE, EXPLANATION_OF
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.people import ORGANIZATION
 from nh_pipeline.datasets.clinical.reference.payers import PAYER_CATEGORIES, folded, payer_category
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.directory import DIRECTORY
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, flag, text
 from nh_pipeline.model.mart import Mart

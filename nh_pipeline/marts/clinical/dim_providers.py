@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.people import ORGANIZATION, PRACTITIONER, PRACTITIONER_ROLE
+from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, text, yes_no
 from nh_pipeline.model.mart import Mart

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER
 from nh_pipeline.datasets.clinical.people import CCN_SYSTEM, ORGANIZATION
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, count, text
 from nh_pipeline.model.mart import Mart

@@ -19,11 +19,12 @@ from nh_pipeline.datasets.clinical.reference.denials import (
 from nh_pipeline.marts.clinical.adjudicated_lines import SUMS, decided, decided_lines
 from nh_pipeline.marts.clinical.billing import AT, COLUMNS, amounts, described
 from nh_pipeline.marts.clinical.dim_payers import insurances
+from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -204,7 +205,7 @@ MART = Mart(
         EOB_ADJUDICATION.table,
         COVERAGE.table,
         FCT_CONDITIONS,
-        Lookup(DIRECTORY, "lookup"),
+        LOOKUP,
         DELETION,
         ID_CONFLICTS,
     ),

@@ -9,11 +9,12 @@ from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.reference.denials import denial_category
 from nh_pipeline.marts.clinical.adjudicated_lines import decided, decided_lines
 from nh_pipeline.marts.clinical.billing import amounts
+from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_claims import FCT_CLAIMS, NOT_YET
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import date, decimal, flag, integer, text
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -144,7 +145,7 @@ MART = Mart(
         EXPLANATION_OF_BENEFIT.table,
         EOB_ITEM.table,
         EOB_ADJUDICATION.table,
-        Lookup(DIRECTORY, "lookup"),
+        LOOKUP,
         DELETION,
         ID_CONFLICTS,
     ),

@@ -12,12 +12,13 @@ from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.marts.clinical.billing import COLUMNS, described
 from nh_pipeline.marts.clinical.dim_payers import DIM_PAYERS, insurances
+from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_adjudications import DECIDED, DECISIONS, FCT_ADJUDICATIONS
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import DIRECTORY, ID_CONFLICTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, flag, text, yes_no
-from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ MART = Mart(
         COVERAGE.table,
         FCT_CONDITIONS,
         DIM_PAYERS,
-        Lookup(DIRECTORY, "lookup"),
+        LOOKUP,
         DELETION,
         ID_CONFLICTS,
     ),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.care import CONDITION
 from nh_pipeline.datasets.clinical.export import DELETION
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
+from nh_pipeline.marts.clinical.directory import LOOKUP
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import CODE, PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, date, text
 from nh_pipeline.model.mart import Mart

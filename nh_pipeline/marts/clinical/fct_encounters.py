@@ -15,10 +15,11 @@ from nh_pipeline.datasets.clinical.reference.encounter_kinds import (
     encounter_kind,
 )
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
+from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.encounter_diagnoses import SOURCES, encounter_diagnoses
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
 from nh_pipeline.model.mart import Mart

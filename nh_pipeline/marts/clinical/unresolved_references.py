@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical import VIEWS
 from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE, EOB_ITEM, EXPLANATION_OF_BENEFIT
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
-from nh_pipeline.marts.clinical.identity import ID_CONFLICTS, LOOKUP
+from nh_pipeline.marts.clinical.directory import LOOKUP
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.mart import Mart
