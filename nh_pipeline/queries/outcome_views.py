@@ -5,7 +5,7 @@ What is followed up is decided here, as it moves with every delivery (:mod:`nh_p
 
 from __future__ import annotations
 
-from nh_pipeline.queries.views import SCHEMA, View
+from nh_pipeline.queries.view import CLINICAL_SCHEMA, View
 
 
 def _count(condition: str) -> str:
@@ -33,7 +33,7 @@ def _rates(of: str, followed: str) -> str:
 
 
 READMISSION_RATES = View(
-    f"{SCHEMA}.v_readmission_rates",
+    f"{CLINICAL_SCHEMA}.v_readmission_rates",
     "One row per diagnosis category: acute stays, and readmissions within 30 days of those that are followed up.",
     f"""
     select r.diagnosis_category, count(*) as stays, {_rates("r", "r.followed_up_on <= h.horizon")}
@@ -47,7 +47,7 @@ _FOLLOWED = "v.followed_up_on <= h.horizon"
 _MIDDLE = "2 * nth between n and n + 2"
 
 COHORTS = View(
-    f"{SCHEMA}.v_cohorts",
+    f"{CLINICAL_SCHEMA}.v_cohorts",
     "One row per cohort: its encounters, lengths of acute stays, emergency revisits and readmissions. A patient may "
     "belong to several cohorts.",
     f"""

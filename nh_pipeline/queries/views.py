@@ -12,6 +12,7 @@ from nh_pipeline.datasets.cms.daily_nurse_staffing import FLAGS, ROLLUPS
 from nh_pipeline.datasets.cms.medicare_claims import MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
+from nh_pipeline.queries import outcome_views
 from nh_pipeline.queries.view import DATABASES, SCHEMA, View
 from nh_pipeline.tables import tables
 
@@ -154,6 +155,7 @@ VIEWS = (
     DAYS_WITHOUT_RN,
     CURRENT_PROVIDERS,
     CLAIMS_QUARTER,
+    *outcome_views.VIEWS,
 )
 """Every view, in the order in which they can be made."""
 
