@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         drive_endpoint: address of the Drive API, if it is not Google's.
         athena_workgroup: of Athena, which then answers what programs ask (:mod:`nh_pipeline.queries.open`); without it,
             DuckDB does, on the files of the lake.
+        nppes_scope: which numbers of the NPI registry become rows of silver: ``nursing_homes`` (organisations that have
+            ever had a taxonomy of nursing homes), or ``all`` of its 9 million.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     drive_credentials: SecretStr | None = None
     drive_endpoint: str = ""
     athena_workgroup: str = ""
+    nppes_scope: Literal["nursing_homes", "all"] = "nursing_homes"
     dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
 
     @field_validator("home", "dagster_home", mode="before")

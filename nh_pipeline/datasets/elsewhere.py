@@ -27,7 +27,6 @@ _FILES = (
     Elsewhere("Payroll Based Journal Employee Detail Nursing Home Staffing", ("SYS_EMPLEE_ID",), _DAILY),
     Elsewhere("Skilled Nursing Facility Change of Ownership", ("ENROLLMENT ID - BUYER",), "Ownership"),
     Elsewhere("Skilled Nursing Facility All Owners", ("ENROLLMENT ID", "ASSOCIATE ID - OWNER"), "Ownership"),
-    Elsewhere("NPPES (National Provider Identifiers)", ("NPI", "Entity Type Code", "Replacement NPI")),
     Elsewhere("Hospital General Information", ("Facility ID", "Hospital Type"), "Provider Information"),
     Elsewhere("Provider of Services", ("PRVDR_CTGRY_CD", "PRVDR_NUM"), "Provider Information"),
 )

@@ -23,6 +23,7 @@ from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
 from nh_pipeline.pipeline.remote_request import Build, BuildRequest
 from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +86,11 @@ class GlueJob:
                     context=context,
                     # A fresh one each time: the client writes into it.
                     start_job_run_params={"JobName": self.name, "Timeout": self.timeout, "JobRunQueuingEnabled": True},
-                    extras={"request": request.model_dump(mode="json"), "region": client.region},
+                    extras={
+                        "request": request.model_dump(mode="json"),
+                        "region": client.region,
+                        "environment": {"NH_NPPES_SCOPE": Settings().nppes_scope},
+                    },
                 )
         except client.unknown as error:
             raise EngineError(

@@ -7,6 +7,7 @@ Reading is by :class:`TableSnapshot` (an explicit list of Parquet files of one s
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,6 +20,7 @@ from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
 from pyiceberg.transforms import MonthTransform
+from pyiceberg.types import DateType
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 
 _EPOCH = date(1970, 1, 1)
+
+_FILES: dict[str, tuple[str, tuple[SnapshotFile, ...]]] = {}
+"""Of each table the manifest list that was read last, and the files that it names: what it says never changes."""
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -104,11 +109,13 @@ class Lake:
             ``database-prefix`` comes before the names of its databases.
         pinned_snapshots: ids of the snapshots that :meth:`snapshot` takes, by table, instead of the current ones: what
             another process saw.
+        loaded: tables, by name, that are taken as they are here (:meth:`with_loaded`).
     """
 
     root: str
     catalog_properties: Mapping[str, str] = field(default_factory=dict, hash=False)
     pinned_snapshots: Mapping[str, int | None] = field(default_factory=dict, hash=False)
+    loaded: Mapping[str, Table | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def storage(self) -> Storage:
@@ -231,6 +238,8 @@ class Lake:
             LakeMovedError: it is in another place than this lake.
             LakeError: its metadata file is missing.
         """
+        if contract.name in self.loaded:
+            return self.loaded[contract.name]
         identifier = self.identifier(contract)
         if not self.has_catalog:
             return None
@@ -252,6 +261,12 @@ class Lake:
         for address in (table.metadata_location, table.location()):
             self.relative(address)
         return table
+
+    def with_loaded(self, tables: Mapping[str, Table | None]) -> Lake:
+        """The same lake, with these tables as they were loaded: all that is asked of it is about one moment."""
+        same = copy(self)
+        object.__setattr__(same, "loaded", tables)
+        return same
 
     @cached_property
     def current(self) -> Lake:
@@ -309,7 +324,7 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
                 f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
                 "tool; rewrite the table's data files (copy-on-write) before using it here"
             )
-        found.append((partition_of(table.specs()[task.file.spec_id], task.file), task.file))
+        found.append((partition_of(table, table.specs()[task.file.spec_id], task.file), task.file))
     return found
 
 
@@ -324,13 +339,15 @@ def folder_of(contract: Contract) -> str:
     return f"warehouse/{contract.name.replace('.', '/')}"
 
 
-def partition_of(spec: PartitionSpec, file: DataFile) -> str:
+def partition_of(table: Table, spec: PartitionSpec, file: DataFile) -> str:
     """The partition that a data file belongs to, as a text."""
     values = [file.partition[i] for i in range(len(spec.fields))]
     if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
         return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
     # A partition is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
-    return ".".join(str(_EPOCH + timedelta(days=v) if isinstance(v, int) else v) for v in values) or WHOLE
+    dates = [isinstance(table.schema().find_type(field.source_id), DateType) for field in spec.fields]
+    told = (_EPOCH + timedelta(days=v) if d and isinstance(v, int) else v for d, v in zip(dates, values, strict=True))
+    return ".".join(map(str, told)) or WHOLE
 
 
 def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None) -> TableSnapshot:
@@ -338,10 +355,10 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
     snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if snapshot is None:
         return TableSnapshot(table=contract.name, snapshot_id=None)
-    found = data_files(table, snapshot.snapshot_id)
-    files = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
-    return TableSnapshot(
-        table=contract.name,
-        snapshot_id=snapshot.snapshot_id,
-        files=tuple(sorted(files, key=lambda f: (f.partition, f.path))),
-    )
+    listed, files = _FILES.get(table.location(), ("", ()))
+    if listed != snapshot.manifest_list:
+        found = data_files(table, snapshot.snapshot_id)
+        named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
+        files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
+        _FILES[table.location()] = snapshot.manifest_list, files
+    return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)

@@ -61,10 +61,6 @@ class Refusals:
         contents = zip(paths, self._storage.read_all(paths), strict=True)
         return [parsed(self._storage, path, content, Refusal.model_validate_json) for path, content in contents]
 
-    def inputs(self, table: str) -> dict[str, str]:
-        """What the refused partitions of a table were to be built from."""
-        return {r.partition: r.built_from for r in self.all(table)}
-
     def allow(self, refusal: Refusal, *, reason: str) -> None:
         """A person's word that these inputs may take rows away."""
         content = {"built_from": refusal.built_from, "reason": reason}
@@ -81,3 +77,8 @@ class Refusals:
 
     def _path(self, folder: str, table: str, name: str) -> str:
         return f"{folder}/{table}/{name}.json"
+
+
+def inputs_of(refusals: Iterable[Refusal], table: str) -> dict[str, str]:
+    """What the refused partitions of a table were to be built from."""
+    return {r.partition: r.built_from for r in refusals if r.table == table}

@@ -38,7 +38,7 @@ class CutOff(Refused):
 
 
 class SeveralDeliveries(Refused):
-    """An archive of several files that are to be looked at one by one: landing does."""
+    """An archive of several files that are to be looked at one by one, or an export: landing tells what is in it."""
 
 
 class UndecidedDates(Unrecognised):

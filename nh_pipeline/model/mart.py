@@ -1,4 +1,4 @@
-"""What a mart is: a table that is made of other tables by one pure function. So are gold, and all of clinical silver."""
+"""What a mart is: a table that is made of other tables by one pure function: gold, and all of clinical silver."""
 
 from __future__ import annotations
 
@@ -69,6 +69,20 @@ class Within:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A table in which what a mart's rows refer to is looked up; it is read whole.
+
+    Attributes:
+        table: the table.
+        key: its column that equals the references as written, which are in columns ``<x>_ref`` of the other inputs. A
+            change of it concerns the buckets alone that refer to what changed.
+    """
+
+    table: Table
+    key: str
+
+
+@dataclass(frozen=True)
 class Mart:
     """A table that is made of others.
 
@@ -103,7 +117,7 @@ class Mart:
     description: str
     columns: tuple[Column, ...]
     grain: tuple[str, ...]
-    reads: tuple[Table | AsOf | Previous | Within, ...]
+    reads: tuple[Table | AsOf | Previous | Within | Lookup, ...]
     transform: Callable[..., DataFrame]
     conserves: tuple[tuple[str, str], ...] = ()
     month: str = ""
@@ -125,6 +139,8 @@ class Mart:
         if (self.month or self.quarter) and not self.inputs[0].partitioning.monthly:
             cut = "months" if self.month else "quarters"
             raise ValueError(f"{self.name} is cut by {cut}, but {self.inputs[0].name}, which it reads first, is not")
+        if self.bucket and not any(self.bucket in table.partitioning.columns for table in self.inputs):
+            raise ValueError(f"{self.name} is cut by {self.bucket}, but nothing that it reads is")
         if len({table.name for table in self.inputs}) < len(self.reads):
             raise ValueError(f"{self.name} reads a table twice: expected each of them once, with all that is needed")
         if self.conserves and not isinstance(self.reads[0], Table):

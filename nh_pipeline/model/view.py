@@ -30,6 +30,9 @@ NO_PATIENT = -1
 
 DATABASE = "clinical_bronze"
 
+REFERENCE = "_ref"
+"""What the columns end with that hold references as written."""
+
 PATIENT_BUCKET = Column(
     name="patient_bucket",
     type=INTEGER,
@@ -161,10 +164,21 @@ class View:
         """Its table."""
         index = (count(self.index, "Number of the element within its resource", nullable=False),) if self.index else ()
         fields = tuple(column for field in self.fields for column in field.columns)
-        return bronze(self.name, self.description, (*index, *fields), kind=self, index=self.index)
+        return bronze(self.name, self.description, (*index, *fields), kind=Exported(self), index=self.index)
 
 
-def bronze(name: str, description: str, columns: tuple[Column, ...], *, kind: object, index: str = "") -> Table:
+@dataclass(frozen=True)
+class Exported:
+    """The kind of the tables that an export becomes: one build makes all of them.
+
+    Attributes:
+        view: what makes the rows; None of what the reader itself tells.
+    """
+
+    view: View | None = None
+
+
+def bronze(name: str, description: str, columns: tuple[Column, ...], *, kind: Exported, index: str = "") -> Table:
     """A table of bronze with the columns that all of them have."""
     keys = ("delivery_id", "member", "source_line", *((index,) if index else ()))
     return Table(

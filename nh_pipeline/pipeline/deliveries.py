@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import Header, HeaderError, canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
@@ -150,11 +151,34 @@ class Deliveries:
 
 def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = None) -> Deliveries:
     """Looks at the deliveries of a dataset, or of one quarter alone; a release depends on the ones before."""
+    return _look(lake, zone, dataset, coverage, by_person=withdrawn(lake.storage), taken=confirmed(lake.storage))
+
+
+def look_at_all(lake: Lake, zone: RawZone) -> dict[str, Deliveries]:
+    """The deliveries of every dataset with tables, by its name."""
+    decided = partial(_look, lake, zone, by_person=withdrawn(lake.storage), taken=confirmed(lake.storage))
+    return {dataset.name: decided(dataset) for dataset in datasets.with_tables()}
+
+
+def _look(
+    lake: Lake,
+    zone: RawZone,
+    dataset: Dataset,
+    coverage: str | None = None,
+    *,
+    by_person: dict[str, str],
+    taken: frozenset[str],
+) -> Deliveries:
     landed = tuple(d for d in zone.deliveries(dataset.name) if coverage in (None, d.manifest.coverage.key))
-    by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
     bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
-    found = statuses(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
+    found = statuses(
+        dataset.coverage,
+        candidates,
+        taken,
+        every_facility=dataset.every_facility,
+        changes=dataset.changed_by is not None,
+    )
     return Deliveries(dataset, landed, bronze, notes, tuple(found), taken, frozenset(by_person))
 
 

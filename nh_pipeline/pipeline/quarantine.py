@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel
 
-from nh_pipeline import datasets
 from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.manifest import Manifest, Quarantined
 from nh_pipeline.landing.refused import Refused
-from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.deliveries import look_at_all
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
         for q in zone.quarantined()
     ]
     deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
-    seen = [look(lake, zone, dataset) for dataset in datasets.with_tables()]
+    seen = look_at_all(lake, zone).values()
     notes = {i: note for each in seen for i, note in each.notes.items()}
     for status in (s for each in seen for s in each.statuses if s.state in ("held", "refused")):
         note = notes.get(status.delivery_id)

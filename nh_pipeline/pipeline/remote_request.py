@@ -12,6 +12,7 @@ from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.calendar import BuildCalendar
 from nh_pipeline.pipeline.context import BuildContext, RunInfo
 from nh_pipeline.pipeline.daily import BuildDays
+from nh_pipeline.pipeline.exports import ParseExports
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.per_release import BuildRelease
 from nh_pipeline.pipeline.quality import BuildQuality
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Build = Annotated[
-    ParseDelivery | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart | BuildQuality,
+    ParseDelivery | ParseExports | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart | BuildQuality,
     Field(discriminator="kind"),
 ]
 

@@ -108,8 +108,7 @@ def through_glue(workspace, service, patch):
     @dg.asset
     def all_tables(context):
         for part in parts():
-            stale = plan(workspace.lake, workspace.zone).part(part)
-            if builds := [build for one in stale for build in builds_of(one)]:
+            if builds := list(builds_of(plan(workspace.lake, workspace.zone).part(part))):
                 done = list(engine.run(builds, workspace.lake, context))
                 chain.published([r for o in done for r in o.results])
                 counts.append((len(builds), len(done)))

@@ -10,9 +10,7 @@ from nh_pipeline import marts
 from nh_pipeline.cli.demo import PLAN
 from nh_pipeline.marts.reconciliation.constants import MART as CONSTANTS
 from nh_pipeline.marts.reconciliation.mart import FIGURES, MART, SUMMARY
-from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline_tests.support import chain
-from nh_pipeline_tests.support.catch_up import builds_of
 from nh_pipeline_tests.support.few import FEW
 
 pytestmark = pytest.mark.integration
@@ -34,10 +32,7 @@ def rules(engine, tmp_path_factory):
     needed = {table.dataset for mart in built for table in mart.inputs}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(marts, "MARTS", built)
-        for part in parts():
-            for stale in plan(workspace.lake, workspace.zone).part(part):
-                for build in builds_of(stale) if stale.table.dataset in needed else ():
-                    chain.published(build.run(workspace).results)
+        chain.whole(workspace, lambda stale: stale.table.dataset in needed)
     found = defaultdict(list)
     for row in chain.rows(workspace.lake, SUMMARY.table):
         found[row["rule"]].append(row)

@@ -29,11 +29,12 @@ def built(w) -> dict[str, set[date]]:
     """Builds what is stale; the first days of what was built, by mart."""
     found = defaultdict(set)
     for part in parts():
-        for stale in plan(w.lake, w.zone).part(part):
-            for build in builds_of(stale):
-                chain.published(build.run(w).results)
-            if isinstance(stale.table.kind, Mart):
-                found[stale.table.name].add(stale.start)
+        stale = plan(w.lake, w.zone).part(part)
+        for build in builds_of(stale):
+            chain.published(build.run(w).results)
+        for one in stale:
+            if isinstance(one.table.kind, Mart):
+                found[one.table.name].add(one.start)
     return found
 
 

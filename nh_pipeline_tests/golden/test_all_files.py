@@ -14,9 +14,7 @@ from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.model.kinds import Scd2
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.pipeline.deliveries import look
-from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline_tests.support import chain
-from nh_pipeline_tests.support.catch_up import builds_of
 
 pytestmark = [pytest.mark.golden, pytest.mark.integration]
 
@@ -52,10 +50,7 @@ def loaded(request, engine, real_data, tmp_path_factory):
     chain.land(workspace, *files(folder))
     for delivery in workspace.zone.deliveries():
         confirm(workspace.lake.storage, delivery, reason="a test")
-    for part in parts():
-        for stale in plan(workspace.lake, workspace.zone).part(part):
-            for build in builds_of(stale) if stale.table.database != "gold" else ():
-                chain.published(build.run(workspace).results)
+    chain.whole(workspace, lambda stale: stale.table.database != "gold")
     return workspace, folder
 
 

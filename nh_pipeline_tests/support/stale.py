@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
+from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.marts.facility_measures import MART
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.pipeline import plan as planning
-from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.deliveries import look, look_at_all
 from nh_pipeline.pipeline.mart_staleness import Inputs, stale_days
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 def unparsed(lake: Lake, zone: RawZone) -> list[Delivery]:
     """Landed deliveries that are not in bronze as they would be read now."""
-    seen = (look(lake, zone, dataset) for dataset in datasets.with_tables())
-    return [delivery for found in seen for delivery, _ in planning.unparsed(lake, found)]
+    seen, refusals = look_at_all(lake, zone).values(), Refusals(lake.storage).all()
+    return [delivery for found in seen for delivery, _ in planning.unparsed(lake, found, refusals)]
 
 
 def stale_quarters(lake: Lake, zone: RawZone) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.table import REJECTS as CMS_REJECTS
 from nh_pipeline.model.table import Partitioning, Table
-from nh_pipeline.model.view import DATABASE, LINE, View, bronze, value
+from nh_pipeline.model.view import DATABASE, LINE, Exported, View, bronze, value
 
 RESOURCE = bronze(
     "resource",
@@ -21,7 +21,7 @@ RESOURCE = bronze(
         text("if_none_exist", "Bundle.entry.request.ifNoneExist"),
         text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
-    kind="resource",
+    kind=Exported(),
 )
 
 DELETION = Table(
@@ -37,7 +37,7 @@ DELETION = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind="deletion",
+    kind=Exported(),
 )
 
 IDENTIFIER = View(
@@ -71,5 +71,5 @@ REJECTS = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind="rejects",
+    kind=Exported(),
 )
