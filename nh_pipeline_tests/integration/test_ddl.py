@@ -14,7 +14,8 @@ from sqlglot import exp
 from nh_pipeline.marts.facility_measures import HPRD
 from nh_pipeline.queries import views
 from nh_pipeline.queries.open import LakeQueries, QueryError
-from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError, ddl, translated
+from nh_pipeline.queries.view import SCHEMA
+from nh_pipeline.queries.views import VIEWS, MissingExtraError, ddl, translated
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
