@@ -1,32 +1,25 @@
-"""From a claim's resources as they are delivered to its row: the insurance, the diagnosis and the reason that count."""
+"""From claims as they are delivered to their rows: of one, what counts of it; of a generated chain's, the sums."""
 
 from __future__ import annotations
 
 import io
-from datetime import datetime, timezone
+from contextlib import ExitStack
+from datetime import date
 from decimal import Decimal
 
-import pyarrow as pa
 import pytest
 
-from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.datasets.clinical.care import CPT, ICD_10, SNOMED
-from nh_pipeline.landing.fhir import About, Extraction
-from nh_pipeline.marts import clinical
+from nh_pipeline.sample import Deliveries
+from nh_pipeline.sample.clinical import PayerTruth, write_clinical
+from nh_pipeline.sample.clinical.stories import STORIES
 from nh_pipeline_tests.support import fhir
-from nh_pipeline_tests.support.frames import frame_of
+from nh_pipeline_tests.support.fhir_built import built
 
 pytestmark = pytest.mark.integration
 
-BUILT = (
-    "id_conflicts",
-    "directory",
-    "fct_conditions",
-    "dim_payers",
-    "fct_adjudications",
-    "fct_claims",
-    "fct_claim_lines",
-)
+BUILT = ("id_conflicts", "directory", "fct_conditions", "dim_payers", "fct_adjudications", "fct_claims",
+         "fct_claim_lines", "claim_denials")  # fmt: skip
 ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
 CARIN = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication"
 CARC = "https://x12.org/codes/claim-adjustment-reason-codes"
@@ -89,24 +82,14 @@ ALONE = {name: value for name, value in DECISION.items() if name != "claim"} | {
 
 
 @pytest.fixture(scope="module")
-def built(engine):
+def made(engine):
     """The rows of the marts, by their names."""
-    at, held = datetime(2024, 6, 1, tzinfo=timezone.utc), {table.name: [] for table in FHIR_EXPORT.tables}
-    about = About(delivery_id="d", name="x", dt=at.date(), exported_at=at, modified_at=at)
     delivered = fhir.ndjson([fhir.patient("p"), *CONDITIONS, CLAIM, DECISION, ALONE])
-    for table, _, batch in Extraction(about).batches(io.BytesIO(delivered)):
-        held[table.name] += pa.Table.from_batches([batch]).to_pylist()
-    frames = {table.name: frame_of(engine, table, held[table.name]) for table in FHIR_EXPORT.tables}
-    rows = {}
-    for mart in (mart for mart in clinical.MARTS if mart.name in BUILT):
-        made = mart.transform(*(frames[table.name] for table in mart.inputs)).collect()
-        rows[mart.name] = [row.asDict() for row in made]
-        frames[mart.table.name] = frame_of(engine, mart.table, rows[mart.name])
-    return rows
+    return built(engine, [(date(2024, 6, 1), io.BytesIO(delivered))], BUILT)
 
 
-def test_a_claim(built):
-    claims = {row["claim_id"]: row for row in built["fct_claims"]}
+def test_a_claim(made):
+    claims = {row["claim_id"]: row for row in made["fct_claims"]}
     assert set(claims) == {"c", "eob:alone"}
     claim = claims["c"]
     told = {name: str(claim[name]) for name in (
@@ -126,14 +109,36 @@ def test_a_claim(built):
     }  # fmt: skip
 
 
-def test_a_decision_finds_the_line_that_it_is_on(built):
-    lines = {row["line_number"]: row for row in built["fct_claim_lines"] if row["claim_id"] == "c"}
+def test_a_decision_finds_the_line_that_it_is_on(made):
+    lines = {row["line_number"]: row for row in made["fct_claim_lines"] if row["claim_id"] == "c"}
     assert {n: (row["service_code"], row["is_denied"], row["paid_amount"]) for n, row in lines.items()} == {
         1: ("99213", False, Decimal(40)),
         2: ("81002", True, None),
     }
 
 
-def test_a_contained_insurance_tells_of_which_kind_it_is(built):
-    alone = next(row for row in built["fct_claims"] if row["claim_id"] == "eob:alone")
+def test_a_contained_insurance_tells_of_which_kind_it_is(made):
+    alone = next(row for row in made["fct_claims"] if row["claim_id"] == "eob:alone")
     assert (alone["payer"], alone["adjudication"], alone["is_from_eob"]) == ("HMO", "partly_denied", True)
+
+
+@pytest.mark.parametrize(("form", "exports"), [("bundles", (1, 2)), ("ndjson", (1,))])
+def test_a_chains_claims_add_up_as_they_were_made_up(engine, tmp_path, form, exports):
+    plan = Deliveries(quarters=("2024Q1",))
+    truth = write_clinical(tmp_path, cms=plan, patients=len(STORIES), form=form, zipped=True, exports=exports)
+    delivered = ((date.fromisoformat(path.parent.name[3:]), path) for path in sorted(tmp_path.glob("dt=*/*.zip")))
+    with ExitStack() as stack:
+        rows = built(engine, [(day, stack.enter_context(path.open("rb"))) for day, path in delivered], BUILT)
+    found = {}
+    for row in rows["fct_claims"]:
+        state, decided = row["adjudication"], row["adjudication"] != "unadjudicated"
+        denied = state == "denied" or (row["is_overturned"] is not None and state != "partly_denied")
+        found[row["payer_category"]] = found.get(row["payer_category"], PayerTruth()) + PayerTruth(
+            claims=1, billed=row["billed_amount"], adjudicated=int(decided),
+            billed_adjudicated=row["billed_amount"] if decided else Decimal(0), paid=row["paid_amount"] or Decimal(0),
+            zero_paid=int(state == "zero_paid"), partly_denied=int(state == "partly_denied"),
+            denied=int(state == "denied"), denied_amount=row["denied_amount"] or Decimal(0),
+            ever_denied=int(denied), overturned=int(row["is_overturned"] or False),
+        )  # fmt: skip
+    assert found == dict(truth.claims)
+    assert sum(not row["is_partial"] for row in rows["claim_denials"]) == truth.all_claims.ever_denied > 0
