@@ -109,7 +109,8 @@ def test_what_a_delivery_is():
 
 
 @pytest.mark.parametrize(
-    ("content", "compression"), [(ndjson(A), "csv"), (gzipped(ndjson(A)), "gz"), (zipped(a__ndjson=ndjson(A)), "zip")]
+    ("content", "compression"),
+    [(b"\n\n\n\n" + ndjson(A), "json"), (gzipped(ndjson(A)), "gz"), (zipped(a__ndjson=ndjson(A)), "zip")],
 )
 def test_how_a_delivery_is_packed(content, compression):
     found = survey(content)

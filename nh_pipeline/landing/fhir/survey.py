@@ -52,7 +52,7 @@ class Surveyed:
         deleted: resources that it says are deleted.
         invalid_ids: resources whose id is one that FHIR does not allow; they are taken.
         size: bytes, unpacked.
-        compression: how it is packed; ``csv`` if it is not.
+        compression: how it is packed; ``json`` if it is not.
         formats: ``bundle``, ``ndjson`` or both.
         members: the files in the archive that resources are in.
         bases: addresses of the server that it is from, as its manifest or log says.
@@ -129,7 +129,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
     transaction = max((told.transaction_time for told in reading.told if told.transaction_time), default=None)
     dt, dt_source, exported_at = _exported(_day(folders, name), transaction, read.updated, modified_at)
     stream.seek(0)
-    compression = archive.kind(stream.read(4))
+    packed = archive.kind(stream.read(4))
     stream.seek(0)
     return Surveyed(
         dt=dt,
@@ -142,7 +142,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         deleted=read.deleted,
         invalid_ids=read.invalid_ids,
         size=reading.size,
-        compression=compression,
+        compression="json" if packed in archive.UNPACKED else packed,
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
         bases=tuple(sorted({base for told in reading.told for base in told.bases})),
