@@ -50,9 +50,8 @@ class BuildMart(TableBuild, frozen=True):
         current = Inputs.current(lake, mart)
         parts = self._parts(lake, current)
         base = lake.snapshot(built, parts or None)
-        if not parts:  # of a mart that is cut by buckets: nothing has changed
-            checks = [*context.gate(built, base), rows_kept(base.rows, base.rows, "")]
-            return BuildResult(table=TableResult.unchanged(checks, base))
+        if not parts:
+            return self._unchanged(context, current, base)
         inputs = current.only(parts) if mart.cut_by else current
         days = self._days(mart, parts)
         with ExitStack() as files:
@@ -82,6 +81,15 @@ class BuildMart(TableBuild, frozen=True):
         if result.published:
             record_inputs(lake, built, built_from, result.published)
         return BuildResult(table=result)
+
+    def _unchanged(self, context: BuildContext, inputs: Inputs, base: TableSnapshot) -> BuildResult:
+        """Of a mart that is cut by buckets, if none is stale: what is there, checked."""
+        mart = inputs.mart
+        checks = [*context.gate(mart.table, base), rows_kept(base.rows, base.rows, "")]
+        if mart.conserves:
+            counts = base.rows, inputs.snapshots[0].rows
+            checks.append(_conserved(mart, context.read(mart.table, base), _read(context, inputs, 0), [], rows=counts))
+        return BuildResult(table=TableResult.unchanged(checks, base))
 
     def _parts(self, lake: Lake, inputs: Inputs) -> list[str]:
         """The parts to build.

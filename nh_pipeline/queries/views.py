@@ -12,7 +12,8 @@ from nh_pipeline.datasets.cms.daily_nurse_staffing import FLAGS, ROLLUPS
 from nh_pipeline.datasets.cms.medicare_claims import MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
-from nh_pipeline.queries import outcome_views
+from nh_pipeline.queries.claim_views import CLAIM_VIEWS
+from nh_pipeline.queries.outcome_views import OUTCOME_VIEWS
 from nh_pipeline.queries.view import DATABASES, SCHEMA, View
 from nh_pipeline.tables import tables
 
@@ -155,7 +156,8 @@ VIEWS = (
     DAYS_WITHOUT_RN,
     CURRENT_PROVIDERS,
     CLAIMS_QUARTER,
-    *outcome_views.VIEWS,
+    *CLAIM_VIEWS,
+    *OUTCOME_VIEWS,
 )
 """Every view, in the order in which they can be made."""
 

@@ -1,4 +1,4 @@
-"""Views of what is public: on a lake of known rows, with DuckDB; and as text for Athena."""
+"""Views: on a lake of known rows, with DuckDB; and as text for Athena."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from nh_pipeline.marts import clinical
 from nh_pipeline.marts.facility_measures import HPRD
 from nh_pipeline.queries import views
 from nh_pipeline.queries.open import LakeQueries, QueryError
@@ -23,8 +24,10 @@ from nh_pipeline_tests.support.local import Nh
 
 pytestmark = pytest.mark.integration
 
-PLAN = Deliveries(24, ("2024Q1", "2024Q3"), releases=3, quirks=True, days=20)
 PUBLIC = [view for view in VIEWS if view.schema == SCHEMA]
+"""Views of what CMS publishes: the clinical ones have tests of their own."""
+
+PLAN = Deliveries(24, ("2024Q1", "2024Q3"), releases=3, quirks=True, days=20)
 
 
 @pytest.fixture(scope="module")
@@ -166,11 +169,11 @@ def test_parameters_are_bound(ask):
 
 @pytest.mark.parametrize("dialect", ["athena", "duckdb"])
 def test_the_statements_are_known_to_their_dialect(dialect):
-    statements = [s for s in sqlglot.parse(ddl(dialect, views=PUBLIC), read=dialect) if s is not None]
+    statements = [s for s in sqlglot.parse(ddl(dialect), read=dialect) if s is not None]
     made = [s for s in statements if s.args["kind"] == "VIEW"]
-    assert [s.this.sql(dialect=dialect) for s in made] == [v.name for v in PUBLIC]
+    assert [s.this.sql(dialect=dialect) for s in made] == [v.name for v in VIEWS]
     assert not [s for s in made if s.find(exp.Command, exp.Anonymous)]  # all of it is known to the dialect
-    known = {c.name for c in tables()} | {v.name for v in PUBLIC}
+    known = {c.name for c in tables()} | {m.table.name for m in clinical.MARTS} | {v.name for v in VIEWS}
     for statement in made:
         ctes = {c.alias for c in statement.find_all(exp.CTE)}
         used = {t.sql(dialect=dialect) for t in statement.expression.find_all(exp.Table) if t.name not in ctes}
@@ -205,7 +208,7 @@ def test_names_get_their_prefix_and_nothing_else_does():
 
 def test_the_command_prints_them(tmp_path, monkeypatch):
     nh = Nh(tmp_path)
-    assert nh("ddl", "--engine", "duckdb").stdout == ddl("duckdb", views=PUBLIC)
+    assert nh("ddl", "--engine", "duckdb").stdout == ddl("duckdb", views=views.selected_views())
     monkeypatch.setenv("NH_DATABASE_PREFIX", "test_")
     one = nh("ddl", "--view", "facility_day").stdout
     assert one.count("CREATE OR REPLACE VIEW") == 1
