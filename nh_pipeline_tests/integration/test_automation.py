@@ -352,7 +352,7 @@ class Following:
 def test_real_assets_carry_the_condition():
     graph = build_defs(Settings(home="nowhere")).resolve_asset_graph()
     carrying = {k.to_user_string() for k in graph.executable_asset_keys if graph.get(k).automation_condition}
-    assert carrying == {"silver/dim_providers", "silver/dim_claims"}
+    assert carrying == {"silver/dim_providers", "silver/dim_claims", "silver/dim_npi"}
     assert graph.get(dg.AssetKey(["silver", "dim_claims"])).automation_condition == FOLLOW_RELEASES
 
 
