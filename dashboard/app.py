@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from dashboard.opening import printing
 from dashboard.pages import PAGES
 from nh_pipeline.errors import LakeError, told
 from nh_pipeline.queries.open import QueryError
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 EMPTY = (
     "This lake has no tables yet. Land CMS files and build the tables with `nh run FOLDER`, or try it with generated "
@@ -23,7 +27,10 @@ def main() -> None:
     """Shows one page; what cannot be had is told in a sentence."""
     icon = str(Path(__file__).with_name("icon.svg"))
     st.set_page_config(page_title="Nursing-home staffing", page_icon=icon, layout="wide")
-    listed = [st.Page(p.script, title=p.title, icon=p.icon, default=p is PAGES[0]) for p in PAGES]
+    listed: dict[str, list[StreamlitPage]] = {}
+    for p in PAGES:
+        shown = st.Page(p.script, title=p.title, icon=p.icon, default=p is PAGES[0])
+        listed.setdefault(p.menu, []).append(shown)
     page = st.navigation(listed, position="hidden" if printing() else "top")
     try:
         if lake.version():

@@ -9,6 +9,8 @@ import altair as alt
 from dashboard.words import KINDS, STAFF
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 MOST_POINTS = 60
@@ -68,6 +70,29 @@ def stacked(rows: pd.DataFrame, x: str, *, title: str, height: int = 280) -> alt
     return chart
 
 
+def by_month(
+    rows: pd.DataFrame, series: str, value: str, order: Sequence[str], *, title: str, form: str = ",.0f"
+) -> alt.Chart:
+    """A column per ``month``, of parts one on the other, in an order of their names."""
+    names = [name for name in order if name in set(rows[series])]
+    chart: alt.Chart = (
+        alt.Chart(rows.assign(order=rows[series].map(names.index)), height=280)
+        .mark_bar()
+        .encode(
+            x=alt.X("yearmonth(month):O", title=None, axis=alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)),
+            y=alt.Y(f"sum({value}):Q", title=title, axis=alt.Axis(format=form)),
+            color=alt.Color(f"{series}:N", title=None, scale=alt.Scale(domain=names), legend=_TOP),
+            order="order:Q",
+            tooltip=[
+                alt.Tooltip("yearmonth(month):T", title="Month", format="%b %Y"),
+                f"{series}:N",
+                alt.Tooltip(f"sum({value}):Q", title=title, format=form),
+            ],
+        )
+    )
+    return chart
+
+
 def _told(x: str, title: str, form: str = ",.2f") -> list[Any]:
     return [alt.Tooltip(f"{x}:T", title="From"), "series:N", alt.Tooltip("value:Q", format=form, title=title)]
 
@@ -79,7 +104,7 @@ def bars(rows: pd.DataFrame, label: str, value: str, *, title: str, form: str = 
         .mark_bar()
         .encode(
             y=alt.Y(f"{label}:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
-            x=alt.X(f"{value}:Q", title=title),
+            x=alt.X(f"{value}:Q", title=title, axis=alt.Axis(format=form)),
             tooltip=[f"{label}:N", alt.Tooltip(f"{value}:Q", format=form, title=title)],
             **more,
         )

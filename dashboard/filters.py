@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard import words
+from nh_pipeline import domains
 from nh_pipeline.marts.peers import GROUP
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def is_quarter(found: Filters) -> bool:
 
 
 def bounds(ask: Ask) -> tuple[date, date] | None:
-    """First and last day of staffing; None if there is none yet."""
+    """First and last day of staffing; None if there is none yet, or it is not of this process."""
+    if domains.DOMAINS[0] not in domains.selected():
+        return None
     found = ask("select min(month) as first, max(month) as last from gold.facility_month")
     if found.empty or found["first"].isna().all():
         return None

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-Kind = Literal["text", "count", "hprd", "hours", "number", "share", "percent", "dollars", "date"]
-"""How a column's values are shown: ``hprd`` has two digits, ``share`` is 0 to 1 and ``percent`` 0 to 100."""
+Kind = Literal["text", "count", "people", "hprd", "hours", "number", "share", "percent", "dollars", "date"]
+"""How a column's values are shown: ``hprd`` has two digits, ``share`` is 0 to 1 and ``percent`` 0 to 100.
+``people`` are counts as they may be told (:mod:`dashboard.few`): texts."""
 
 
 @dataclass(frozen=True)

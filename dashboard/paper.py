@@ -153,7 +153,7 @@ def cell(value: Any, kind: Kind) -> str:
     """A value as it is read."""
     if value is None or value != value:  # noqa: PLR0124 (no number, no date)
         return words.NOTHING
-    if kind == "text":
+    if kind in ("text", "people"):
         return str(value)
     if kind == "date":
         return words.day(value)

@@ -130,6 +130,8 @@ def _config(column: Column) -> Any:
     label, told = column.label, column.help or None
     if column.kind == "text":
         return st.column_config.TextColumn(label, help=told)
+    if column.kind == "people":
+        return st.column_config.TextColumn(label, help=told, alignment="right")
     if column.kind == "date":
         return st.column_config.DateColumn(label, help=told, format="MMM D, YYYY")
     return st.column_config.NumberColumn(label, help=told, format=_FORMATS[column.kind])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nh_pipeline import datasets, marts
+from nh_pipeline import datasets, domains, marts
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.model.quality import DATA_QUALITY
+from nh_pipeline.model.quality import QUALITIES, Quality
 from nh_pipeline.model.table import REJECTS, Table
 
 
@@ -14,19 +14,47 @@ def bronze() -> tuple[Table, ...]:
     return tuple(d.bronze for d in datasets.with_tables())
 
 
+def exported() -> tuple[Table, ...]:
+    """What exports of many resources become."""
+    return tuple(table for export in datasets.exports() for table in export.tables)
+
+
 def silver() -> tuple[Table, ...]:
     """What the files become, and the calendar."""
-    return (*(table for d in datasets.with_tables() for table in d.silver), DIM_DATE)
+    return (*(table for d in datasets.with_tables() for table in d.silver), *((DIM_DATE,) if _public() else ()))
 
 
 def gold() -> tuple[Table, ...]:
-    """The marts."""
-    return tuple(mart.table for mart in marts.declared())
+    """The marts: gold, and the clinical tables that are made of others."""
+    return tuple(mart.table for mart in marts.declared() if domains_of(mart.table) <= set(domains.selected()))
 
 
 def tables() -> tuple[Table, ...]:
-    """Every table."""
-    return (*bronze(), REJECTS, *silver(), *gold(), DATA_QUALITY)
+    """Every table of the selected domains."""
+    public = (REJECTS,) if _public() else ()
+    return (*bronze(), *public, *exported(), *silver(), *gold(), *qualities())
+
+
+def qualities() -> tuple[Table, ...]:
+    """What tells of the quality of all others, one of each selected domain."""
+    return tuple(table for table in QUALITIES if table.kind.domain in domains.selected())
+
+
+def told_of(quality: Table) -> tuple[Table, ...]:
+    """The tables that one of these tells of: those of its domain, or made of it; the public one of no others."""
+    own, public = {quality.kind.domain}, {domains.DOMAINS[0]}
+    others = (t for t in tables() if not isinstance(t.kind, Quality))
+    return tuple(t for t in others if domains_of(t) - public == own - public)
+
+
+def _public() -> bool:
+    return domains.DOMAINS[0] in domains.selected()
+
+
+def domains_of(table: Table) -> set[str]:
+    """The domains whose data a table is made of, and its own."""
+    inputs = table.kind.inputs if isinstance(table.kind, Mart) else ()
+    return {domains.domain_of(table.database)}.union(*map(domains_of, inputs))
 
 
 def table(name: str) -> Table:
@@ -42,8 +70,8 @@ def level(table: Table) -> int:
     """How many tables it is away from the files: a table is built after all of lower level."""
     if isinstance(table.kind, Mart):
         return 1 + max(level(source) for source in table.kind.inputs)
-    if table is DATA_QUALITY:
-        return 1 + max(map(level, (*silver(), *gold())))
+    if isinstance(table.kind, Quality):
+        return 1 + max(map(level, (*silver(), *gold())), default=1)
     return 0 if table.database.endswith("bronze") else 1
 
 
@@ -54,6 +82,6 @@ def dataset_of(table: Table) -> str:
 
 def is_public(table: Table) -> bool:
     """Whether its values may be shown to anybody: those of all files that it is made of may."""
-    if isinstance(table.kind, Mart):
-        return all(map(is_public, table.kind.inputs))
+    if table.sensitive:
+        return False
     return not table.dataset or datasets.dataset(table.dataset).is_public

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dashboard.sections import facility_beside as beside
 from dashboard.sections import facility_days as days
 from dashboard.sections import facility_lines as lines
+from dashboard.sections import facility_outcomes as outcomes
 from dashboard.sections import facility_quality as quality
 from dashboard.sections import facility_record as record
 from dashboard.sections.facility_home import home
@@ -32,6 +33,7 @@ def report(page: Page, ask: Ask, ccn: str) -> None:
         beside.weekend_gap(page, ask, found, end)
         beside.among_peers(page, ask, found, start, end)
     beside.beside_cms(page, ask, found)
+    outcomes.by_month(page, ask, found.ccn)
     quality.measures(page, ask, found)
     quality.citations(page, ask, found)
     quality.penalties(page, ask, found)

@@ -170,7 +170,7 @@ def _claims(ask: Ask, home: Home) -> pd.DataFrame:
     return rows.assign(
         what=[CLAIMS.get(code, f"Measure {code}") for code in rows["measure_code"]],
         why=rows["footnote"].map(footnote),
-        period=rows["measure_period"].map(_period),
+        period=rows["measure_period"].map(period),
         stars=_in_stars(rows),
     )
 
@@ -191,12 +191,12 @@ def _assessed(ask: Ask, home: Home) -> pd.DataFrame:
         what=named.str[:1].str.upper() + named.str[1:],
         why=rows["number"].map(footnote),
         stars=_in_stars(rows),
-        period=rows["measure_period"].map(_period),
+        period=rows["measure_period"].map(period),
     )
 
 
-def _period(told: str | None) -> str:
-    """Quarters (``2023Q3-2024Q2``) or days (``20230401-20240331``) in words."""
+def period(told: str | None) -> str:
+    """The time of a measure in words: quarters (``2023Q3-2024Q2``) or days (``20230401-20240331``)."""
     ends = (told or "").split("-")
     if len(ends) == 2 and all(end.isdigit() for end in ends):  # noqa: PLR2004 (first and last)
         return words.period(*(datetime.strptime(end, "%Y%m%d").date() for end in ends))  # noqa: DTZ007

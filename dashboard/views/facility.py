@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from dashboard.lake import ask
+from dashboard.months import months
 from dashboard.opening import controls, opened, printing
 from dashboard.sections import facility_beside as beside
 from dashboard.sections import facility_days as days
 from dashboard.sections import facility_incident as incident
 from dashboard.sections import facility_lines as lines
+from dashboard.sections import facility_outcomes as outcomes
 from dashboard.sections import facility_quality as quality
 from dashboard.sections import facility_record as record
 from dashboard.sections.facility_home import MOST_FOUND, Home, home, search
@@ -54,25 +55,6 @@ def chosen(page: Page) -> str:
     return st.query_params.get("ccn", "")
 
 
-def months(page: Page, span: tuple[date, date], default: tuple[date, date]) -> tuple[date, date]:
-    """First and last day of the months that are chosen from all that the home reports."""
-    every = pd.date_range(*(d.replace(day=1) for d in span), freq="MS")
-    names = {f"{m:%b %Y}": m for m in every}
-    if len(names) == 1:
-        return default
-    if any(name not in names for name in st.session_state.get("months", ())):  # of a home that was open before
-        del st.session_state["months"]
-    with controls(page, "months"):
-        first, last = st.select_slider(
-            "Months shown below",
-            list(names),
-            value=tuple(f"{d:%b %Y}" for d in default),
-            key="months",
-            **URL,
-        )
-    return names[first].date(), (names[last] + pd.offsets.MonthEnd(0)).date()
-
-
 def day(page: Page, label: str, key: str) -> Callable[[date, date], date | None]:
     """Asks for a day of the calendar."""
 
@@ -105,12 +87,13 @@ def show(page: Page, of: Home) -> None:
     record.head(page, of)
     days.over_the_years(page, ask, of)
     if of.days and of.newest_quarter:
-        start, end = months(page, of.days, of.newest_quarter)
+        start, end = months(page, of.days, of.newest_quarter, key="months")
         days.by_day(page, ask, of, start, end)
         lines.days_below(page, ask, of, start, end, choose=line(page))
         beside.weekend_gap(page, ask, of, end)
         beside.among_peers(page, ask, of, start, end)
     beside.beside_cms(page, ask, of)
+    outcomes.by_month(page, ask, of.ccn)
     if wanted("on"):
         record.as_it_was(page, of, day(page, "As it was on", "on"))
     if wanted("incident"):

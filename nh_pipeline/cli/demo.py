@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.cli.show import plain_table
+from nh_pipeline.domains import selected
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.marts.reconciliation.mart import FIGURES, SUMMARY
-from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
-from nh_pipeline.tables import bronze, gold, silver
+from nh_pipeline.sample.clinical import write_clinical
+from nh_pipeline.tables import bronze, gold, qualities, silver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,14 +47,36 @@ All of this is generated data, not CMS's. Look next:
   .venv/bin/nh run FOLDER     your own CMS files (in another NH_HOME)"""
 
 
+RESIDENTS, HOMES = 600, 4
+"""Of a chain whose own records the demo generates, so many that a month of a home has figures that may be shown."""
+
+_OWN = """
+    select provider_name, sum(o.snf_admissions), avg(o.own_rehospitalization_rate), max(o.rehospitalization_521) / 100,
+        max(o.months_behind)
+    from gold.facility_outcomes o join silver.dim_providers p using (provider_id)
+    where p.is_current and o.own_rehospitalization_rate is not null
+    group by all order by 2 desc, 1
+"""
+"""Own rates of homes in months that have one, beside CMS's measure of the same."""
+
+
 def deliveries(settings: Settings) -> Path:
     """Where the demo's deliveries are generated."""
     return settings.folder / "demo-deliveries"
 
 
+def write(folder: Path) -> int:
+    """Generates the deliveries: CMS's, and, if the clinical domain is known, a chain's own; how many files."""
+    written = len(PLAN.write(folder))
+    if "clinical" in selected():
+        write_clinical(folder / "clinical", cms=PLAN, patients=RESIDENTS, homes=HOMES, zipped=True)
+        written += len(list((folder / "clinical").rglob("*.zip")))
+    return written
+
+
 def foreign(zone: RawZone, folder: Path) -> list[str]:
     """Names of landed files that the demo did not generate: it must not be mixed with real data."""
-    own = {p.name for p in folder.glob("*")}
+    own = {p.relative_to(folder).as_posix() for p in folder.rglob("*")}
     return [d.manifest.name for d in zone.deliveries() if d.manifest.name not in own]
 
 
@@ -61,7 +84,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
     """Prints the marts, checks, what was reconciled and where to look next."""
     lake = Lake(settings.home, settings.catalog_properties)
     shown = plain_table("table", "rows", "one row per", right="rows")
-    for table in (*gold(), DATA_QUALITY):
+    for table in (*gold(), *qualities()):
         shown.add_row(table.name, f"{lake.snapshot(table).rows:,}", ", ".join(table.grain))
     console.print()
     console.print(shown)
@@ -76,6 +99,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
         verdicts = db.execute(_VERDICTS).fetchall() if lake.snapshot(SUMMARY.table).present else []
+        own = db.execute(_OWN).fetchall() if "clinical" in selected() else []
     if national:
         console.print(
             f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "
@@ -84,7 +108,19 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
     if verdicts:
         console.print("\nReconciled: figures of the newest releases, beside the same ones recomputed from the files")
         console.print(_reconciled(verdicts))
+    if own:
+        console.print("\nRehospitalized within 30 days: a chain's own rate by home, beside CMS's measure 521")
+        console.print(_beside(own))
     console.print(_NEXT)
+
+
+def _beside(rates: Iterable[tuple[Any, ...]]) -> Table:
+    """Own rates beside CMS's."""
+    shown = plain_table("home", "admissions", "own rate", "CMS's", "months behind", right="admissions own rate CMS's")
+    for home, admissions, own, cms, behind in rates:
+        told = "" if cms is None else f"{cms:.1%}"
+        shown.add_row(home, f"{admissions:,}", f"{own:.1%}", told, "" if behind is None else f"{behind}")
+    return shown
 
 
 def _reconciled(verdicts: Iterable[tuple[Any, ...]]) -> Table:

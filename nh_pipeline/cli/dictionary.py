@@ -17,7 +17,7 @@ from nh_pipeline.model.rules import CCN
 from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
@@ -72,7 +72,7 @@ def _table(table: Table) -> str:
         facts.append(f"- **Caution**: {table.caution}")
     columns = _grid(
         ("column", "type", "null", "unit", "values", "source", "description"),
-        [_column(column, every_label=isinstance(table.kind, Bronze)) for column in table.columns],
+        [_column(column, last, every_label=isinstance(table.kind, Bronze)) for column, last in _counted(table.columns)],
     )
     parts = [f"## {table.name}", table.description, "\n".join(facts), columns]
     if table.rules:
@@ -81,9 +81,17 @@ def _table(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _column(column: Column, *, every_label: bool) -> tuple[str, ...]:
+def _counted(columns: Iterable[Column]) -> Iterator[tuple[Column, Column]]:
+    """The columns; of those that only a number at the end tells apart, the first and the last one."""
+    alike: dict[tuple[str, str], list[Column]] = {}
+    for column in columns:
+        alike.setdefault((re.sub(r"_[0-9]+$", "", column.name), column.description), []).append(column)
+    return ((same[0], same[-1]) for same in alike.values())
+
+
+def _column(column: Column, last: Column, *, every_label: bool) -> tuple[str, ...]:
     return (
-        f"`{column.name}`",
+        f"`{column.name}`" + (f" to `{last.name}`" if last is not column else ""),
         column.type.sql,
         "yes" if column.nullable else "no",
         column.unit,
@@ -95,7 +103,7 @@ def _column(column: Column, *, every_label: bool) -> tuple[str, ...]:
 
 def _files(files: Iterable[Dataset]) -> str:
     rows = [
-        (f"`{d.name}`", d.title, _COVERS[d.coverage], ", ".join(era.name for era in d.eras),
+        (f"`{d.name}`", d.title, _covers(d), ", ".join(era.name for era in d.eras),
          f"`bronze.{d.name}_raw`" if d.has_tables else "kept in the raw zone")
         for d in sorted(files, key=lambda d: not d.has_tables)
     ]  # fmt: skip
@@ -106,6 +114,10 @@ def _files(files: Iterable[Dataset]) -> str:
     return "\n\n".join(
         ["## CMS files", told, _grid(("dataset", "CMS title", "one file covers", "eras of the header", "table"), rows)]
     ) + "\n"  # fmt: skip
+
+
+def _covers(dataset: Dataset) -> str:
+    return "changes up to a day" if dataset.changed_by else _COVERS[dataset.coverage]
 
 
 def _names(columns: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline.cli import asking, aws, dashboard, decisions, drive, profile, quarantine, relocate, report
+from nh_pipeline.cli import asking, aws, dashboard, decisions, drive, profile, quarantine, quicksight, relocate, report
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
     FAILED,
@@ -246,7 +246,7 @@ def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with 
 @app.command()
 def demo() -> None:
     """Generate deliveries, run the whole chain on them and show what came out."""
-    from nh_pipeline.cli.demo import PLAN, deliveries, foreign, summary
+    from nh_pipeline.cli.demo import deliveries, foreign, summary, write
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
     from nh_pipeline.orchestration.runs import open_instance
@@ -257,7 +257,7 @@ def demo() -> None:
     strangers = foreign(RawZone(Lake(settings.home, settings.catalog_properties).storage), folder)
     if strangers:
         stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
-    console.print(f"{len(PLAN.write(folder))} generated deliveries in {folder}")
+    console.print(f"{write(folder)} generated deliveries in {folder}")
     run([folder])
     with open_instance(settings) as instance:
         summary(console, settings, last_checks(instance, _check_keys(settings)))
@@ -290,6 +290,7 @@ app.command()(decisions.rebuild)
 app.command()(relocate.relocate)
 app.command()(asking.query)
 app.command()(asking.ddl)
+app.command()(quicksight.quicksight)
 app.command()(profile.profile)
 app.command()(dashboard.dashboard)
 app.command()(report.report)

@@ -77,7 +77,7 @@ def show(id_: _Id) -> None:
         for reject in e.rejects:
             console.print(f"  {safe(reject[:_LINE])}")
         lines = beginning(zone, e)
-        console.print("begins with" if lines else "begins with nothing that can be read")
+        console.print("begins with" if lines else "begins with nothing that can be read, or be shown")
         for line in lines:
             cut = line[:_LINE] + ("…" if len(line) > _LINE else "")
             console.print(f"  {safe(cut)}")

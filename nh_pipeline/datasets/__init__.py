@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nh_pipeline import domains
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.datasets.cms.chain_performance import CHAIN_PERFORMANCE
 from nh_pipeline.datasets.cms.citations import CITATION_DESCRIPTIONS, FIRE_SAFETY_CITATIONS, HEALTH_CITATIONS
 from nh_pipeline.datasets.cms.covid_vaccination import COVID_VAX_AVERAGES, COVID_VAX_PROVIDER
@@ -17,6 +19,7 @@ from nh_pipeline.datasets.cms.data_collection_intervals import DATA_COLLECTION_I
 from nh_pipeline.datasets.cms.health_inspection_cutpoints import HEALTH_INSPECTION_CUTPOINTS
 from nh_pipeline.datasets.cms.mds_quality_measures import MDS_QUALITY_MEASURES
 from nh_pipeline.datasets.cms.medicare_claims import MEDICARE_CLAIMS
+from nh_pipeline.datasets.cms.nppes import NPPES
 from nh_pipeline.datasets.cms.ownership import OWNERSHIP
 from nh_pipeline.datasets.cms.penalties import PENALTIES
 from nh_pipeline.datasets.cms.providers import PROVIDERS
@@ -29,6 +32,7 @@ from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
+    from nh_pipeline.model.view import Export
 
 DATASETS: tuple[Dataset, ...] = (
     DAILY_NURSE_STAFFING,
@@ -55,6 +59,7 @@ DATASETS: tuple[Dataset, ...] = (
     SNF_VBP_AGGREGATE,
     CHAIN_PERFORMANCE,
     SNF_ENROLLMENTS,
+    NPPES,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""
 
@@ -65,8 +70,19 @@ def declared() -> tuple[Dataset, ...]:
 
 
 def with_tables() -> tuple[Dataset, ...]:
-    """Those that become tables."""
-    return tuple(dataset for dataset in DATASETS if dataset.has_tables)
+    """Those of the selected domains that become tables."""
+    chosen = domains.selected()
+    return tuple(dataset for dataset in DATASETS if dataset.has_tables and dataset.domain in chosen)
+
+
+def exports() -> tuple[Export, ...]:
+    """Deliveries of the selected domains that are many resources each."""
+    return tuple(export for export in (FHIR_EXPORT,) if export.domain in domains.selected())
+
+
+def delivered() -> tuple[Dataset | Export, ...]:
+    """Everything of the selected domains that becomes tables."""
+    return (*with_tables(), *exports())
 
 
 def dataset(name: str) -> Dataset:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
@@ -17,7 +16,6 @@ from nh_pipeline.model.dataset import fold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
 
 
@@ -63,11 +61,6 @@ class Header:
         return frozenset(self.unnamed) - set(self.extras)
 
 
-@cache
-def _labels(table: tuple[Column, ...]) -> dict[str, str]:
-    return {fold(label): column.name for column in table for label in column.labels}
-
-
 _CUT = re.compile(r"(?P<begun>.{59})_[0-9a-f]{4}|(?P<all>.{63})")
 """A name that a tool has cut: CMS's API at 64 characters, with a digest at the end; PostgreSQL at 63."""
 
@@ -85,10 +78,9 @@ def _named(cell: str, labels: dict[str, str]) -> str | None:
 
 def names(dataset: Dataset, header: Sequence[str]) -> tuple[str | None, ...]:
     """The canonical name for each cell of a header, None where the dataset does not know the cell."""
-    labels = _labels(dataset.columns)
     found: list[str | None] = []
     for cell in header:
-        name = _named(cell, labels)
+        name = _named(cell, dataset.by_label)
         for correction in dataset.corrections:
             if fold(cell) == fold(correction.label) and found and found[-1] == correction.after:
                 name = correction.means

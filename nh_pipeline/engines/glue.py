@@ -17,12 +17,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
 
+from nh_pipeline import domains
 from nh_pipeline.engines import stopping
 from nh_pipeline.engines.spark import EngineError
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
 from nh_pipeline.pipeline.remote_request import Build, BuildRequest
 from nh_pipeline.pipeline.result import BuildResult
+from nh_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +87,14 @@ class GlueJob:
                     context=context,
                     # A fresh one each time: the client writes into it.
                     start_job_run_params={"JobName": self.name, "Timeout": self.timeout, "JobRunQueuingEnabled": True},
-                    extras={"request": request.model_dump(mode="json"), "region": client.region},
+                    extras={
+                        "request": request.model_dump(mode="json"),
+                        "region": client.region,
+                        "environment": {  # what the job has to know as this process does
+                            domains.VARIABLE: ",".join(domains.selected()),
+                            "NH_NPPES_SCOPE": Settings().nppes_scope,
+                        },
+                    },
                 )
         except client.unknown as error:
             raise EngineError(

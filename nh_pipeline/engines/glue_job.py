@@ -56,6 +56,7 @@ def main() -> None:
 def _build(pipes: PipesContext) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         os.environ.setdefault(name, pipes.get_extra("region"))
+    os.environ.update(pipes.get_extra("environment"))
     request = BuildRequest.model_validate(pipes.get_extra("request"))
     context = request.context(job_session())
     for build in request.builds:

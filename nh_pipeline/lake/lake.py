@@ -20,6 +20,7 @@ from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
 from pyiceberg.transforms import MonthTransform
+from pyiceberg.types import DateType
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
@@ -323,7 +324,7 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
                 f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
                 "tool; rewrite the table's data files (copy-on-write) before using it here"
             )
-        found.append((partition_of(table.specs()[task.file.spec_id], task.file), task.file))
+        found.append((partition_of(table, table.specs()[task.file.spec_id], task.file), task.file))
     return found
 
 
@@ -338,13 +339,15 @@ def folder_of(contract: Contract) -> str:
     return f"warehouse/{contract.name.replace('.', '/')}"
 
 
-def partition_of(spec: PartitionSpec, file: DataFile) -> str:
+def partition_of(table: Table, spec: PartitionSpec, file: DataFile) -> str:
     """The partition that a data file belongs to, as a text."""
     values = [file.partition[i] for i in range(len(spec.fields))]
     if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
         return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
     # A partition is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
-    return ".".join(str(_EPOCH + timedelta(days=v) if isinstance(v, int) else v) for v in values) or WHOLE
+    dates = [isinstance(table.schema().find_type(field.source_id), DateType) for field in spec.fields]
+    told = (_EPOCH + timedelta(days=v) if d and isinstance(v, int) else v for d, v in zip(dates, values, strict=True))
+    return ".".join(map(str, told)) or WHOLE
 
 
 def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None) -> TableSnapshot:

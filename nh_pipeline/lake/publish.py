@@ -219,7 +219,7 @@ def _commit(
                 overwrite.delete_data_file(file)
         staged_for = {f.path: f.partition for f in new}
         for file in parquet_files_to_data_files(table.io, table.metadata, iter(staged_for)):
-            found = partition_of(table.spec(), file)  # read from the file's statistics
+            found = partition_of(table, table.spec(), file)  # read from the file's statistics
             if found != staged_for[file.file_path]:
                 raise LakeError(
                     f"{contract.name}: {file.file_path} was staged for {staged_for[file.file_path]}, but by its "

@@ -24,10 +24,12 @@ from nh_pipeline.sources.protocol import PEEK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Compression = Literal["csv", "zip", "gz"]
+Compression = Literal["csv", "json", "zip", "gz"]
 
-MAX_BYTES = 4 * 1024**3
-"""Largest CSV, unpacked, in bytes. The largest that CMS publishes is 0.3 GB."""
+UNPACKED = ("csv", "json")
+
+MAX_BYTES = 16 * 1024**3
+"""Largest CSV, unpacked, in bytes. The largest that CMS publishes is the registry of NPIs: 10 GB."""
 
 MAX_RATIO = 200
 """Largest ratio of unpacked to packed size; CMS's files have 4 to 30. Small files may have any."""
@@ -55,10 +57,12 @@ class Opened:
 
 
 def kind(content: bytes) -> Compression:
-    """How a delivery is packed, by its first bytes; its name says nothing."""
+    """How a delivery is packed, or what it is unpacked, by its first bytes; its name says nothing."""
     if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
-    return "gz" if content.startswith(b"\x1f\x8b") else "csv"
+    if content.startswith(b"\x1f\x8b"):
+        return "gz"
+    return "json" if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 
 def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
@@ -80,11 +84,11 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
         compression = kind(delivery.read(4))
         packed = delivery.seek(0, io.SEEK_END)
         delivery.seek(0)
-        if compression == "csv":
-            return Opened(_buffered(delivery, None, name, packed if limited else None), "csv", None)
+        if compression in UNPACKED:
+            return Opened(buffered(delivery, None, name, packed if limited else None), compression, None)
         if compression == "gz":
             inner = cast("BinaryIO", gzip.GzipFile(fileobj=delivery, mode="rb"))
-            return Opened(_buffered(inner, delivery, name, packed if limited else None), "gz", None)
+            return Opened(buffered(inner, delivery, name, packed if limited else None), "gz", None)
         with damage_refused(name):
             archive = zipfile.ZipFile(cast("BinaryIO", Within(delivery, packed)))
             member = only_csv(archive.infolist(), name)
@@ -92,7 +96,7 @@ def open_csv(delivery: BinaryIO, name: str, *, limited: bool = True) -> Opened:
             size = member.compress_size if limited else None
             if size is not None:
                 check_size(member.file_size, size, name)
-            return Opened(_buffered(inner, delivery, name, size), "zip", member.filename)
+            return Opened(buffered(inner, delivery, name, size), "zip", member.filename)
     except Refused:
         delivery.close()
         raise
@@ -110,7 +114,7 @@ def start_of_csv(content: bytes, name: str, *, size: int = PEEK_BYTES) -> bytes:
         Refused: If it cannot be unpacked; :class:`CutOff` for a zip archive.
     """
     compression, text = kind(content), b""
-    if compression == "csv":
+    if compression in UNPACKED:
         return content[:size]
     if compression == "zip":
         raise CutOff(
@@ -142,7 +146,7 @@ def check_size(unpacked: int, packed: int, name: str, *, most: int | None = None
 
 
 def _not_nested(content: bytes, name: str) -> bytes:
-    if kind(content) != "csv":
+    if kind(content) not in UNPACKED:
         raise Refused(
             f"{name}: an archive in an archive",
             expected="a CSV in it",
@@ -225,5 +229,6 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _buffered(inner: BinaryIO, delivery: BinaryIO | None, name: str, packed: int | None) -> BinaryIO:
+def buffered(inner: BinaryIO, delivery: BinaryIO | None, name: str, packed: int | None) -> io.BufferedReader:
+    """What is being unpacked, in blocks; reading from it refuses damage, and too much for its packed size, if given."""
     return io.BufferedReader(_Unpacked(inner, delivery, name, packed), 1 << 20)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.landing.archive import open_csv
+from nh_pipeline.landing.coverage import Coverage
+from nh_pipeline.landing.fhir.survey import is_fhir, is_fhir_archive, survey
+from nh_pipeline.landing.manifest import ExportFacts
 from nh_pipeline.landing.recognise import inspect_file
+from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
     from nh_pipeline.lake.storage import Storage
@@ -37,6 +42,9 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
         Refused: It is no delivery.
     """
     name = content.received.name
+    with storage.open(content.path) as stream:
+        if is_export(cast("BinaryIO", stream)):
+            return _export(storage, content, word)
     opened = open_csv(cast("BinaryIO", storage.open(content.path)), name, limited=word.limited)
     with opened.stream as stream:
         found = inspect_file(stream, name, order=word.order)
@@ -56,4 +64,30 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
         "dialect": found.dialect,
         "strays": found.strays,
         "first_stray": found.first_stray,
+    }
+
+
+def is_export(delivery: BinaryIO) -> bool:
+    """Whether a delivery is one of many FHIR resources, an archive of them included; it is read from its start."""
+    return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
+
+
+def _export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+    """What a manifest says of a delivery of many resources."""
+    received = content.received
+    with storage.open(content.path) as stream:
+        found = survey(cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited)
+    facts = {name: getattr(found, name) for name in ExportFacts.model_fields}
+    return {
+        "dataset": FHIR_EXPORT.name,
+        "layout": "r4",
+        "encoding": "utf-8",
+        "member": None,
+        "coverage": Coverage(kind="export", key=found.dt.isoformat(), start=found.dt, end=found.dt),
+        "csv_size": found.size,
+        "extras": (),
+        "absent": (),
+        "records": found.records + found.refused,
+        "overruled": word.overruled,
+        "export": ExportFacts.model_validate(facts),
     }

@@ -74,6 +74,33 @@ class Received(BaseModel):
         return f"{self.file_id}-{self.md5}"
 
 
+class ExportFacts(BaseModel):
+    """What landing found in a delivery of many resources.
+
+    Attributes:
+        dt_source: What tells its day: ``folder`` (``dt=2024-08-06`` in its name), ``transaction`` (the export's own
+            manifest or log), ``last_updated`` (the newest resource), or ``modified``.
+        exported_at: When it was exported, by the same.
+        records: Resources and deletions that can be read, further copies included.
+        refused: Lines that cannot.
+        duplicates: Resources that the delivery holds once more.
+        resource_types: How many of each type.
+        held: Why it is not to count until a person confirms it; empty if it may.
+        bases: Addresses of the server that it is from, by which absolute references are its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dt_source: Literal["folder", "transaction", "last_updated", "modified"]
+    exported_at: AwareDatetime
+    records: int
+    refused: int
+    duplicates: int
+    resource_types: dict[str, int]
+    held: str = ""
+    bases: tuple[str, ...] = ()
+
+
 class Manifest(Received):
     """A delivery that has landed (``manifest.json``).
 
@@ -95,6 +122,7 @@ class Manifest(Received):
         dialect: How it is written; CMS's way in manifests of older versions.
         strays: Bytes of a file of UTF-8 that are read as Windows-1252.
         first_stray: Line of the first of them.
+        export: What is in it, if it is a delivery of many resources.
     """
 
     dataset: str
@@ -112,6 +140,7 @@ class Manifest(Received):
     dialect: Dialect = Dialect()
     strays: int = 0
     first_stray: int = 0
+    export: ExportFacts | None = None
 
     @property
     def told(self) -> str:

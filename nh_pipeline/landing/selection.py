@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from nh_pipeline.landing.archive import kind, open_csv
+from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
+from nh_pipeline.landing.fhir.survey import is_fhir
 from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
 from nh_pipeline.landing.refused import Refused, SeveralDeliveries
 from nh_pipeline.landing.unpacking import is_several
@@ -47,15 +48,12 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
     complete = file.size is not None and file.size <= size
     content = source.peek(file, size)
     if kind(content) != "zip":
+        if is_fhir(start_of_csv(content, file.name)):
+            raise _only_landing_tells(file.name)
         return recognise(content, file.name, complete=complete)
     with io.BytesIO(content) if complete else source.open(file) as delivery:
         if is_several(delivery):
-            raise SeveralDeliveries(
-                f"{file.name}: several files in the archive",
-                expected="one delivery",
-                found="an archive whose files are looked at one by one when it lands",
-                what_to_do="Land it.",
-            )
+            raise _only_landing_tells(file.name)
         if complete:
             return recognise(content, file.name, complete=True)
         delivery.seek(0)
@@ -64,10 +62,21 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
             return recognise(beginning, file.name, complete=len(beginning) < size)
 
 
+def _only_landing_tells(name: str) -> SeveralDeliveries:
+    return SeveralDeliveries(
+        f"{name}: several files in the archive, or an export",
+        expected="one file of one dataset",
+        found="what is looked at as a whole when it lands",
+        what_to_do="Land it.",
+    )
+
+
 def wanted(
     source: Source, dataset: str, date_range: tuple[date, date] | None, file_ids: Iterable[str]
 ) -> list[SourceFile]:
-    """Files of the source that hold a dataset for a range of days, told by their first 64 KB, and archives of several.
+    """Files of the source that hold a dataset for a range of days, told by their first 64 KB.
+
+    And those of which only landing can tell: archives of several, files of changes that are longer.
 
     Raises:
         SourceUnavailable: the source cannot be listed, or one of its files not be read: that is no empty source.
@@ -77,7 +86,7 @@ def wanted(
     for file in source.find(only) if only else source.changes(None).files:
         try:
             what = recognised(source, file)
-        except SeveralDeliveries:  # what is in it, its landing tells
+        except (SeveralDeliveries, CutOff):  # what is in it, its landing tells
             found.append(file)
             continue
         except Refused:  # the delivery sensor puts it into quarantine; it is no delivery of this dataset

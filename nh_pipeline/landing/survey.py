@@ -140,7 +140,7 @@ class Survey:
             else:
                 covered = next((c for order in ORDERS if (c := release_covered(text.strip(), order))), None)
                 self._releases.setdefault(text.strip(), line)
-            if covered is None:
+            if covered is None and not self._dataset.changed_by:  # there it is the matter of its line
                 raise self._unreadable(text, line)
 
     def _collect(self, column: pa.Array, lines: pa.Array, values: dict[str, tuple[str, int]]) -> None:
@@ -200,6 +200,8 @@ class Survey:
             return covered, said or self._dates.order(complete=complete)
         if not self._releases and not complete:
             raise _only_blanks(self._dated, self._name)
+        if self._dataset.changed_by:
+            return self._last_change(said, complete=complete)
         readings = {order: self._released(order) for order in ORDERS}
         if not any(isinstance(reading, dict) and len(reading) == 1 for reading in readings.values()):
             self._disagree(*readings.values())
@@ -208,6 +210,20 @@ class Survey:
         if isinstance(reading, str):
             raise self._dates.refused_as(order or "month-first", reading, self._releases[reading])
         return self._one(reading), order
+
+    def _last_change(self, said: DateOrder | None, *, complete: bool) -> tuple[Coverage, DateOrder | None]:
+        """The latest of all dates: any line may have it."""
+        if not complete:
+            raise CutOff(
+                f"{self._name}: not all dates of column {self._dated!r}",
+                expected="all lines, of which the latest date is the release",
+                found=f"the first {self.rows:,} lines",
+                what_to_do="Look at the whole file.",
+            )
+        order = said or self._dates.order()
+        read = ((release_covered(text, order or "month-first"), line) for text, line in self._releases.items())
+        found = {covered: line for covered, line in read if covered}
+        return max(found, key=lambda covered: covered.key) if found else self._one(found), order
 
     def _released(self, order: DateOrder) -> dict[Coverage, int] | str:
         """The releases of the file in an order with the first line of each, or the first text that is none in it."""

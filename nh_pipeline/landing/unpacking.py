@@ -58,17 +58,25 @@ class Part:
         """Whether its name says that it is a delivery, so that to leave it out would be a loss."""
         return self.info.filename.lower().endswith(_DATA)
 
-    def unpack(self, out: BinaryIO, name: str, *, limited: bool = True) -> None:
-        """Writes its content.
+    def check(self, name: str, *, limited: bool = True) -> None:
+        """Looks whether it can be unpacked.
 
         Raises:
-            Refused: If it is damaged, encrypted, or unpacks to too much.
+            Refused: If it is encrypted, or unpacks to too much.
         """
         if self.refused:
             raise self.refused
         check_readable(self.info, name)
         if limited:
             archive.check_size(self.info.file_size, self.info.compress_size, name)
+
+    def unpack(self, out: BinaryIO, name: str, *, limited: bool = True) -> None:
+        """Writes its content.
+
+        Raises:
+            Refused: If it is damaged, encrypted, or unpacks to too much.
+        """
+        self.check(name, limited=limited)
         with archive.damage_refused(name), self.within.open(self.info) as content:
             shutil.copyfileobj(content, out, CHUNK_BYTES)
 

@@ -12,6 +12,7 @@ from nh_pipeline.marts import (
     chain_quarter,
     changes,
     citations,
+    clinical,
     facility_measures,
     facility_month,
     facility_quarter,
@@ -64,6 +65,7 @@ MARTS: tuple[Mart, ...] = (
     constants.MART,
     reconciliation.MART,
     reconciliation.SUMMARY,
+    *clinical.MARTS,
 )
 """Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
 more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.model.rules import CCN, Allowed, AtLeast, Between, OneOf, Rule
-from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, Type, exact
+from nh_pipeline.model.types import BOOLEAN, DATE, DOUBLE, INSTANT, INTEGER, TEXT, Type, exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,11 @@ def category(name: str, description: str, values: Sequence[str], *labels: str, *
 def date(name: str, description: str, *labels: str, **more: Any) -> Column:
     """A calendar date."""
     return Column(name=name, type=DATE, description=description, labels=labels, **{"expects": "a date", **more})
+
+
+def instant(name: str, description: str, **more: Any) -> Column:
+    """A point in time, in UTC, to the microsecond."""
+    return Column(name=name, type=INSTANT, description=description, **{"unit": "UTC", **more})
 
 
 def integer(name: str, description: str, *labels: str, **more: Any) -> Column:

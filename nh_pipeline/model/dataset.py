@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.table import Table
 
-CoverageKind = Literal["quarter", "release", "fiscal_year", "undated"]
+CoverageKind = Literal["quarter", "release", "fiscal_year", "undated", "export"]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -72,6 +72,8 @@ class Dataset:
         value: a column and the value that it has in every row, where two datasets have the same header.
         quarter_by: the column that says which quarter the file is.
         released_by: the column that says which release it is.
+        changed_by: of a file of changes, the column that dates the last change of each line: the latest of them is its
+            release. Such a file says nothing of what it does not name, so every delivery counts beside the others.
         by_fiscal_year: whether its header names the fiscal year that it is of.
         day: name of the column that holds a day of the quarter in each row.
         on_the_first: whether its releases are dated the first of a month.
@@ -94,6 +96,7 @@ class Dataset:
     value: tuple[str, str] | None = None
     quarter_by: Column | None = None
     released_by: Column | None = None
+    changed_by: Column | None = None
     by_fiscal_year: bool = False
     day: str | None = None
     on_the_first: bool = True
@@ -124,19 +127,24 @@ class Dataset:
     def coverage(self) -> CoverageKind:
         if self.quarter_by is not None:
             return "quarter"
-        if self.released_by is not None:
+        if self.released_by or self.changed_by:
             return "release"
         return "fiscal_year" if self.by_fiscal_year else "undated"
 
     @property
     def dated_by(self) -> str | None:
         """Name of the column that says which quarter or release a file is."""
-        column = self.quarter_by or self.released_by
+        column = self.quarter_by or self.released_by or self.changed_by
         return column.name if column else None
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
         return {c.name: c for c in self.columns}
+
+    @cached_property
+    def by_label(self) -> dict[str, str]:
+        """Name of the column by each of its header cells, as they are compared."""
+        return {fold(label): column.name for column in self.columns for label in column.labels}
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ class PerRelease(Kind):
 
 
 VALIDITY = (
-    date("valid_from", "First day of the version: Processing Date of the release that shows it", nullable=False),
+    date("valid_from", "First day of the version: date of the release that first shows it", nullable=False),
     date("valid_to", "First day after the version; NULL while current"),
     flag("is_current", "The version of the latest release"),
     category(
@@ -151,24 +151,35 @@ _SCD2_RULES = (
 class Scd2(Kind):
     """A slowly changing dimension (type 2): a pure function of all effective releases, replaced as a whole.
 
+    Of a file of changes (``Dataset.changed_by``), a version lasts until a later delivery says something else.
+
     Attributes:
-        columns: the tracked ones, whose change starts a version; the key comes from the dataset.
-        caseless: of those, the ones whose letter case is no change.
+        columns: those of the file, beside the key, which comes from the dataset.
+        caseless: of the tracked ones, those whose letter case is no change.
+        untracked: columns whose change starts no version: they are as in the release that opened it.
+        scope: SQL of the typed lines that matter, asked at each build: keys without any are left out. None for all.
     """
 
     _: KW_ONLY
     caseless: frozenset[str] = frozenset()
+    untracked: tuple[str, ...] = ()
+    scope: Callable[[], str] | None = None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns beside the key and the validity."""
+        return (*self.columns, *(c.name for c in self.adds))
 
     @property
     def tracked(self) -> tuple[str, ...]:
         """The columns whose change starts a version."""
-        return self.columns
+        return tuple(name for name in self.values if name not in self.untracked)
 
     def typed(self, dataset: Dataset) -> tuple[Column, ...]:
-        return tuple(dataset.by_name[name] for name in (*dataset.key, *self.columns))
+        return tuple(dataset.by_name[name] for name in (*dataset.key, *self.columns, *self.needs))
 
     def table(self, dataset: Dataset) -> Table:
-        columns = (*self.typed(dataset), *VALIDITY)
+        columns = (*self._kept(dataset), *self.adds, *VALIDITY)
         return self._made(dataset, columns, grain=(*dataset.key, "valid_from"), rules=(*_SCD2_RULES, *self.rules))
 
 

@@ -1,4 +1,4 @@
-"""What a mart is: a table for analysts, made of other tables by one pure function."""
+"""What a mart is: a table that is made of other tables by one pure function: gold, and all of clinical silver."""
 
 from __future__ import annotations
 
@@ -69,11 +69,26 @@ class Within:
 
 
 @dataclass(frozen=True)
-class Mart:
-    """A gold table.
+class Lookup:
+    """A table in which what a mart's rows refer to is looked up; it is read whole.
 
-    It is one partition, or cut into parts: months, quarters or releases. A part is made of those parts of its inputs
-    that begin in it; of inputs that are not cut in time, of all. So a change is computed anew where it matters alone.
+    Attributes:
+        table: the table.
+        key: its column that equals the references as written, which are in columns ``<x>_ref`` of the other inputs. A
+            change of it concerns the buckets alone that refer to what changed.
+    """
+
+    table: Table
+    key: str
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table that is made of others.
+
+    It is one partition, or cut into parts: months, quarters, releases, or buckets of patients. A part is made of those
+    parts of its inputs that begin in it, or that are of its bucket; of inputs that are cut otherwise, of all. So a
+    change is computed anew where it matters alone.
 
     Attributes:
         name: without its layer.
@@ -87,6 +102,8 @@ class Mart:
         quarter: the date column that holds the first day of the quarters by which it is cut.
         release: the date column that holds the releases by which it is cut; it has those of all its inputs that are
             cut by releases, or by fiscal years (which count from their first day), and are not read ``Within``.
+        bucket: the column that holds the bucket by which it is cut.
+        database: of the table. What is not in ``gold`` is protected: see :attr:`Table.sensitive`.
         by_day: whether its rows of a day depend on that day's alone, so that a range within a month can be built.
         conserves: pairs of SQL sums, over the mart and over the first table that it reads, which have to be equal.
         rules, foreign_keys, caution: as :class:`~nh_pipeline.model.table.Table`.
@@ -100,12 +117,14 @@ class Mart:
     description: str
     columns: tuple[Column, ...]
     grain: tuple[str, ...]
-    reads: tuple[Table | AsOf | Previous | Within, ...]
+    reads: tuple[Table | AsOf | Previous | Within | Lookup, ...]
     transform: Callable[..., DataFrame]
     conserves: tuple[tuple[str, str], ...] = ()
     month: str = ""
     quarter: str = ""
     release: str = ""
+    bucket: str = ""
+    database: str = "gold"
     by_day: bool = False
     sort: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -115,11 +134,13 @@ class Mart:
     def __post_init__(self) -> None:
         if self.by_day and not self.month:
             raise ValueError(f"{self.name} is built by day: say by which column it is cut (month)")
-        if sum(map(bool, (self.month, self.quarter, self.release))) > 1:
-            raise ValueError(f"{self.name} is cut in several ways: expected one of month, quarter, release")
+        if sum(map(bool, (self.month, self.quarter, self.release, self.bucket))) > 1:
+            raise ValueError(f"{self.name} is cut in several ways: expected one of month, quarter, release, bucket")
         if (self.month or self.quarter) and not self.inputs[0].partitioning.monthly:
             cut = "months" if self.month else "quarters"
             raise ValueError(f"{self.name} is cut by {cut}, but {self.inputs[0].name}, which it reads first, is not")
+        if self.bucket and not any(self.bucket in table.partitioning.columns for table in self.inputs):
+            raise ValueError(f"{self.name} is cut by {self.bucket}, but nothing that it reads is")
         if len({table.name for table in self.inputs}) < len(self.reads):
             raise ValueError(f"{self.name} reads a table twice: expected each of them once, with all that is needed")
         if self.conserves and not isinstance(self.reads[0], Table):
@@ -132,7 +153,7 @@ class Mart:
     @property
     def cut_by(self) -> str:
         """The column by which it is cut; empty if it is one partition."""
-        return self.month or self.quarter or self.release
+        return self.month or self.quarter or self.release or self.bucket
 
     @property
     def bounded(self) -> bool:
@@ -144,11 +165,12 @@ class Mart:
     def table(self) -> Table:
         more: dict[str, Any] = {name: getattr(self, name) for name in ("sort", "rules", "foreign_keys", "caution")}
         return Table(
-            name=f"gold.{self.name}",
+            name=f"{self.database}.{self.name}",
             description=self.description,
             columns=self.columns,
             grain=self.grain,
             partitioning=Partitioning((self.cut_by,) if self.cut_by else (), monthly=bool(self.month or self.quarter)),
             kind=self,
+            sensitive=self.database != "gold",
             **more,
         )

@@ -1,4 +1,4 @@
-"""The one table about all other tables: what came in, what came out, what was refused, what the gate found."""
+"""The table about all other tables of a domain: what came in, what came out, what was refused, what the gate found."""
 
 from __future__ import annotations
 
@@ -25,33 +25,49 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Quality:
-    """The kind of the table: built whole, from documents and metadata. An engine only runs its gate."""
+    """The kind of the table: built whole, from documents and metadata. An engine only runs its gate.
+
+    Attributes:
+        domain: it tells of the tables of this domain.
+    """
+
+    domain: str
 
 
-DATA_QUALITY = Table(
-    name="gold.data_quality",
-    description="What is known of the quality of every table: one row per table, part of it, run, measure and subject.",
-    columns=(
-        text("table_name", "The table, with its layer", nullable=False),
-        text(
-            "part",
-            "What of it: a delivery (bronze, its md5), a quarter, a release, a month, several of them (first..last), "
-            "or `all`",
-            nullable=False,
-        ),
-        text("run_id", "Run of Dagster that built it like this first; empty if that is not known", nullable=False),
-        category("measure", "What is measured: see the documentation", tuple(MEASURES), nullable=False),
-        text("subject", "The column or the rule that it is about; empty if it is all of them", nullable=False),
-        text("coverage", "Quarter or release of the delivery that the row is about"),
-        text("found", "How many").having(type=LONG),
-        text("of_rows", "Of how many").having(type=LONG),
-        ratio("rate", "found / of_rows", unit="ratio"),
-        flag("passed", "Whether it is as it should be; NULL where that cannot be said").having(nullable=True),
-        date("day", "The day, of measures that are one"),
-        text("told", "The same in words"),
+_COLUMNS = (
+    text("table_name", "The table, with its layer", nullable=False),
+    text(
+        "part",
+        "What of it: a delivery (bronze, its md5), a quarter, a release, a month, several of them (first..last), "
+        "or `all`",
+        nullable=False,
     ),
-    grain=("table_name", "part", "run_id", "measure", "subject"),
-    caution="Lines are counted for each table apart: do not sum up over tables. What is late depends on the day of "
-    "asking: compare `day` with it",
-    kind=Quality(),
+    text("run_id", "Run of Dagster that built it like this first; empty if that is not known", nullable=False),
+    category("measure", "What is measured: see the documentation", tuple(MEASURES), nullable=False),
+    text("subject", "The column or the rule that it is about; empty if it is all of them", nullable=False),
+    text("coverage", "Quarter or release of the delivery that the row is about"),
+    text("found", "How many").having(type=LONG),
+    text("of_rows", "Of how many").having(type=LONG),
+    ratio("rate", "found / of_rows", unit="ratio"),
+    flag("passed", "Whether it is as it should be; NULL where that cannot be said").having(nullable=True),
+    date("day", "The day, of measures that are one"),
+    text("told", "The same in words"),
 )
+
+
+def _about(domain: str, database: str) -> Table:
+    return Table(
+        name=f"{database}.data_quality",
+        description="What is known of the quality of every table: one row per table, part of it, run, measure and "
+        "subject.",
+        columns=_COLUMNS,
+        grain=("table_name", "part", "run_id", "measure", "subject"),
+        caution="Lines are counted for each table apart: do not sum up over tables. What is late depends on the day of "
+        "asking: compare `day` with it",
+        kind=Quality(domain),
+    )
+
+
+DATA_QUALITY, CLINICAL_QUALITY = _about("cms", "gold"), _about("clinical", "clinical_gold")
+QUALITIES = (DATA_QUALITY, CLINICAL_QUALITY)
+"""One of each domain. They count, and show no values."""

@@ -61,6 +61,7 @@ class Table:
         caution: what goes wrong if the table is used carelessly.
         dataset: name of the file that it is made of; empty for calendar, rejects and marts.
         kind: how it is built.
+        sensitive: whether it holds what is protected: of its rows, the grain alone is shown outside of it.
 
     Raises:
         ValueError: two columns or two rules have one name, or the grain names no column.
@@ -77,6 +78,7 @@ class Table:
     caution: str = ""
     dataset: str = ""
     kind: Any = None
+    sensitive: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sort", self.sort or self.grain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ class Type:
         arrow: its function in ``pyarrow``.
         python: the class of its values.
         arguments: precision and scale of a decimal.
+        for_arrow: what Arrow's function takes in their place; None for the same.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Type:
     arrow: str
     python: Any
     arguments: tuple[int, ...] = ()
+    for_arrow: tuple[str, ...] | None = None
 
     @property
     def sql(self) -> str:
@@ -37,7 +39,8 @@ class Type:
     def of(self, library: str) -> Any:
         """The type of a library: ``spark``, ``iceberg`` or ``arrow``."""
         module = {"spark": "pyspark.sql.types", "iceberg": "pyiceberg.types", "arrow": "pyarrow"}[library]
-        return getattr(importlib.import_module(module), getattr(self, library))(*self.arguments)
+        arguments = self.for_arrow if library == "arrow" and self.for_arrow is not None else self.arguments
+        return getattr(importlib.import_module(module), getattr(self, library))(*arguments)
 
 
 TEXT = Type("string", "StringType", "StringType", "string", str)
@@ -46,6 +49,7 @@ LONG = Type("bigint", "LongType", "LongType", "int64", int)
 DOUBLE = Type("double", "DoubleType", "DoubleType", "float64", float)
 BOOLEAN = Type("boolean", "BooleanType", "BooleanType", "bool_", bool)
 DATE = Type("date", "DateType", "DateType", "date32", date)
+INSTANT = Type("timestamp", "TimestampType", "TimestamptzType", "timestamp", datetime, for_arrow=("us", "UTC"))
 
 
 def exact(precision: int, scale: int) -> Type:

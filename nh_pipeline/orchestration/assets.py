@@ -11,23 +11,33 @@ import dagster as dg
 from pydantic import Field
 
 from nh_pipeline import datasets
+from nh_pipeline.domains import domain_of
 from nh_pipeline.landing.manifest import Delivery, Quarantined
 from nh_pipeline.landing.selection import covers, uncovered, wanted
 from nh_pipeline.landing.zone import Landed, RawZone
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Bronze, Scd2
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.model.quality import DATA_QUALITY
+from nh_pipeline.model.quality import Quality
 from nh_pipeline.model.table import REJECTS, Table
+from nh_pipeline.model.view import Export, Exported
 from nh_pipeline.orchestration.events import Event, events, gate_specs, held_check, held_spec, table_metadata
-from nh_pipeline.orchestration.partitions import SINGLE_RUN, WORK_DATES, partitions_of, partitions_of_file, range_of
+from nh_pipeline.orchestration.export_assets import export_assets
+from nh_pipeline.orchestration.partitions import (
+    EXPORTS,
+    SINGLE_RUN,
+    WORK_DATES,
+    partitions_of,
+    partitions_of_file,
+    range_of,
+)
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
 from nh_pipeline.pipeline.builds import builds
 from nh_pipeline.pipeline.deliveries import Deliveries, look
 from nh_pipeline.pipeline.recipe import code_version
 from nh_pipeline.sources.protocol import Source, SourceMissing
-from nh_pipeline.tables import tables
+from nh_pipeline.tables import tables, told_of
 
 OWNERS = ["team:nh-pipeline"]
 
@@ -36,7 +46,7 @@ FOLLOW_RELEASES = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("follow_releases")
-"""A dimension is rebuilt when any release came in. Not ``eager()``: that waits for every month since 2017."""
+"""A dimension is rebuilt when any release came in. Not ``eager()``: that waits for every month since 2005."""
 
 
 class LandingConfig(dg.Config):
@@ -56,11 +66,11 @@ def raw_key(dataset: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", dataset])
 
 
-def _tags(layer: str, domain: str) -> dict[str, str]:
-    return {"layer": layer, "domain": domain}
+def _tags(layer: str, domain: str, *, sensitive: bool = False) -> dict[str, str]:
+    return {"layer": layer, "domain": domain, **({"phi": "true"} if sensitive else {})}
 
 
-def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
+def raw_asset(dataset: Dataset | Export) -> dg.AssetsDefinition:
     """Deliveries of one file in the raw zone.
 
     A partition is green when a landed delivery covers it. Materializing lands what the source has for the range, and is
@@ -77,7 +87,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         group_name="raw",
         owners=OWNERS,
         tags=_tags("raw", dataset.domain),
-        kinds={"csv"},
+        kinds={"fhir" if dataset.coverage == "export" else "csv"},
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=dataset.late_after)),
     )
     def _raw(
@@ -86,7 +96,9 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         date_range = range_of(context)
         landed = _land(lake.zone, source.source, dataset.name, date_range, config) if config.from_source else []
         deliveries = [d for d in lake.zone.deliveries(dataset.name) if covers(d.manifest.coverage, date_range)]
-        missing = uncovered(deliveries, *date_range, by_day=partitions is WORK_DATES) if date_range else []
+        missing: list[str] = []  # of exports, a day without one is nothing special
+        if date_range and partitions is not EXPORTS:
+            missing = uncovered(deliveries, *date_range, by_day=partitions is WORK_DATES)
         refused = [d for d in (x.document for x in landed) if isinstance(d, Quarantined)]
         if missing or not deliveries:
             what = f"covers {', '.join(missing[:12])}" if missing else "has landed"
@@ -153,7 +165,7 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         code_version=code_version(table),
         group_name=table.database,
         owners=OWNERS,
-        tags=_tags(table.database, dataset.domain if dataset else "cms"),
+        tags=_tags(table.database, domain_of(table.database), sensitive=table.sensitive),
         kinds={"iceberg", "parquet" if is_bronze else "pyspark"},
     )
     def _table(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
@@ -171,8 +183,8 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
 def _reads(table: Table) -> list[dg.AssetKey]:
     if isinstance(table.kind, Mart):
         return [asset_key(source) for source in table.kind.inputs]
-    if table is DATA_QUALITY:
-        return [asset_key(source) for source in tables() if source is not table]
+    if isinstance(table.kind, Quality):
+        return [asset_key(source) for source in told_of(table)]
     if not table.dataset:
         return []
     return [
@@ -202,7 +214,8 @@ def rejects_spec() -> dg.AssetSpec:
 def assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All of them."""
     return [
-        *map(raw_asset, datasets.with_tables()),
-        *(table_asset(table) for table in tables() if table is not REJECTS),
-        rejects_spec(),
+        *map(raw_asset, datasets.delivered()),
+        *(export_assets(export, raw_key(export.name), OWNERS) for export in datasets.exports()),
+        *(table_asset(t) for t in tables() if t is not REJECTS and not isinstance(t.kind, Exported)),
+        *(rejects_spec() for t in tables() if t is REJECTS),
     ]

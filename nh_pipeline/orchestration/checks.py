@@ -12,12 +12,14 @@ import dagster as dg
 import pandas as pd
 
 from nh_pipeline import datasets
+from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Calendar, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.table import REJECTS, Table
+from nh_pipeline.model.view import Exported
 from nh_pipeline.orchestration.events import advisory
 from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
@@ -191,7 +193,9 @@ def _as_declared(of: Table) -> dg.AssetChecksDefinition:
 
 def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
     """All advisory checks, with those that only the clock starts or without."""
-    found = [_gave_up(of) for of in tables() if of is not REJECTS]
+    # Of an export, one table stands for all, which one build makes.
+    alone = (of for of in tables() if of is RESOURCE or not isinstance(of.kind, Exported))
+    found = [_gave_up(of) for of in alone if of is not REJECTS]
     for of in silver():
         dataset = datasets.dataset(of.dataset) if of.dataset else None
         if dataset is not None:

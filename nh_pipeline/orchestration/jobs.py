@@ -9,22 +9,22 @@ from typing import Any
 import dagster as dg
 
 from nh_pipeline import datasets
+from nh_pipeline.domains import domain_of
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
-from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
 from nh_pipeline.pipeline.build_state import compared_snapshots
-from nh_pipeline.tables import dataset_of, gold, silver, tables
+from nh_pipeline.tables import dataset_of, gold, qualities, silver, tables
 
 DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
 MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
-QUALITY = "quality"
+QUALITY, CLINICAL = "quality", "clinical"
 
 
 def delivery_job(dataset: str) -> str:
@@ -34,6 +34,9 @@ def delivery_job(dataset: str) -> str:
 
 def of_delivery(dataset: str) -> list[dg.AssetKey]:
     """What such a job builds: what has the partitions of the file, and is made of it."""
+    export = next((e for e in datasets.exports() if e.name == dataset), None)
+    if export:
+        return [raw_key(dataset), *map(asset_key, export.tables)]
     declared = datasets.dataset(dataset)
     partitions = partitions_of_file(declared)
     follows = [t for t in (*silver(), *gold()) if dataset_of(t) == dataset and partitions_of(t) == partitions]
@@ -58,8 +61,8 @@ def _delivered(partitions: Any) -> list[dg.AssetKey]:
     return found
 
 
-def _marts(partitions: Any) -> list[dg.AssetKey]:
-    return [asset_key(t) for t in gold() if partitions_of(t) == partitions]
+def _marts(partitions: Any, domain: str = "cms") -> list[dg.AssetKey]:
+    return [asset_key(t) for t in gold() if partitions_of(t) == partitions and domain_of(t.database) == domain]
 
 
 class LandOnlyConfig(dg.Config):
@@ -133,7 +136,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
             f"A delivery of {dataset.title}: all that has its partitions; what is built whole follows.",
             by_the_clock=by_the_clock,
         )
-        for dataset in datasets.with_tables()
+        for dataset in datasets.delivered()
     ]
     made.append(_job(DIMENSIONS, whole_tables(), "All dimensions, from all releases.", by_the_clock=by_the_clock))
     several = {
@@ -142,7 +145,8 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         MARTS: (_marts(WORK_DATES), "Marts alone, for days whose inputs changed."),
         RELEASE_MARTS: (_marts(RELEASES), "Marts of releases."),
         WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
-        QUALITY: ([asset_key(DATA_QUALITY)], "What is known of the quality of all tables."),
+        CLINICAL: (_marts(None, "clinical"), "Clinical silver and gold, from all exports."),
+        QUALITY: ([*map(asset_key, qualities())], "What is known of the quality of all tables."),
     }
     made += [_job(name, keys, told, by_the_clock=by_the_clock) for name, (keys, told) in several.items() if keys]
     if by_the_clock:

@@ -15,11 +15,13 @@ import dagster as dg
 from nh_pipeline import datasets
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.periods import FIRST_WORK_DATE
+from nh_pipeline.model.view import Exported
+from nh_pipeline.periods import FIRST_RELEASE, FIRST_WORK_DATE
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
     from nh_pipeline.model.table import Table
+    from nh_pipeline.model.view import Export
 
 LONGEST_QUARTER = 92
 """Days of the longest quarter."""
@@ -29,11 +31,14 @@ LONGEST_QUARTER = 92
 WORK_DATES = dg.DailyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=LONGEST_QUARTER)
 """One partition per day of staffing, to the end of the quarter that runs today, or beyond."""
 
-RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=1)
+RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_RELEASE.isoformat(), end_offset=1)
 """One partition per month of CMS releases (two Processing Dates of a month are two releases of one partition).
 
 The running month has one, too: a release carries its first day, and comes out within it.
 """
+
+EXPORTS = dg.DailyPartitionsDefinition(start_date="2010-01-01", end_offset=1)
+"""One partition per day of export (``dt``): of a chain's own deliveries, which are of any time."""
 
 # Beta parameters, silenced one by one: the first is ours, the second Dagster passes on for every sensor with jobs.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -55,15 +60,17 @@ def run_range(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tupl
     return window.start.date(), window.end.date() - timedelta(days=1)
 
 
-def partitions_of_file(dataset: Dataset) -> dg.PartitionsDefinition[str] | None:
-    """Partitions of a file: days, months of releases, or none."""
-    return {"quarter": WORK_DATES, "release": RELEASES}.get(dataset.coverage)
+def partitions_of_file(dataset: Dataset | Export) -> dg.PartitionsDefinition[str] | None:
+    """Partitions of a file: days, months of releases, days of export, or none."""
+    return {"quarter": WORK_DATES, "release": RELEASES, "export": EXPORTS}.get(dataset.coverage)
 
 
 def partitions_of(table: Table) -> dg.PartitionsDefinition[str] | None:
     """Partitions of a table: those of its file, if it is built part by part; of a mart, those of what it is cut by."""
     if isinstance(table.kind, Mart):
-        return RELEASES if table.kind.release else WORK_DATES if table.kind.cut_by else None
+        return RELEASES if table.kind.release else WORK_DATES if table.kind.month or table.kind.quarter else None
+    if isinstance(table.kind, Exported):
+        return EXPORTS
     if isinstance(table.kind, (Bronze, Daily, PerRelease)):
         return partitions_of_file(datasets.dataset(table.dataset))
     return None

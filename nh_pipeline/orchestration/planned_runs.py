@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline.domains import domain_of
 from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
-from nh_pipeline.model.quality import DATA_QUALITY
+from nh_pipeline.model.quality import Quality
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.jobs import (
+    CLINICAL,
     DIMENSIONS,
     MARTS,
     QUALITY,
@@ -99,7 +102,10 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     if whole:
         keys = tuple(dict.fromkeys(asset_key(b.table) for b in whole))
         runs.append(PlannedRun(DIMENSIONS, assets=keys, reasons=_reasons(whole)))
-    for _, group in groupby((b for b in stale if b not in whole), key=lambda b: b.table.name):
+    clinical = [b for b in stale if domain_of(b.table.database) == FHIR_EXPORT.domain and not _is_quality(b)]
+    runs += _clinical(clinical)
+    others = (b for b in stale if b not in whole and b not in clinical)
+    for _, group in groupby(others, key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
     return list(together(runs))
@@ -124,14 +130,33 @@ def follows(table: Table) -> tuple[Table, ...]:
     return tuple(found)
 
 
+def _is_quality(build: Stale) -> bool:
+    return isinstance(build.table.kind, Quality)
+
+
+def _clinical(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
+    """Runs of exports, by their days; one of the tables that are made of others, with all that is made of them."""
+    days = joined((b.start, b.end) for b in stale if b.start and b.end)
+    for start, end in days:
+        inside = _reasons(b for b in stale if b.start and start <= b.start <= end)
+        yield PlannedRun(delivery_job(FHIR_EXPORT.name), start, end, raw=(FHIR_EXPORT.name,), reasons=inside)
+    made = [b for b in stale if isinstance(b.table.kind, Mart)]
+    if made:
+        built = {b.table.name for b in made}
+        for mart in (t for t in gold() if domain_of(t.database) == FHIR_EXPORT.domain):
+            built |= {mart.name} if built & {source.name for source in mart.kind.inputs} else set()
+        keys = tuple(asset_key(t) for t in gold() if t.name in built)
+        yield PlannedRun(CLINICAL, assets=keys, reasons=_reasons(made))
+
+
 def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
     partitions, dataset = partitions_of(table), dataset_of(table)
     is_bronze, is_mart = isinstance(table.kind, Bronze), isinstance(table.kind, Mart)
     job, shared = delivery_job(dataset), _SHARED.get(partitions, "")
     if is_mart:
         job = shared = _MARTS[partitions]
-    elif table is DATA_QUALITY:
-        job, shared = QUALITY, ""
+    elif isinstance(table.kind, Quality):
+        job = shared = QUALITY
     assets: tuple[dg.AssetKey, ...] = (asset_key(table),)
     if is_bronze:
         assets = (raw_key(dataset), *assets)

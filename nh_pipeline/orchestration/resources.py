@@ -76,7 +76,9 @@ class EngineResource(dg.ConfigurableResource[Any]):
 
     def run(self, builds: Sequence[Build], lake: Lake, context: dg.AssetExecutionContext) -> Iterator[BuildResult]:
         """Runs the builds of one asset, one after the other; none of them may read what another one writes."""
-        run = RunInfo(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
+        keys = context.selected_asset_keys
+        asset = next(iter(keys)).to_user_string() if len(keys) == 1 else context.op_execution_context.op.name
+        run = RunInfo(run_id=context.run.run_id, asset=asset)
         small = builds and all(isinstance(build, BuildQuality) for build in builds)  # a job's start would take longer
         if self.engine != "glue" or small:
             chosen = "sail" if self.engine == "glue" else self.engine

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from nh_pipeline import datasets
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.selection import covers
@@ -87,9 +89,9 @@ def forget(settings: Settings, table: Table, start: date | None, end: date | Non
     lake = Lake(settings.home, settings.catalog_properties)
     refusals = Refusals(lake.storage)
     partitions = {r.partition for r in refusals.all(table.name)}
-    if isinstance(table.kind, Bronze):
+    if isinstance(table.kind, Bronze) or table is RESOURCE:  # which remembers for all tables of an export
         date_range = (start or date.min, end or date.max) if start or end else None
-        landed = RawZone(lake.storage).deliveries(table.dataset)
+        landed = RawZone(lake.storage).deliveries(table.dataset or FHIR_EXPORT.name)
         partitions = {d.delivery_id for d in landed if covers(d.manifest.coverage, date_range)}
         build_state.forget(lake, table, partitions)
     refusals.forget(table.name, partitions)
@@ -114,7 +116,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
             raise SelectionError(f"no asset matches {pattern!r}; there are {known}")
         chosen += [k for k in matching if k not in chosen]
     zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
-    of = {raw_key(d.name): d.name for d in datasets.with_tables()} | {asset_key(t): dataset_of(t) for t in tables()}
+    of = {raw_key(d.name): d.name for d in datasets.delivered()} | {asset_key(t): dataset_of(t) for t in tables()}
 
     def those(kind: dg.PartitionsDefinition[str] | None) -> dict[str, tuple[dg.AssetKey, ...]]:
         """The chosen assets that have this kind of partitions, by the file whose coverage they follow."""
@@ -133,9 +135,22 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         raw = tuple(dataset for dataset, keys in whole.items() if raw_key(dataset) in keys)
         planned.append(PlannedRun(_ANY, assets=assets, raw=raw))
     planned += [run for dataset, keys in those(WORK_DATES).items() for run in _days(zone, dataset, keys, start, end)]
-    planned = [*together(planned), *together(marts)]
+    planned = [*_exports(zone, chosen, start, end), *together(planned), *together(marts)]
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
+    return planned
+
+
+def _exports(zone: RawZone, chosen: Sequence[dg.AssetKey], start: date | None, end: date | None) -> list[PlannedRun]:
+    """Runs of exports over their days, each with all the tables that it becomes, if one of them is chosen."""
+    planned = list[PlannedRun]()
+    for export in datasets.exports():
+        built = tuple(map(asset_key, export.tables)) if {*map(asset_key, export.tables)} & {*chosen} else ()
+        assets = (*(key for key in (raw_key(export.name),) if key in chosen), *built)
+        landed = {day for d in zone.deliveries(export.name) if (day := d.manifest.coverage.start)}
+        days = [(day, day) for day in landed if (start or day) <= day <= (end or day)]
+        raw = _landed(export.name, assets)
+        planned += [PlannedRun(_ANY, a, b, assets, raw) for a, b in joined(days) if assets]
     return planned
 
 

@@ -17,6 +17,7 @@ from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
 from nh_pipeline.orchestration.jobs import (
+    CLINICAL,
     DIMENSIONS,
     LAND_ONLY,
     MARTS,
@@ -36,7 +37,7 @@ from nh_pipeline.tables import silver
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
-_OF_TABLES = (DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
+_OF_TABLES = (CLINICAL, DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
 _TRIGGER = "nh/trigger"
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [
@@ -147,7 +148,7 @@ def _tried(instance: dg.DagsterInstance, trigger: str) -> int:
 
 def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     """All sensors; each may request some of the jobs."""
-    of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.with_tables()}]
+    of_deliveries = [job for job in jobs if job.name in {delivery_job(d.name) for d in datasets.delivered()}]
     of_tables = [job for job in jobs if job.name in _OF_TABLES]
     sensor = partial(dg.sensor, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     histories = [asset_key(table) for table in silver() if isinstance(table.kind, Scd2)]

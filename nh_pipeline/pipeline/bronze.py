@@ -14,7 +14,7 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.field_ids import numbered
-from nh_pipeline.lake.publish import Published, Staged, find_staged
+from nh_pipeline.lake.publish import Staged, find_staged
 from nh_pipeline.landing.records import RecordReader, RejectedLine
 from nh_pipeline.landing.text import CsvStream
 from nh_pipeline.model.table import REJECTS, Table
@@ -75,10 +75,7 @@ class ParseDelivery(BaseModel, frozen=True):
             ]
             if note.inspected != judged_by(dataset):
                 self._note(context, delivery, note, base, refused_base)
-            first, second = (
-                TableResult(table=t.name, checks=tuple(c), published=Published.unchanged(p), rows=p.rows)
-                for t, c, p in ((built, checks, base), (REJECTS, [], refused_base))
-            )
+            first, second = TableResult.unchanged(checks, base), TableResult.unchanged([], refused_base)
             return BuildResult(table=first, rejects=second)
         text, reader, staged, refused = self._parse(context, delivery, rejects_partition)
         header = tuple(text.header())

@@ -58,7 +58,7 @@ def builds(table: Table, found: Deliveries | None, date_range: tuple[date, date]
         counting = {s.coverage for s in found.statuses if s.state == "effective"}
         spans = sorted(_quarters(table, date_range), key=lambda span: span[0] not in counting)
         return [(Part(*s), BuildDays(table=table.name, coverage=s[0], start=s[1], end=s[2])) for s in spans]
-    if isinstance(kind, Mart) and kind.cut_by:
+    if isinstance(kind, Mart) and kind.cut_by and not kind.bucket:
         spans = _quarters(table, date_range)
         return [(Part(*s), BuildMart(table=table.name, start=s[1], end=s[2])) for s in spans]
     whole: dict[type, type[BuildHistory | BuildCalendar | BuildMart | BuildQuality]] = {

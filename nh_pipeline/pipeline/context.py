@@ -72,6 +72,12 @@ class TableResult(BaseModel, frozen=True):
     published: Published | None
     rows: int
 
+    @classmethod
+    def unchanged(cls, checks: Iterable[CheckResult], snapshot: TableSnapshot) -> TableResult:
+        """Nothing to do: the table is as it was read, and checked once more."""
+        published = Published.unchanged(snapshot)
+        return cls(table=snapshot.table, checks=tuple(checks), published=published, rows=snapshot.rows)
+
     @property
     def refused(self) -> tuple[CheckResult, ...]:
         """The blocking rules that failed."""

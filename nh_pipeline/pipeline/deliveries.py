@@ -170,7 +170,13 @@ def _judged(
     landed = tuple(landed)
     bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
-    found = statuses(dataset.coverage, candidates, taken, every_facility=dataset.every_facility)
+    found = statuses(
+        dataset.coverage,
+        candidates,
+        taken,
+        every_facility=dataset.every_facility,
+        changes=dataset.changed_by is not None,
+    )
     return Deliveries(dataset, landed, bronze, notes, tuple(found), taken, frozenset(by_person))
 
 

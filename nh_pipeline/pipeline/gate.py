@@ -74,7 +74,7 @@ def gate(table: Table, staged: DataFrame, *, rows: int) -> list[CheckResult]:
     results.append(_grain(table, staged, rows))
     failed = {r.name: int(counts[f"r{i}"] or 0) for i, r in enumerate(rules)}
     results.append(_values(table, staged, values, failed, rows))
-    results += [_one(staged, r, failed[r.name], rows) for r in table.rules]
+    results += [_one(staged, r, failed[r.name], rows, keys=table.grain if table.sensitive else ()) for r in table.rules]
     return results
 
 
@@ -113,8 +113,10 @@ def _values(table: Table, staged: DataFrame, rules: Sequence[Rule], failed: dict
     return CheckResult.counted("values", sum(failed[r.name] for r in broken), told, advice, rows=rows, sample=sample)
 
 
-def _one(staged: DataFrame, rule: Rule, failed: int, rows: int) -> CheckResult:
-    sample = gate_sample(staged.where(f"not ({rule.sql})")) if failed else []
+def _one(staged: DataFrame, rule: Rule, failed: int, rows: int, *, keys: Sequence[str]) -> CheckResult:
+    """What breaks a rule, whole rows of it, or, of what is protected, ``keys`` alone."""
+    broken = staged.where(f"not ({rule.sql})")
+    sample = gate_sample(broken.select(*keys) if keys else broken) if failed else []
     more = {"blocking": rule.blocking, "rows": rows}
     return CheckResult.counted(rule.name, failed, rule.sql, rule.advice, sample=sample, **more)
 

@@ -10,6 +10,9 @@ or withdrawn changes no other delivery's state. It is *held*, until a person con
   not name every facility (penalties of rolling years), if it has less than half of its lines.
 
 It is *refused* if a key occurs twice in a release, or if none of its lines can be read.
+
+A file of changes says nothing of what it does not name. So it takes no other one's place, and lacks nothing: of the
+guards, only that against damage applies.
 """
 
 from __future__ import annotations
@@ -102,16 +105,21 @@ class _Accepted:
 
 
 def statuses(
-    kind: CoverageKind, candidates: Iterable[Candidate], confirmed: frozenset[str], *, every_facility: bool = True
+    kind: CoverageKind,
+    candidates: Iterable[Candidate],
+    confirmed: frozenset[str],
+    *,
+    every_facility: bool = True,
+    changes: bool = False,
 ) -> list[DeliveryStatus]:
     """The status of every delivery of a dataset, in order of business time.
 
     Candidates of one coverage come, and leave, in order of precedence. Quarters stand by themselves; a release is
-    compared with the one before.
+    compared with the one before. A delivery of ``changes`` stands by itself.
     """
-    by_coverage: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        by_coverage.setdefault(candidate.coverage, []).append(candidate)
+    by_coverage: dict[tuple[str, int], list[Candidate]] = {}
+    for nth, candidate in enumerate(candidates):
+        by_coverage.setdefault((candidate.coverage, nth * changes), []).append(candidate)
     listed: list[DeliveryStatus] = []
     previous: _Accepted | None = None
     for _, deliveries in sorted(by_coverage.items()):
@@ -119,7 +127,7 @@ def statuses(
             deliveries, previous, confirmed, unique=kind != "quarter", every_facility=every_facility
         )
         listed += found
-        if kind == "release":
+        if kind == "release" and not changes:
             previous = winner or previous
     return listed
 

@@ -1,4 +1,4 @@
-"""Marts: made of other tables by one pure function; by months, or whole."""
+"""Marts: made of other tables by one pure function; by months, releases or buckets, or whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import AsOf, Mart
 from nh_pipeline.model.table import WHOLE
 from nh_pipeline.periods import first_day, quarters
+from nh_pipeline.pipeline.bucket_staleness import stale_buckets
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline.pipeline.context import TableResult, rows_kept
 from nh_pipeline.pipeline.deliveries import NothingDelivered
 from nh_pipeline.pipeline.gate import CheckResult
 from nh_pipeline.pipeline.mart_staleness import Inputs, between, bounds, stale_days
@@ -34,8 +36,8 @@ _COUNT = "count(1)"
 class BuildMart(TableBuild, frozen=True):
     """Builds a mart: whole, or the parts of the days from ``start`` to ``end`` (included); of releases, of their dates.
 
-    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes whole parts. An input that
-    does not exist yet is an empty one, not an error.
+    At most a quarter, so that memory stays flat. A mart that cannot be built by day takes whole parts; one that is cut
+    by buckets, those that are stale. An input that does not exist yet is an empty one, not an error.
     """
 
     kind: Literal["build_mart"] = "build_mart"
@@ -47,7 +49,9 @@ class BuildMart(TableBuild, frozen=True):
         mart: Mart = built.kind
         current = Inputs.current(lake, mart)
         parts = self._parts(lake, current)
-        base = lake.snapshot(built, parts)
+        base = lake.snapshot(built, parts or None)
+        if not parts:
+            return self._unchanged(context, current, base)
         inputs = current.only(parts) if mart.cut_by else current
         days = self._days(mart, parts)
         with ExitStack() as files:
@@ -68,7 +72,7 @@ class BuildMart(TableBuild, frozen=True):
             checks,
             base=base,
             inputs=list(zip(mart.inputs, inputs.snapshots, strict=True)),
-            extent=f"{self.start}..{self.end}" if mart.cut_by else WHOLE,
+            extent=f"{self.start}..{self.end}" if self.start else WHOLE,
             built_from=built_from,
             # Rows that the inputs lost by builds that passed their own gates are lost here, too; not by a table that
             # is away.
@@ -77,6 +81,15 @@ class BuildMart(TableBuild, frozen=True):
         if result.published:
             record_inputs(lake, built, built_from, result.published)
         return BuildResult(table=result)
+
+    def _unchanged(self, context: BuildContext, inputs: Inputs, base: TableSnapshot) -> BuildResult:
+        """Of a mart that is cut by buckets, if none is stale: what is there, checked."""
+        mart = inputs.mart
+        checks = [*context.gate(mart.table, base), rows_kept(base.rows, base.rows, "")]
+        if mart.conserves:
+            counts = base.rows, inputs.snapshots[0].rows
+            checks.append(_conserved(mart, context.read(mart.table, base), _read(context, inputs, 0), [], rows=counts))
+        return BuildResult(table=TableResult.unchanged(checks, base))
 
     def _parts(self, lake: Lake, inputs: Inputs) -> list[str]:
         """The parts to build.
@@ -87,6 +100,8 @@ class BuildMart(TableBuild, frozen=True):
         mart = inputs.mart
         if not mart.cut_by:
             return [WHOLE]
+        if mart.bucket:
+            return stale_buckets(lake, inputs)
         if self.start is None or self.end is None:
             raise ValueError(f"{self.table} is built for days: expected a start and an end, found none")
         if not mart.release:
@@ -180,6 +195,8 @@ def _is_built(lake: Lake, mart: Mart, parts: Sequence[str]) -> bool:
     """Whether what it reads first has been built for all of these parts."""
     source = mart.inputs[0]
     state = recorded_inputs(lake, source).keys()
+    if mart.bucket:
+        return True  # its inputs have as many rows as their own gates let them have
     if not (mart.month or mart.quarter):
         return bool(state)
     days = bounds(mart, parts[0])[0], bounds(mart, parts[-1])[1]

@@ -11,13 +11,14 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.model.kinds import Daily
-from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
+from nh_pipeline.model.mart import AsOf, Lookup, Mart, Previous, Within
 from nh_pipeline.model.table import WHOLE, Table
 from nh_pipeline.periods import first_day, joined, month_bounds, months, quarter_bounds, quarter_of, quarters, shifted
 from nh_pipeline.pipeline.build_state import recorded_inputs
@@ -26,6 +27,11 @@ from nh_pipeline.transforms.as_of import holding_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+
+def bucket_of(partition: str) -> str:
+    """The bucket of a partition that is cut by one, last if by something else as well."""
+    return partition.rpartition(".")[2]
 
 
 def bounds(mart: Mart, part: str) -> tuple[date, date]:
@@ -58,9 +64,9 @@ class Inputs:
     def only(self, parts: Collection[str]) -> Inputs:
         """What these parts of the mart are made of."""
         cut = []
-        for read, snapshot, begun in zip(self.mart.reads, self.snapshots, self._begun, strict=True):
-            feeding = (_feeding(self.mart, read, begun, part) for part in parts) if begun is not None else ()
-            cut.append(snapshot if begun is None else snapshot.only(set().union(*feeding)))
+        for number, snapshot in enumerate(self.snapshots):
+            feeding = [self._feeding(number, part) for part in parts]
+            cut.append(snapshot if None in feeding else snapshot.only(set().union(*filter(None, feeding))))
         return Inputs(self.mart, tuple(cut))
 
     @cached_property
@@ -71,12 +77,34 @@ class Inputs:
             return self.snapshots[0].present
         if mart.quarter:
             return frozenset(f"{bounds(mart, p)[0]:%Y-%m}" for p in self.snapshots[0].present)
+        if mart.bucket:
+            return frozenset(chain.from_iterable(found for found in self._buckets if found))
         cut = (
             begun
             for read, table, begun in zip(mart.reads, mart.inputs, self._begun, strict=True)
             if begun and not isinstance(read, Within) and not table.partitioning.monthly
         )
         return frozenset(day.isoformat() for begun in cut for day, _ in begun)
+
+    def of(self, part: str) -> str:
+        """What a part of the mart built now would be built from."""
+        found: dict[str, Any] = {}
+        for number, snapshot in enumerate(self.snapshots):
+            feeding = self._feeding(number, part)
+            if feeding is None:
+                found[snapshot.table] = snapshot.snapshot_id
+            else:
+                paths = snapshot.only(feeding).paths
+                found[snapshot.table] = [path.rpartition("/data/")[2] for path in paths]
+        return json.dumps({"recipe": recipe(self.mart.table), "inputs": found}, sort_keys=True)
+
+    def _feeding(self, number: int, part: str) -> set[str] | None:
+        """The partitions of an input that a part of the mart is made of; None for all, as one."""
+        if self.mart.bucket:
+            buckets = self._buckets[number]
+            return None if buckets is None else buckets.get(part, set())
+        begun = self._begun[number]
+        return None if begun is None else _near(self.mart, self.mart.reads[number], begun, part)
 
     @cached_property
     def _begun(self) -> tuple[list[tuple[date, str]] | None, ...]:
@@ -87,20 +115,24 @@ class Inputs:
             for in_time, snapshot in zip(cut, self.snapshots, strict=True)
         )
 
-    def of(self, part: str) -> str:
-        """What a part of the mart built now would be built from."""
-        found: dict[str, Any] = {}
-        for read, snapshot, begun in zip(self.mart.reads, self.snapshots, self._begun, strict=True):
-            if begun is None:
-                found[snapshot.table] = snapshot.snapshot_id
-            else:
-                paths = snapshot.only(_feeding(self.mart, read, begun, part)).paths
-                found[snapshot.table] = [path.rpartition("/data/")[2] for path in paths]
-        return json.dumps({"recipe": recipe(self.mart.table), "inputs": found}, sort_keys=True)
+    @cached_property
+    def _buckets(self) -> tuple[dict[str, set[str]] | None, ...]:
+        """The partitions of each input by their bucket; None if it is read whole."""
+        return tuple(
+            _by_bucket(snapshot) if self.mart.bucket in table.partitioning.columns else None
+            for table, snapshot in zip(self.mart.inputs, self.snapshots, strict=True)
+        )
 
 
-def _feeding(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) -> set[str]:
-    """The parts of an input that a part of the mart is made of."""
+def _by_bucket(snapshot: TableSnapshot) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for partition in snapshot.present:
+        found.setdefault(bucket_of(partition), set()).add(partition)
+    return found
+
+
+def _near(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) -> set[str]:
+    """The parts of an input that begin in a part of the mart, or as near to it as it is read."""
     start, end = bounds(mart, part)
     if isinstance(read, Within):
         start, end = shifted(start, -read.before), shifted(end, read.after + 1) - timedelta(days=1)
@@ -137,7 +169,7 @@ def stale_days(
         now, then = inputs.of(part), state.get(part, "")
         if now in (then, refused.get(part)):
             continue
-        if mart.month and isinstance(mart.inputs[0].kind, Daily) and _only_dimensions_changed(mart, then, now):
+        if mart.month and isinstance(mart.inputs[0].kind, Daily) and only_changed(mart, AsOf, then, now):
             by_state.setdefault(then, []).append(part)
         else:
             anew.append(part)
@@ -154,9 +186,10 @@ def stale_days(
     return joined((day, day) for day in touched)
 
 
-def _only_dimensions_changed(mart: Mart, then: str, now: str) -> bool:
+def only_changed(mart: Mart, kind: type[AsOf | Lookup], then: str, now: str) -> bool:
+    """Whether nothing differs between two memories of a part but inputs of a kind."""
     before, after = json.loads(then or "{}"), json.loads(now)
-    dimensions = {read.table.name for read in mart.reads if isinstance(read, AsOf)}
+    dimensions = {read.table.name for read in mart.reads if isinstance(read, kind)}
     others = {name: value for name, value in after["inputs"].items() if name not in dimensions}
     had = before.get("inputs", {})
     return before.get("recipe") == after["recipe"] and all(

@@ -15,20 +15,24 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from nh_pipeline import datasets
+from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.datasets.headers import HeaderError
 from nh_pipeline.lake.refusals import Refusal, Refusals, inputs_of
 from nh_pipeline.model.kinds import Calendar, Daily, PerRelease
-from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline import quality
+from nh_pipeline.pipeline.bucket_staleness import stale_buckets
 from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
 from nh_pipeline.pipeline.chosen import partition_of
 from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
+from nh_pipeline.pipeline.exports import Exports
+from nh_pipeline.pipeline.exports import look as look_at_exports
 from nh_pipeline.pipeline.mart_staleness import Inputs, is_stale, stale_days
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 from nh_pipeline.pipeline.recipe import code_version, judged_by, parse_recipe, recipe
-from nh_pipeline.tables import gold, level, silver, tables
+from nh_pipeline.tables import gold, level, qualities, silver, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -154,17 +158,25 @@ def _planned(lake: Lake, zone: RawZone, loaded: quality.Loaded) -> Plan:
     found, refusals = look_at_all(lake, zone), Refusals(lake.storage).all()
     rejected = lake.snapshot(REJECTS).present
     builds = [build for deliveries in found.values() for build in _bronze(lake, deliveries, refusals)]
+    exports = {export.name: look_at_exports(lake, zone, export) for export in datasets.exports()}
+    builds += [build for of_export in exports.values() for build in _exports(of_export)]
     for table in silver():
         builds += _silver(lake, table, found.get(table.dataset), rejected, inputs_of(refusals, table.name))
     for table in gold():
         builds += _mart(lake, table.kind, inputs_of(refusals, table.name))
-    if quality.is_stale(loaded, found.values(), refusals):
-        there = bool(quality.recorded(loaded))
-        builds.append(Stale(DATA_QUALITY, WHOLE, "what it tells of has changed" if there else NOT_BUILT))
+    seen: dict[str, list[Deliveries | Exports]] = {}
+    for deliveries in found.values():
+        seen.setdefault(deliveries.dataset.domain, []).append(deliveries)
+    for of_export in exports.values():
+        seen.setdefault(of_export.export.domain, []).append(of_export)
+    for table in qualities():
+        if quality.is_stale(table, loaded, seen.get(table.kind.domain, []), refusals):
+            there = bool(quality.recorded(table, loaded))
+            builds.append(Stale(table, WHOLE, "what it tells of has changed" if there else NOT_BUILT))
     return Plan(
         builds=tuple(sorted(builds, key=lambda b: b.part)),
         refused=tuple(refusals),
-        deliveries={name: deliveries.statuses for name, deliveries in found.items()},
+        deliveries={name: seen.statuses for each in (found, exports) for name, seen in each.items()},
         drift={name: deliveries.drift for name, deliveries in found.items()},
     )
 
@@ -174,6 +186,15 @@ def _bronze(lake: Lake, found: Deliveries, refusals: Iterable[Refusal]) -> Itera
         manifest = delivery.manifest
         told = f"{manifest.name} ({manifest.coverage.key}) {reason}"
         yield Stale(found.dataset.bronze, delivery.delivery_id, told, manifest.coverage.start, manifest.coverage.end)
+
+
+def _exports(found: Exports) -> Iterator[Stale]:
+    """The days of which a delivery is to be read, or to be taken away."""
+    for day in sorted({day for d in found.landed if (day := d.manifest.coverage.start)}):
+        told = [found.stale[i] for d in found.of_day(day) if (i := d.delivery_id) in found.stale]
+        if told:
+            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+            yield Stale(RESOURCE, f"{day}", f"{told[0]}{more}", day, day)
 
 
 def _why_parse(state: str | None, note: DeliveryNote | None, wanted: str, rules: str) -> str:
@@ -233,6 +254,11 @@ def _mart(lake: Lake, mart: Mart, refused: Mapping[str, str]) -> Iterator[Stale]
     if not mart.cut_by:
         if is_stale(lake, inputs, refused):
             yield Stale(mart.table, WHOLE, reason)
+        return
+    if mart.bucket:
+        if stale := stale_buckets(lake, inputs, refused):
+            told = f"{reason}, for {len(stale)} of {len(inputs.parts)} parts of the patients" if built else reason
+            yield Stale(mart.table, WHOLE, told)
         return
     for start, end in stale_days(lake, inputs, refused=refused):
         part, these = (f"{start}", "this release") if mart.release else (f"{start}..{end}", "these days")

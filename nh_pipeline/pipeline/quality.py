@@ -1,4 +1,4 @@
-"""``gold.data_quality``: made of documents and metadata, without an engine but for its gate.
+"""``data_quality`` of each domain: made of documents and metadata, without an engine but for its gate.
 
 Rows in and refused, and what deliveries hold, come from the notes; rows and nulls from Iceberg's manifests; refused
 lines by column from ``bronze.rejects``; check results from the documents of the last builds. So it is a pure function
@@ -17,21 +17,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nh_pipeline import datasets
+from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.lake import data_files
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.lake.refusals import Refusals, inputs_of
 from nh_pipeline.model.kinds import Daily
-from nh_pipeline.model.quality import DATA_QUALITY
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_of
 from nh_pipeline.pipeline.build_state import built_from_of, deliveries_of, record_inputs
 from nh_pipeline.pipeline.checked import Checked, Checks
 from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
+from nh_pipeline.pipeline.exports import Exports, facts_of
+from nh_pipeline.pipeline.exports import look as look_at_exports
 from nh_pipeline.pipeline.recipe import recipe
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
-from nh_pipeline.tables import gold, silver, tables
+from nh_pipeline.tables import gold, silver, tables, told_of
+from nh_pipeline.tables import table as declared_as
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.refusals import Refusal
     from nh_pipeline.landing.manifest import Delivery
+    from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.pipeline.context import BuildContext
 
 _NO_RECORD = "(line)"
@@ -51,19 +56,17 @@ Loaded = dict[str, "IcebergTable | None"]
 
 
 class BuildQuality(TableBuild, frozen=True):
-    """Builds ``gold.data_quality``, whole."""
+    """Builds ``data_quality`` of a domain, whole."""
 
     kind: Literal["build_quality"] = "build_quality"
 
     def _attempt(self, context: BuildContext) -> BuildResult:
-        lake, built = context.lake.current, DATA_QUALITY
+        lake, built = context.lake.current, declared_as(self.table)
         base, loaded = lake.snapshot(built), load(lake)
-        found, refusals = look_at_all(lake, context.zone), Refusals(lake.storage).all()
+        found, refusals = looked(lake, context.zone, built), Refusals(lake.storage).all()
         # Before the documents are read: what changes from here on makes it stale.
-        memory = {WHOLE: built_from(loaded, found.values(), refusals)}
-        lines = sorted(
-            rows(lake, loaded, found.values(), refusals), key=lambda row: [row[name] for name in built.grain]
-        )
+        memory = {WHOLE: built_from(built, loaded, found, refusals)}
+        lines = sorted(rows(lake, built, loaded, found, refusals), key=lambda row: [row[name] for name in built.grain])
         folder, ids = context.new_folder(built), lake.field_ids(built)
         with lake.storage.create(f"{folder}/quality.parquet") as sink:
             pq.write_table(pa.Table.from_pylist(lines, schema=numbered(built.arrow, ids)), sink, compression="zstd")
@@ -87,55 +90,64 @@ def load(lake: Lake) -> Loaded:
     return {table.name: lake.load(table) for table in tables()}
 
 
-def built_from(loaded: Loaded, found: Iterable[Deliveries], refusals: Iterable[Refusal]) -> str:
-    """What the table would be built from now: the state of all others, of the deliveries, and what is refused."""
-    digest = hashlib.sha256()
-    for contract in tables():
+def looked(lake: Lake, zone: RawZone, built: Table) -> list[Deliveries | Exports]:
+    """The deliveries of the domain that a table tells of."""
+    domain = built.kind.domain
+    files = (found for found in look_at_all(lake, zone).values() if found.dataset.domain == domain)
+    return [*files, *(look_at_exports(lake, zone, e) for e in datasets.exports() if e.domain == domain)]
+
+
+def built_from(built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports], refusals: Iterable[Refusal]) -> str:
+    """What a table would be built from now: the state of all others, of the deliveries, and what is refused."""
+    digest, told = hashlib.sha256(), told_of(built)
+    for contract in told:
         table = loaded[contract.name]
-        if contract is not DATA_QUALITY and table is not None:
+        if table is not None:
             # Of marts it does not tell what they are built from; they also remember parts that have no rows.
             memory = sorted(built_from_of(table).items()) if contract.dataset else []
             digest.update(json.dumps([contract.name, table.metadata.current_snapshot_id, memory]).encode())
     for deliveries in found:
         for status in deliveries.statuses:
-            note = deliveries.notes.get(status.delivery_id)
+            note = deliveries.notes.get(status.delivery_id) if isinstance(deliveries, Deliveries) else None
             digest.update(f"{status.model_dump_json()} {note.inspected if note else ''}\n".encode())
+    names = {contract.name for contract in told}
     for refusal in refusals:
-        if refusal.table != DATA_QUALITY.name:
+        if refusal.table in names:
             digest.update(refusal.model_dump_json().encode())
-    return json.dumps({"recipe": recipe(DATA_QUALITY), "of": digest.hexdigest()})
+    return json.dumps({"recipe": recipe(built), "of": digest.hexdigest()})
 
 
-def recorded(loaded: Loaded) -> str:
-    """What the table was built from; empty if it was not."""
-    mine = loaded[DATA_QUALITY.name]
+def recorded(built: Table, loaded: Loaded) -> str:
+    """What a table was built from; empty if it was not."""
+    mine = loaded[built.name]
     return built_from_of(mine).get(WHOLE, "") if mine else ""
 
 
-def is_stale(loaded: Loaded, found: Collection[Deliveries], refusals: Collection[Refusal]) -> bool:
+def is_stale(
+    built: Table, loaded: Loaded, found: Collection[Deliveries | Exports], refusals: Collection[Refusal]
+) -> bool:
     """Whether it would come out differently now; not while no delivery is in bronze, nor if the gate refuses it."""
-    if not any(deliveries.notes for deliveries in found):
+    if not any(d.notes if isinstance(d, Deliveries) else d.landed for d in found):
         return False
-    known = (recorded(loaded), inputs_of(refusals, DATA_QUALITY.name).get(WHOLE))
-    return built_from(loaded, found, refusals) not in known
+    known = (recorded(built, loaded), inputs_of(refusals, built.name).get(WHOLE))
+    return built_from(built, loaded, found, refusals) not in known
 
 
 def rows(
-    lake: Lake, loaded: Loaded, found: Iterable[Deliveries], refusals: Iterable[Refusal]
+    lake: Lake, built: Table, loaded: Loaded, found: Iterable[Deliveries | Exports], refusals: Iterable[Refusal]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of the table."""
-    declared = {table.name: table for table in tables()}
-    known = [
-        (declared[c.table], c)
-        for c in Checks(lake.storage).all()
-        if c.table in declared and c.table != DATA_QUALITY.name
-    ]
+    """The rows of a table."""
+    declared = {table.name: table for table in told_of(built)}
+    known = [(declared[c.table], c) for c in Checks(lake.storage).all() if c.table in declared]
     runs = {(table.name, _part(table, name)): c.run_id for table, c in known for name in c.partitions}
-    lines = _refused_lines(lake)
-    made = [row for deliveries in found for row in _of_file(deliveries, loaded, lines)]
-    made += [row for table in (*silver(), *gold()) for row in _of_rows(table, loaded[table.name])]
+    files = [deliveries for deliveries in found if isinstance(deliveries, Deliveries)]
+    lines = _refused_lines(lake) if files else {}
+    made = [row for deliveries in files for row in _of_file(deliveries, loaded, lines)]
+    made += [row for exports in found if isinstance(exports, Exports) for row in _of_exports(exports)]
+    shown = (table for table in (*silver(), *gold()) if table.name in declared)
+    made += [row for table in shown for row in _of_rows(table, loaded[table.name])]
     for refusal in refusals:
-        if refusal.table != DATA_QUALITY.name:
+        if refusal.table in declared:
             made.append(
                 _row(refusal.table, refusal.partition, "withheld", refusal.rule, passed=False, told=refusal.reason)
             )
@@ -209,6 +221,20 @@ def _of_file(
             yield _row(table.name, part, "rows_in", found=total)
             columns = sum((lines.get((i, table.short), Counter()) for i in notes), Counter[str]())
             yield from (_row(table.name, part, "refused", c, found=n, of_rows=total) for c, n in columns.items())
+
+
+def _of_exports(found: Exports) -> Iterator[dict[str, Any]]:
+    """What came in exports, what of it could be read, and what came twice."""
+    for delivery, status in zip(found.landed, found.statuses, strict=True):
+        row = partial(_row, RESOURCE.name, status.delivery_id, coverage=status.coverage)
+        why = f"{status.name} is {status.state}{': ' * bool(status.reason)}{status.reason}"
+        yield row("counts", passed=status.state == "effective", told=why)
+        facts = facts_of(delivery)
+        yield row("rows_in", found=status.lines)
+        yield row("rows_out", found=facts.records - facts.duplicates, of_rows=status.lines)
+        if facts.refused:
+            yield row("refused", _NO_RECORD, found=facts.refused, of_rows=status.lines)
+        yield row("duplicates", found=facts.duplicates, of_rows=facts.records)
 
 
 def unchanged_since(found: Deliveries) -> dict[str, date]:

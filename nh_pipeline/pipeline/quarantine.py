@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel
 
+from nh_pipeline import datasets
 from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.landing.manifest import Manifest, Quarantined
 from nh_pipeline.landing.refused import Refused
-from nh_pipeline.pipeline.deliveries import look_at_all
+from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
+from nh_pipeline.pipeline.exports import Exports
+from nh_pipeline.pipeline.exports import look as look_at_exports
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
@@ -82,8 +85,9 @@ def set_aside(lake: Lake, zone: RawZone) -> list[SetAside]:
         for q in zone.quarantined()
     ]
     deliveries = {(d.delivery_id, d.manifest.coverage.key): d for d in zone.deliveries()}
-    seen = look_at_all(lake, zone).values()
-    notes = {i: note for each in seen for i, note in each.notes.items()}
+    files = look_at_all(lake, zone).values()
+    seen: list[Deliveries | Exports] = [*files, *(look_at_exports(lake, zone, export) for export in datasets.exports())]
+    notes = {i: note for each in files for i, note in each.notes.items()}
     for status in (s for each in seen for s in each.statuses if s.state in ("held", "refused")):
         note = notes.get(status.delivery_id)
         delivery = deliveries[status.delivery_id, status.coverage]
@@ -138,7 +142,10 @@ def admit(zone: RawZone, entry: SetAside, *, confirmed: str | None = None, order
 
 
 def beginning(zone: RawZone, entry: SetAside, lines: int = 5) -> list[str]:
-    """The first lines of what was delivered, unpacked, as far as they can be read; none if they cannot."""
+    """The first lines of what was delivered, unpacked, as far as they can be read; none if they cannot.
+
+    Nor of JSON, which holds what is protected.
+    """
     try:
         with zone.storage.open(entry.file) as stream:
             content = stream.read(PEEK_BYTES)
@@ -148,6 +155,8 @@ def beginning(zone: RawZone, entry: SetAside, lines: int = 5) -> list[str]:
             else:
                 content = start_of_csv(content, entry.name)
     except Refused:
+        return []
+    if content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
         return []
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = content.decode("utf-16", "replace") if utf16 else content.decode("utf-8-sig", "backslashreplace")

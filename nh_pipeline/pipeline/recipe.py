@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from nh_pipeline import datasets
 from nh_pipeline.datasets.headers import canonical_header
 from nh_pipeline.model.kinds import Bronze, Calendar, Daily, PerRelease, Scd2
-from nh_pipeline.model.mart import AsOf, Mart, Previous, Within
+from nh_pipeline.model.mart import AsOf, Lookup, Mart, Previous, Within
 from nh_pipeline.model.quality import Quality
 from nh_pipeline.transforms import as_of, repeats, scd2, typed, values
 
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
     from nh_pipeline.model.dataset import Dataset
     from nh_pipeline.model.table import Table
+    from nh_pipeline.model.view import Export
 
 PARSE = "parse-1"
 """Kind of the builds of bronze. To be counted up when the same bytes give other rows."""
 
 INSPECT = "inspect-2"
 """Kind of the notes on deliveries. To be counted up when they tell more of the same lines."""
+
+EXPORT = "export-1"
+"""Kind of the builds of exports. To be counted up when the same bytes give other rows."""
 
 _KINDS: dict[type, tuple[str, tuple[ModuleType, ...]]] = {
     Daily: ("daily-2", (typed, values)),
@@ -74,8 +78,17 @@ def parse_recipe(dataset: str, header: Sequence[str]) -> str:
     )
 
 
+def export_recipe(export: Export) -> str:
+    """The recipe by which a delivery of many resources becomes all its tables."""
+    views = (table.kind.view for table in export.tables)
+    return _short([EXPORT, *(line for table in export.tables for line in _declared(table)), *map(repr, views)])
+
+
 def code_version(table: Table) -> str:
     """What Dagster compares: the recipe; of a bronze table, one that stands for every header."""
+    for export in datasets.exports():
+        if table in export.tables:
+            return _short([export_recipe(export), table.name])
     if not isinstance(table.kind, Bronze):
         return recipe(table) if type(table.kind) in _KINDS else PARSE
     dataset = datasets.dataset(table.dataset)
@@ -89,19 +102,21 @@ def _declared(table: Table) -> list[str]:
     kind = table.kind
     facts: list[Any] = [table.grain, table.partitioning, table.sort]
     if isinstance(kind, Scd2):
-        facts += [kind.tracked, sorted(kind.caseless)]
+        facts += [kind.tracked, sorted(kind.caseless), kind.untracked, kind.scope() if kind.scope else ""]
     if isinstance(kind, Mart):
         facts += [_read(r) for r in kind.reads]
-        facts += [name for name in ("quarter", "release") if getattr(kind, name)]
+        facts += [name for name in ("quarter", "release", "bucket") if getattr(kind, name)]
     if table.dataset:
         dataset = datasets.dataset(table.dataset)
-        facts += [dataset.key, dataset.dated_by, dataset.day]
+        facts += [dataset.key, dataset.dated_by, dataset.changed_by is not None, dataset.day]
     return [table.name, *columns, *rules, *map(repr, facts)]
 
 
-def _read(read: Table | AsOf | Previous | Within) -> Any:
+def _read(read: Table | AsOf | Previous | Within | Lookup) -> Any:
     if isinstance(read, AsOf):
         return read.table.name, read.uses
+    if isinstance(read, Lookup):
+        return read.table.name, read.key
     if isinstance(read, Within):
         return read.table.name, read.before, read.after, read.last
     return (read.table.name, "previous") if isinstance(read, Previous) else read.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -12,6 +12,7 @@ from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.calendar import BuildCalendar
 from nh_pipeline.pipeline.context import BuildContext, RunInfo
 from nh_pipeline.pipeline.daily import BuildDays
+from nh_pipeline.pipeline.exports import ParseExports
 from nh_pipeline.pipeline.mart import BuildMart
 from nh_pipeline.pipeline.per_release import BuildRelease
 from nh_pipeline.pipeline.quality import BuildQuality
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Build = Annotated[
-    ParseDelivery | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart | BuildQuality,
+    ParseDelivery | ParseExports | BuildDays | BuildRelease | BuildHistory | BuildCalendar | BuildMart | BuildQuality,
     Field(discriminator="kind"),
 ]
 
@@ -49,7 +50,8 @@ class BuildRequest(BaseModel, frozen=True):
         Tables are looked at from gold back to bronze: whatever a table was built from is in the snapshots after it.
         """
         seen = lake.snapshot_ids(reversed(tables()))
-        return cls(builds=tuple(builds), run=run, lake={**asdict(lake), "pinned_snapshots": seen})
+        given = {f.name: getattr(lake, f.name) for f in fields(lake) if f.init}
+        return cls(builds=tuple(builds), run=run, lake={**given, "pinned_snapshots": seen})
 
     def context(self, spark: SparkSession) -> BuildContext:
         """Where the builds run."""

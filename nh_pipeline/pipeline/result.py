@@ -17,16 +17,18 @@ class BuildResult(BaseModel, frozen=True):
         table: what it did to the table that it builds.
         rejects: what it did to its part of ``bronze.rejects``, if it has one.
         deliveries: the ones that it chose from, if it did.
+        others: what it did to further tables, of an export.
     """
 
     table: TableResult
     rejects: TableResult | None = None
     deliveries: tuple[DeliveryStatus, ...] = ()
+    others: tuple[TableResult, ...] = ()
 
     @property
     def results(self) -> list[TableResult]:
         """Of all tables that the build touched."""
-        return [self.table, self.rejects] if self.rejects else [self.table]
+        return [self.table, *([self.rejects] if self.rejects else []), *self.others]
 
 
 class TableBuild(BaseModel, ABC, frozen=True):

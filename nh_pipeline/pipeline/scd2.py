@@ -31,11 +31,14 @@ class BuildHistory(TableBuild, frozen=True):
             lines = of.refused(read, good=good)
             # A line with refused values says all the same that its key is in the release.
             rows = read.where(" and ".join(f"{c} is not null" for c in key))
-            versions = scd2.versions(rows, built, lacking=of.found.lacking, refused=lines.rows > 0)
+            rows, absence_ends = _states(rows, of), of.dataset.changed_by is None
+            versions = scd2.versions(
+                rows, built, lacking=of.found.lacking, refused=lines.rows > 0, absence_ends=absence_ends
+            )
             staged = context.stage(built, versions, [WHOLE])
             checks = [
                 *context.check(built, staged),
-                *_history(context.staged_rows(built, staged), rows, built),
+                *_history(context.staged_rows(built, staged), rows, built, absence_ends=absence_ends),
                 accounting(of.source.rows, good, lines.rows),
             ]
         had, has = (
@@ -46,19 +49,33 @@ class BuildHistory(TableBuild, frozen=True):
         return of.publish(staged, checks, lines, extent="all", kept=kept)
 
 
-def _history(staged: DataFrame, rows: DataFrame, built: Table) -> list[CheckResult]:
-    """SCD2 validity between versions, and that the current versions are the keys of the latest release."""
+def _states(rows: DataFrame, of: Chosen) -> DataFrame:
+    """One row for each key and release, of the keys in scope, as the table has them."""
+    key, kind = of.dataset.key, of.built.kind
+    scope = kind.scope() if kind.scope else ""
+    if scope:
+        rows = rows.join(rows.where(scope).select(*key).distinct(), list(key), "leftsemi")
+    if of.dataset.changed_by is not None:
+        rows = scd2.last_said(rows, key, of.ids)
+    return rows if kind.transform is None else kind.transform(rows)
+
+
+def _history(staged: DataFrame, rows: DataFrame, built: Table, *, absence_ends: bool) -> list[CheckResult]:
+    """SCD2 validity between versions, and that the current versions are the keys of the latest release, or of all."""
     key = list(built.grain[:-1])
     broken = scd2.broken_history(staged, built)
     failed = int(broken.count())
     sample = gate_sample(broken) if failed else []
-    latest = rows.agg(F.max("release").alias("release")).first()
-    newest = rows.where(F.col("release") == F.lit(latest["release"] if latest else None)).select(*key).distinct()
+    if absence_ends:
+        latest = rows.agg(F.max("release").alias("release")).first()
+        rows = rows.where(F.col("release") == F.lit(latest["release"] if latest else None))
+    newest = rows.select(*key).distinct()
     current = staged.where("is_current").select(*key)
     strays = int(newest.exceptAll(current).count()) + int(current.exceptAll(newest).count())
     told = "versions of a key do not overlap, differ from their neighbour, and only the last is current"
     advice = "transforms/scd2.py builds versions that break its own rules"
-    as_of_latest = "the current versions are exactly the keys of the latest effective release"
+    which = "the latest effective release" if absence_ends else "all effective deliveries"
+    as_of_latest = f"the current versions are exactly the keys of {which}"
     left = "keys are missing or left over: transforms/scd2.py"
     return [
         CheckResult.counted("scd2_history", failed, told, advice, sample=sample),

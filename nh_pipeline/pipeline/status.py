@@ -128,11 +128,12 @@ def status(lake: Lake, zone: RawZone, instance: dg.DagsterInstance, keys: list[d
 
 def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatus:
     coverages = sorted({d.manifest.coverage.key for d in deliveries})
-    dataset = datasets.dataset(name)
+    built = {d.name for d in datasets.delivered()}
+    titles = {d.name: d.title for d in datasets.declared()} | {e.name: e.title for e in datasets.exports()}
     return DatasetStatus(
         dataset=name,
-        title=dataset.title,
-        has_tables=dataset.has_tables,
+        title=titles.get(name, name),
+        has_tables=name in built,
         deliveries=len(deliveries),
         coverages=coverages,
         needs_attention=[s for s in found.deliveries.get(name, ()) if s.state not in ("effective", "superseded")],

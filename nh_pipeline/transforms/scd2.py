@@ -7,7 +7,7 @@ Three kinds of release rows take part:
 * a row with readable values informs about every column that its layout has;
 * a column that the layout lacks, or a row whose values were refused, carries no information: the last known
   value goes on, and no version starts;
-* a release without any row for a key ends that key's version (``absent``).
+* a release without any row for a key ends that key's version (``absent``), unless the file is one of changes.
 """
 
 from __future__ import annotations
@@ -23,26 +23,29 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table
 
 
-def versions(rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[str]], refused: bool) -> DataFrame:
+def versions(
+    rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[str]], refused: bool, absence_ends: bool = True
+) -> DataFrame:
     """Versions of a dimension: half-open ``[valid_from, valid_to)``, NULL ``valid_to`` while current.
 
     Args:
-        rows: one row per key and release: the key columns, the tracked columns (typed), ``release`` (date),
+        rows: one row per key and release: the key columns, the table's other columns (typed), ``release`` (date),
             ``delivery_id`` and ``reason`` (not NULL: the values were refused, only the presence counts).
-        table: gives key, tracked and caseless columns.
+        table: gives key, tracked, untracked and caseless columns.
         lacking: tracked column to the deliveries whose layout has no such column.
         refused: whether any ``reason`` is not NULL (looking values up again costs a join).
+        absence_ends: whether a release without a key ends its version.
     """
     key = list(table.grain[:-1])
     numbered = rows.join(_releases(rows), on="release")
     if refused:
-        numbered = _with_last_readable(numbered, key, table.kind.tracked)
+        numbered = with_last_said(numbered, key, table.kind.values, "reason is null")
     else:
         numbered = numbered.withColumn("_source", F.col("delivery_id"))
     by_key = Window.partitionBy(*key).orderBy("nth")
     before = by_key.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     sometimes = [c for c in table.kind.tracked if lacking.get(c)]
-    always = [c for c in table.kind.tracked if c not in sometimes]
+    always = [c for c in table.kind.values if c not in sometimes]
     # What is known of a column that some layouts lack: struct(value), NULL while nothing is known yet.
     known = numbered.select(
         *key,
@@ -62,7 +65,8 @@ def versions(rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[st
     )
     beside = _beside(known, key, "nth", step=-1, prefix="_was_")
     first, gap = F.col("_was_nth").isNull(), F.coalesce(F.col("_was_nth") != F.col("nth") - 1, F.lit(False))
-    changes = [_differs(F.col(c), F.col(f"_was_{c}"), c, table) for c in always]
+    gap = gap if absence_ends else F.lit(False)
+    changes = [_differs(F.col(c), F.col(f"_was_{c}"), c, table) for c in always if c in table.kind.tracked]
     changes += [
         # Nothing known before: the column's first value is no change.
         F.col(f"_was_{c}").isNotNull() & _differs(F.col(c)["value"], F.col(f"_was_{c}")["value"], c, table)
@@ -79,9 +83,12 @@ def versions(rows: DataFrame, table: Table, *, lacking: Mapping[str, Sequence[st
         *(F.expr(f"min_by({c}.value, case when {c} is not null then nth end)").alias(f"_known_{c}") for c in sometimes),
     )
     ends = _releases(rows).select(F.col("nth").alias("_last"), F.col("next_release").alias("valid_to"))
-    opened = spans.drop("_version").join(versioned.drop("_version"), on=[*key, "nth"]).join(ends, on="_last")
+    opened = spans.drop("_version").join(versioned.drop("_version"), on=[*key, "nth"])
     following = F.lead("release").over(Window.partitionBy(*key).orderBy("release"))
-    beside_next = opened.select("*", following.alias("_following"))
+    if absence_ends:
+        beside_next = opened.join(ends, on="_last").select("*", following.alias("_following"))
+    else:
+        beside_next = opened.select("*", following.alias("_following"), following.alias("valid_to"))
     derived = {
         "valid_from": F.col("release"),
         "is_current": F.col("valid_to").isNull(),
@@ -123,18 +130,25 @@ def _releases(rows: DataFrame) -> DataFrame:
     )
 
 
-def _with_last_readable(numbered: DataFrame, key: Sequence[str], tracked: Sequence[str]) -> DataFrame:
-    """Rows whose values were refused take those of the key's last readable release; NULLs if there is none.
+def last_said(rows: DataFrame, key: Sequence[str], deliveries: Sequence[str]) -> DataFrame:
+    """Of the rows of a key in one release, the readable one of the last delivery; ``deliveries`` are in order."""
+    place = F.expr(f"find_in_set(delivery_id, '{','.join(deliveries)}')")
+    order = (F.expr("reason is not null"), place.desc())
+    nth = F.row_number().over(Window.partitionBy(*key, "release").orderBy(*order))
+    return rows.select("*", nth.alias("_nth")).where("_nth = 1").drop("_nth")
+
+
+def with_last_said(rows: DataFrame, key: Sequence[str], columns: Sequence[str], said: str) -> DataFrame:
+    """Rows of which the SQL ``said`` is not true take ``columns`` from the key's last release of which it is, or NULLs.
 
     ``_source`` is the delivery that the values are from: its layout says which columns they inform about.
     """
-    before = Window.partitionBy(*key).orderBy("nth").rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    readable = F.when(F.col("reason").isNull(), F.col("nth"))
-    pointed = numbered.select(
-        *key, "release", "delivery_id", "nth", F.last(readable, ignorenulls=True).over(before).alias("_readable")
-    )
-    values = numbered.select(*key, F.col("nth").alias("_readable"), F.col("delivery_id").alias("_source"), *tracked)
-    return pointed.join(values, on=[*key, "_readable"], how="left")
+    before = Window.partitionBy(*key).orderBy("release").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    pointer = F.last(F.when(F.expr(said), F.col("release")), ignorenulls=True).over(before)
+    others = [c for c in rows.columns if c not in columns]
+    pointed = rows.select(*others, pointer.alias("_said"))
+    values = rows.select(*key, F.col("release").alias("_said"), F.col("delivery_id").alias("_source"), *columns)
+    return pointed.join(values, on=[*key, "_said"], how="left").drop("_said")
 
 
 def broken_history(dimension: DataFrame, table: Table) -> DataFrame:

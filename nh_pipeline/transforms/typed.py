@@ -102,7 +102,7 @@ def classified(
     the others are refused, which costs a sort.
     """
     covered = _of_quarter(dataset, quarter, day_first) if quarter else _of_release(dataset, day_first)
-    dated = {dataset.dated_by}
+    dated = set() if dataset.changed_by else {dataset.dated_by}  # which has rules of its own, below
     first = [c for c in columns if c.name in dataset.key and c.name not in dated]
     others = [c for c in columns if c.name not in dataset.key and c.name not in dated]
     reasons = [_refusal(c, day_first) for c in first]

@@ -14,7 +14,7 @@ import pytest
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.definitions import build_defs
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES
+from nh_pipeline.orchestration.partitions import EXPORTS, RELEASES, WORK_DATES
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.settings import Settings
@@ -72,7 +72,7 @@ def test_importing_them_warns_of_nothing_and_does_nothing(tmp_path):
 def snapshot(defs: dg.Definitions) -> dict[str, Any]:
     """Assets with group, kinds, partitions, dependencies and checks; jobs with their assets; sensors and schedules."""
     graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
-    partitions = {WORK_DATES: "days", RELEASES: "months", None: "none"}
+    partitions = {WORK_DATES: "days", RELEASES: "months", EXPORTS: "days of export", None: "none"}
     checks: dict[str, list[str]] = {}
     for check in graph.asset_check_keys:
         checks.setdefault(check.asset_key.to_user_string(), []).append(check.name)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.view import Exported
 from nh_pipeline.periods import quarter_of
 from nh_pipeline.pipeline.bronze import ParseDelivery
 from nh_pipeline.pipeline.builds import builds
 from nh_pipeline.pipeline.daily import BuildDays
+from nh_pipeline.pipeline.exports import ParseExports
 from nh_pipeline.pipeline.per_release import BuildRelease
 from nh_pipeline.pipeline.plan import parts, plan
 
@@ -33,6 +36,8 @@ def builds_of(stale: Iterable[Stale]) -> Iterator[Build]:
         table, start, end = first.table, first.start, last.end
         if isinstance(table.kind, Bronze):
             yield ParseDelivery(dataset=table.dataset, delivery=first.partition)
+        elif isinstance(table.kind, Exported) and start:
+            yield ParseExports(export=FHIR_EXPORT.name, day=start)
         elif isinstance(table.kind, PerRelease):
             yield BuildRelease(table=table.name, coverage=first.partition)
         elif isinstance(table.kind, Daily) and start and end:

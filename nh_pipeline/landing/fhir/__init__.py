@@ -1,0 +1,8 @@
+"""Deliveries of FHIR resources: told by their bytes, surveyed, and made into batches of bronze."""
+
+from __future__ import annotations
+
+from nh_pipeline.landing.fhir.extract import About, Extraction
+from nh_pipeline.landing.fhir.survey import Surveyed, is_fhir, is_fhir_archive, survey
+
+__all__ = ["About", "Extraction", "Surveyed", "is_fhir", "is_fhir_archive", "survey"]

@@ -1,0 +1,99 @@
+"""``clinical_silver.dim_providers``: clinicians and organizations of the records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nh_pipeline.datasets.clinical.export import DELETION
+from nh_pipeline.datasets.clinical.people import ORGANIZATION, PRACTITIONER, PRACTITIONER_ROLE
+from nh_pipeline.marts.clinical.directory import DIRECTORY
+from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
+from nh_pipeline.marts.clinical.shared import VERSION, select
+from nh_pipeline.model.columns import category, count, text, yes_no
+from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.rules import CCN
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+KINDS = ("practitioner", "organization")
+_PREFIX_SUM = 24
+"""What the digits of 80840, which stands before every NPI, add to the sum of its check digit."""
+
+
+def _is_valid(npi: str) -> str:
+    """SQL for whether the check digit of an NPI is right, by Luhn's formula; NULL without one."""
+    digits = [f"cast(substr({npi}, {nth}, 1) as int)" for nth in range(1, 11)]
+    doubled = [f"2 * {d} - case when {d} > 4 then 9 else 0 end" for d in digits[::2]]
+    total = " + ".join([str(_PREFIX_SUM), *digits[1::2], *doubled])
+    return f"case when {npi} rlike '^[0-9]{{10}}\\\\z' then ({total}) % 10 = 0 when {npi} is not null then false end"
+
+
+def dim_providers(  # noqa: PLR0917 (it reads so many tables)
+    practitioners: DataFrame, roles: DataFrame, organizations: DataFrame, crosswalk: DataFrame, directory: DataFrame,
+    deletions: DataFrame, conflicts: DataFrame,
+) -> DataFrame:  # fmt: skip
+    """The latest version of each, with what the first of a clinician's roles says."""
+    from nh_pipeline.transforms.latest import latest
+    from nh_pipeline.transforms.references import resolved
+
+    held = resolved(latest(roles, deletions, conflicts, "PractitionerRole"), directory, "practitioner", "organization")
+    of, named = "over (partition by practitioner_resolved", "coalesce(specialty_display, specialty_text)"
+    first = held.selectExpr(
+        "practitioner_resolved as resource_id", "specialty_code", f"{named} as specialty_name",
+        "organization_resolved as organization_id", f"cast(count(1) {of}) as int) as n_roles",
+        f"row_number() {of} order by specialty_code nulls last, resource_id) as _nth",
+    ).where("_nth = 1")  # fmt: skip
+    version = [column.name for column in VERSION]
+    clinicians = (
+        latest(practitioners, deletions, conflicts, "Practitioner")
+        .join(first, "resource_id", "left")
+        .selectExpr("resource_id", "'practitioner' as provider_kind", "npi",
+                    "nullif(concat_ws(' ', given_name, family_name), '') as name", "specialty_code", "specialty_name",
+                    "organization_id", "organization_id as _home", "coalesce(n_roles, 0) as n_roles", *version)
+    )  # fmt: skip
+    places = resolved(latest(organizations, deletions, conflicts, "Organization"), directory, "part_of").selectExpr(
+        "resource_id", "'organization' as provider_kind", "npi", "name", "cast(null as string) as specialty_code",
+        "cast(null as string) as specialty_name", "part_of_resolved as organization_id", "resource_id as _home",
+        "0 as n_roles", *version,
+    )  # fmt: skip
+    homes = crosswalk.selectExpr("organization_id as _home", "ccn")
+    sql = {
+        "care_provider_id": "resource_id",
+        "is_npi_valid": _is_valid("npi"),
+        "specialty_source": "case when specialty_code is null and specialty_name is null then 'none' else 'role' end",
+    }
+    joined = clinicians.unionByName(places).join(homes, "_home", "left")
+    return joined.selectExpr(*select(DIM_PROVIDERS.columns, sql))
+
+
+MART = Mart(
+    "dim_providers",
+    database="clinical_silver",
+    description="Clinicians and organizations, one row each, as the latest delivery has them.",
+    grain=("provider_kind", "care_provider_id"),
+    sort=("provider_kind", "care_provider_id"),
+    columns=(
+        text("care_provider_id", "Practitioner.id or Organization.id", nullable=False),
+        category("provider_kind", "What it is: an id is one within its kind", KINDS, nullable=False),
+        text("npi", "National Provider Identifier, as written"),
+        yes_no("is_npi_valid", "Its check digit is right; NULL without an NPI"),
+        text("name", "Name"),
+        text("specialty_code", "Specialty, of the role with the least code"),
+        text("specialty_name", "The same in words"),
+        category("specialty_source", "Where the specialty is from", ("role", "none"), nullable=False),
+        count("n_roles", "How many roles the clinician has", nullable=False),
+        text("organization_id", "Organization of the role; of an organization, the one that it is part of"),
+        text("ccn", "CMS Certification Number of the organization", allowed=CCN),
+        *VERSION,
+    ),
+    reads=(
+        PRACTITIONER.table, PRACTITIONER_ROLE.table, ORGANIZATION.table, FACILITY_CROSSWALK, DIRECTORY, DELETION,
+        ID_CONFLICTS,
+    ),
+    transform=dim_providers,
+    foreign_keys=(("ccn", "silver.dim_providers.provider_id"),),
+)  # fmt: skip
+
+DIM_PROVIDERS = MART.table

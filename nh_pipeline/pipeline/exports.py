@@ -1,0 +1,209 @@
+"""Exports: deliveries of many resources each. One build makes all tables of bronze of those of a day."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal, cast
+
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+from nh_pipeline import datasets
+from nh_pipeline.datasets.clinical.export import DELETION, REJECTS, RESOURCE
+from nh_pipeline.lake.field_ids import numbered
+from nh_pipeline.lake.publish import find_staged
+from nh_pipeline.landing.confirmations import confirmed, withdrawn
+from nh_pipeline.landing.fhir.extract import About, Extraction
+from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
+from nh_pipeline.pipeline.guards import DeliveryStatus
+from nh_pipeline.pipeline.recipe import export_recipe
+from nh_pipeline.pipeline.result import BuildResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import BinaryIO
+
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.landing.manifest import Delivery, ExportFacts
+    from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.model.view import Export
+
+_NOT_COUNTING = "no longer counts"
+_BY_DELIVERY = (DELETION, REJECTS)
+"""Tables that are cut by deliveries alone, not by patients as well."""
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The deliveries of one kind of export, as they were when they were looked at.
+
+    Attributes:
+        landed: all of them.
+        statuses: of all of them; each counts that is neither held nor withdrawn: none supersedes another.
+        stale: those whose rows are to be read, or to be taken away, and why.
+    """
+
+    export: Export
+    landed: tuple[Delivery, ...]
+    statuses: tuple[DeliveryStatus, ...]
+    stale: Mapping[str, str]
+
+    def of_day(self, day: date) -> list[Delivery]:
+        """Those of a day, in a fixed order."""
+        return [d for d in self.landed if d.manifest.coverage.start == day]
+
+
+def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
+    """Looks at the deliveries of an export, and at what of them is in bronze."""
+    landed = tuple(zone.deliveries(export.name))
+    taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
+    statuses = tuple(_status(d, taken, by_person) for d in landed)
+    built, recipe = recorded_inputs(lake, RESOURCE), export_recipe(export)
+    present = {partition.partition(".")[0] for partition in lake.snapshot(RESOURCE).present}
+    stale = {}
+    for delivery, status in zip(landed, statuses, strict=True):
+        i, name = delivery.delivery_id, delivery.manifest.name
+        if status.state != "effective":
+            if i in present:
+                stale[i] = f"{name} {_NOT_COUNTING}: {status.reason}"
+        elif i not in built:
+            stale[i] = f"{name} ({delivery.manifest.coverage.key}) has landed and is not in bronze yet"
+        elif built[i] != recipe:
+            stale[i] = f"{name} is read otherwise now"
+    return Exports(export, landed, statuses, stale)
+
+
+def _status(delivery: Delivery, taken: frozenset[str], by_person: Mapping[str, str]) -> DeliveryStatus:
+    manifest, facts = delivery.manifest, facts_of(delivery)
+    state, reason = "effective", ""
+    if delivery.withdrawn:
+        state, reason = "withdrawn", f"{manifest.source} no longer holds it; put the file back to let it count again"
+    elif delivery.delivery_id in by_person:
+        state, reason = "withdrawn", f"a person withdrew it: nh withdraw {delivery.delivery_id[:12]} --undo"
+    elif facts.held and delivery.delivery_id not in taken:
+        state = "held"
+        reason = f"{facts.held}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
+    return DeliveryStatus(
+        delivery_id=delivery.delivery_id,
+        coverage=manifest.coverage.key,
+        name=manifest.name,
+        state=cast("Literal['effective', 'held', 'withdrawn']", state),
+        reason=reason,
+        lines=facts.records + facts.refused,
+        lines_refused=facts.refused,
+    )
+
+
+def facts_of(delivery: Delivery) -> ExportFacts:
+    """What landing found in it.
+
+    Raises:
+        ValueError: it is no export.
+    """
+    if delivery.manifest.export is None:
+        raise ValueError(f"{delivery.manifest.name} is no export: expected what was found in it in its manifest")
+    return delivery.manifest.export
+
+
+class ParseExports(BaseModel, frozen=True):
+    """Brings the tables of bronze to the deliveries of a day that count; what is there already, it only checks."""
+
+    kind: Literal["parse_exports"] = "parse_exports"
+    export: str
+    day: date
+
+    def run(self, context: BuildContext) -> BuildResult:
+        """Publishes every table, that of the resources last: it remembers which deliveries are in all of them."""
+        return context.recomputed(self._attempt)
+
+    def _attempt(self, context: BuildContext) -> BuildResult:
+        export = next(e for e in datasets.exports() if e.name == self.export)
+        found = look(context.lake, context.zone, export)
+        anew = [d for d in found.of_day(self.day) if d.delivery_id in found.stale]
+        snapshots = {table.name: context.lake.snapshot(table) for table in export.tables}
+        statuses = tuple(s for s in found.statuses if s.coverage == self.day.isoformat())
+        if not anew:
+            checked = [TableResult.unchanged([rows_kept(s.rows, s.rows, "")], s) for s in snapshots.values()]
+            return BuildResult(table=checked[0], others=tuple(checked[1:]), deliveries=statuses)
+        counting = [d for d in anew if found.stale[d.delivery_id].find(_NOT_COUNTING) < 0]
+        written = _written(context, export, counting, {n: _of(s, anew) for n, s in snapshots.items()})
+        facts = [facts_of(d) for d in counting]
+        lines = accounting(
+            sum(f.records + f.refused for f in facts),
+            written[RESOURCE.name].rows + sum(f.duplicates for f in facts) + written[DELETION.name].rows,
+            written[REJECTS.name].rows,
+        )
+        recipe, results = export_recipe(export), []
+        for table in sorted(export.tables, key=lambda table: table is RESOURCE):
+            staged = written[table.name]
+            base = snapshots[table.name].only(staged.replaces)
+            if not staged.files and not base.files:
+                results.append(TableResult.unchanged([], base))
+                continue
+            checks = [*context.check(table, staged), *([lines] if table is RESOURCE else [])]
+            built_from = {d.delivery_id: recipe for d in counting} if table is RESOURCE else {}
+            known = "a delivery counts no longer" if len(counting) < len(anew) else "it was read anew"
+            result, _ = context.publish_if_valid(
+                table, staged, checks, base=base, extent=f"{self.day}", built_from=built_from, loss_known=known
+            )
+            results.append(result)
+            if result.refused:
+                break
+            if table is RESOURCE and result.published:
+                record_inputs(context.lake, table, built_from, result.published)
+        return BuildResult(table=results[-1], others=tuple(results[:-1]), deliveries=statuses)
+
+
+def _of(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> set[str]:
+    """The partitions that hold rows of some deliveries."""
+    ids = {d.delivery_id for d in deliveries}
+    return {p for p in snapshot.present if p.partition(".")[0] in ids}
+
+
+def _about(delivery: Delivery) -> About:
+    manifest, day = delivery.manifest, delivery.manifest.coverage.start
+    if day is None:
+        raise ValueError(f"{manifest.name}: an export without a day")
+    return About(
+        delivery_id=delivery.delivery_id,
+        name=manifest.name,
+        dt=day,
+        exported_at=facts_of(delivery).exported_at,
+        modified_at=manifest.modified_at,
+        bases=facts_of(delivery).bases,
+        limited=manifest.overruled is None,
+    )
+
+
+def _written(
+    context: BuildContext, export: Export, deliveries: Iterable[Delivery], replaces: dict[str, set[str]]
+) -> dict[str, Staged]:
+    """Stages the rows of all tables: a file for each delivery and bucket of patients.
+
+    ``replaces`` are the partitions of each table that are replaced in any case.
+    """
+    lake = context.lake
+    folders = {table.name: context.new_folder(table) for table in export.tables}
+    ids = {table.name: lake.field_ids(table) for table in export.tables}
+    for delivery in deliveries:
+        with ExitStack() as files, lake.storage.open(delivery.file) as stream:
+            writers: dict[tuple[str, str], pq.ParquetWriter] = {}
+            i = delivery.delivery_id
+            for table, bucket, batch in Extraction(_about(delivery)).batches(cast("BinaryIO", stream)):
+                partition = i if table in _BY_DELIVERY else f"{i}.{bucket}"
+                key = table.name, partition
+                if key not in writers:
+                    replaces[table.name].add(partition)
+                    path = f"{folders[table.name]}/partition={partition}/rows.parquet"
+                    sink = files.enter_context(lake.storage.create(path))
+                    schema = numbered(table.arrow, ids[table.name])
+                    writers[key] = files.enter_context(pq.ParquetWriter(sink, schema, compression="zstd"))
+                writers[key].write_batch(batch)
+    return {
+        table.name: find_staged(lake, table, folders[table.name], replaces[table.name], ids[table.name])
+        for table in export.tables
+    }

@@ -1,0 +1,96 @@
+"""The same patients come out the same, however they come: as lines, as a Bundle, in parts, again, backwards."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline.landing.fhir import About, Extraction
+from nh_pipeline.marts.clinical import (
+    dim_patients,
+    directory,
+    facility_crosswalk,
+    fct_conditions,
+    fct_encounters,
+    fct_observation_values,
+    id_conflicts,
+)
+from nh_pipeline_tests.support import fhir
+from nh_pipeline_tests.support.frames import frame_of
+
+pytestmark = pytest.mark.integration
+
+BUILT = (id_conflicts, directory, facility_crosswalk, dim_patients, fct_conditions, fct_encounters,
+         fct_observation_values)  # fmt: skip
+TOLD = ("patient_id", "encounter_id", "observation_id", "item_index", "care_provider_id", "organization_id", "end_date",
+        "birth_date", "value_text", "version_at", "version_id")  # fmt: skip
+
+PRESSURE = {
+    "resourceType": "Observation", "id": "o", "status": "final", "subject": {"reference": "Patient/p1"},
+    "encounter": {"reference": "Encounter/e1"}, "effectiveDateTime": "2024-01-02T08:00:00Z",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]},
+    "component": [
+        {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "valueQuantity": {"value": value}}
+        for code, value in (("8480-6", 120), ("8462-4", 80))
+    ],
+}  # fmt: skip
+OLD = fhir.updated(fhir.encounter("e1", "p1", end=None, **fhir.performed_by("1")), "2024-02-01T00:00:00Z", "9")
+NEW = fhir.updated(fhir.encounter("e1", "p1", **fhir.performed_by("1")), "2024-02-01T00:00:00Z", "10")
+RESOURCES = [
+    fhir.patient("p1"), fhir.patient("p2"), NEW, OLD, PRESSURE,
+    fhir.encounter("e2", "p2", serviceProvider={"reference": "Organization/h"}),
+    fhir.encounter("e3", "p2", status="entered-in-error"),
+    fhir.organization("h"), fhir.practitioner("d", "1"),
+]  # fmt: skip
+BACKWARDS = RESOURCES[::-1]
+
+DELIVERED = {
+    "lines": [fhir.ndjson(RESOURCES)],
+    "backwards, cut in two, the first again": [
+        fhir.ndjson(BACKWARDS[:4]), fhir.ndjson(BACKWARDS[4:]), fhir.ndjson(RESOURCES[-4:])],
+    "Bundle": [fhir.bundle(RESOURCES)],
+    "archive": [fhir.zipped({"b.ndjson": fhir.ndjson(RESOURCES[:5]), "a.json": fhir.bundle(RESOURCES[3:])})],
+}  # fmt: skip
+
+
+def silver(engine, deliveries: list[bytes]) -> dict[str, set[tuple[Any, ...]]]:
+    """What deliveries become, but for where they were from."""
+    at, held = datetime(2024, 6, 1, tzinfo=timezone.utc), {table.name: [] for table in FHIR_EXPORT.tables}
+    for number, content in enumerate(deliveries):
+        about = About(delivery_id=f"d{number}", name="x", dt=at.date(), exported_at=at, modified_at=at)
+        for table, _, batch in Extraction(about).batches(io.BytesIO(content)):
+            held[table.name] += pa.Table.from_batches([batch]).to_pylist()
+    frames = {table.name: frame_of(engine, table, held[table.name]) for table in FHIR_EXPORT.tables}
+    made = {}
+    for module in BUILT:
+        table = module.MART.table
+        found = module.MART.transform(*(frames[one.name] for one in module.MART.inputs)).collect()
+        frames[table.name] = frame_of(engine, table, [row.asDict() for row in found])
+        made[table.name] = {tuple(row[name] for name in TOLD if name in table.by_name) for row in found}
+    return made
+
+
+@pytest.fixture(scope="module")
+def once(engine):
+    return silver(engine, DELIVERED["lines"])
+
+
+def test_what_they_become(once):
+    assert {row[0] for row in once["clinical_silver.dim_patients"]} == {"p1", "p2"}
+    encounters = {row[1]: row[2:5] for row in once["clinical_silver.fct_encounters"]}
+    assert encounters == {
+        "e1": ("d", None, date(2024, 1, 5)),
+        "e2": (None, "h", date(2024, 1, 5)),
+    }
+    values = {row[4] for row in once["clinical_silver.fct_observation_values"]}
+    assert values == {"120", "80"}
+
+
+@pytest.mark.parametrize("form", [form for form in DELIVERED if form != "lines"])
+def test_however_they_come_they_are_the_same(engine, once, form):
+    assert silver(engine, DELIVERED[form]) == once

@@ -1,0 +1,141 @@
+"""Exports from raw to bronze: what lands, counts, is held and taken away; nothing of it is shown but keys."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import datetime, timezone
+
+import pytest
+
+from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline.datasets.clinical.care import ENCOUNTER
+from nh_pipeline.datasets.clinical.export import DELETION, REJECTS, RESOURCE
+from nh_pipeline.datasets.clinical.people import PATIENT
+from nh_pipeline.landing.confirmations import confirm, withdraw
+from nh_pipeline.landing.manifest import Quarantined
+from nh_pipeline.pipeline.exports import ParseExports, look
+from nh_pipeline.pipeline.plan import plan
+from nh_pipeline_tests.support import chain, fhir
+
+pytestmark = pytest.mark.integration
+
+AT = datetime(2024, 8, 6, 18, tzinfo=timezone.utc)
+GOOD = [fhir.patient("p1"), fhir.patient("p2"), fhir.encounter("e1", "p1")]
+
+
+@pytest.fixture
+def nh(workspace):
+    return workspace()
+
+
+def delivered(nh, tmp_path, **files):
+    """Lands files, all modified at one time; the names of the keyword arguments have no dots."""
+    folder = tmp_path / f"drop{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    for name, content in files.items():
+        path = folder / name
+        path.write_bytes(content)
+        os.utime(path, (AT.timestamp(), AT.timestamp()))
+    return {landed.document.name: landed.document for landed in chain.land(nh, folder)}
+
+
+def parsed(nh):
+    """Builds all bronze that is stale."""
+    builds = [ParseExports(export=FHIR_EXPORT.name, day=b.start) for b in plan(nh.lake, nh.zone).part(0) if b.start]
+    return [result for build in builds for result in chain.published(build.run(nh).results)]
+
+
+def ids(nh, table=RESOURCE):
+    return sorted(row["resource_id"] for row in chain.rows(nh.lake, table))
+
+
+def test_a_day_is_built_at_once_and_each_delivery_is_a_part_of_it(nh, tmp_path):
+    documents = delivered(nh, tmp_path, a=fhir.ndjson(GOOD), b=fhir.bundle([fhir.patient("p3")]))
+    assert {d.coverage.key for d in documents.values()} == {"2024-08-06"}
+    (stale,) = plan(nh.lake, nh.zone).part(0)
+    assert stale.reason.endswith("(2024-08-06) has landed and is not in bronze yet and 1 more")
+    parsed(nh)
+    assert ids(nh) == ["e1", "p1", "p2", "p3"]
+    assert ids(nh, PATIENT.table) == ["p1", "p2", "p3"]
+    assert ids(nh, ENCOUNTER.table) == ["e1"]
+    buckets = {row["resource_id"]: row["patient_bucket"] for row in chain.rows(nh.lake, RESOURCE)}
+    assert buckets["e1"] == buckets["p1"] != -1
+    assert not plan(nh.lake, nh.zone).part(0)
+    assert chain.unsorted(nh.lake) == chain.without_ids(nh.lake) == []
+
+    before = {t.name: nh.lake.snapshot(t).snapshot_id for t in FHIR_EXPORT.tables}
+    delivered(nh, tmp_path, again=fhir.ndjson(GOOD), c=fhir.ndjson([fhir.patient("p4")]))
+    parsed(nh)
+    assert ids(nh) == ["e1", "p1", "p2", "p3", "p4"]  # the same bytes under another name are the same delivery
+    after = {t.name: nh.lake.snapshot(t).snapshot_id for t in FHIR_EXPORT.tables}
+    assert {name for name in before if before[name] != after[name]} == {RESOURCE.name, PATIENT.table.name}
+
+
+def test_a_line_that_is_refused_says_where_and_why_and_never_what(nh, tmp_path):
+    lines = [*(fhir.patient(f"p{i}") for i in range(30)), '{"resourceType":"Patient","id":"SECRET",']
+    (document,) = delivered(nh, tmp_path, a=fhir.ndjson([lines[-1], *lines[:-1]])).values()
+    assert (document.export.records, document.export.refused, document.export.held) == (30, 1, "")
+    parsed(nh)
+    (reject,) = chain.rows(nh.lake, REJECTS)
+    assert (reject["source_line"], reject["file_name"], reject["stage"]) == (1, "a", "parse")
+    assert "SECRET" not in str(reject)
+    assert len(ids(nh)) == 30
+
+
+def test_a_delivery_is_held_until_a_person_takes_it(nh, tmp_path):
+    bad = ["{", *GOOD]
+    (document,) = delivered(nh, tmp_path, a=fhir.ndjson(bad)).values()
+    assert "1 of 4 lines are refused, more than 5%" in document.export.held
+    (held,) = plan(nh.lake, nh.zone).not_counting
+    assert held.state == "held"
+    assert held.lines_refused == 1
+    assert parsed(nh) == []
+    (delivery,) = nh.zone.deliveries(FHIR_EXPORT.name)
+    confirm(nh.lake.storage, delivery, reason="a test")
+    parsed(nh)
+    assert len(ids(nh)) == 3
+
+    cut = fhir.ndjson([*GOOD, fhir.patient("p9")])[:-20]
+    (document,) = delivered(nh, tmp_path, cut=cut).values()
+    assert "is cut off" in document.export.held
+
+
+def test_what_a_person_withdraws_is_taken_away_and_comes_back(nh, tmp_path):
+    delivered(nh, tmp_path, a=fhir.ndjson(GOOD), b=fhir.ndjson([fhir.patient("p3")]))
+    parsed(nh)
+    one = next(d for d in nh.zone.deliveries(FHIR_EXPORT.name) if d.manifest.name == "a")
+    withdraw(nh.lake.storage, one, reason="a test")
+    parsed(nh)
+    assert ids(nh) == ids(nh, PATIENT.table) == ["p3"]
+    assert ids(nh, ENCOUNTER.table) == []
+    assert not plan(nh.lake, nh.zone).part(0)
+    assert Counter(s.state for s in look(nh.lake, nh.zone, FHIR_EXPORT).statuses) == {"withdrawn": 1, "effective": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (fhir.bundle(GOOD)[:-30], "Bundle"),
+        (b"[" + fhir.ndjson(GOOD).replace(b"\n", b",") + b"{}]", "array"),
+        (fhir.ndjson([{"resourceType": "Patient", "id": "1", "animal": {"species": {}}}]), "STU3"),
+    ],
+)
+def test_what_is_no_delivery_goes_to_quarantine(nh, tmp_path, content, found):
+    (document,) = delivered(nh, tmp_path, a=content).values()
+    assert isinstance(document, Quarantined)
+    assert found in f"{document.reason} {document.expected} {document.found} {document.what_to_do}"
+    assert parsed(nh) == []
+
+
+def test_an_archive_is_one_delivery_and_its_log_says_when(nh, tmp_path):
+    log = b'{"eventId":"status_complete","eventDetail":{"transactionTime":"2024-07-01T00:00:00Z"},"exportId":"x"}\n'
+    files = {"Patient.ndjson": fhir.ndjson(GOOD[:2]), "Encounter.ndjson": fhir.ndjson(GOOD[2:]), "log.ndjson": log}
+    gone = {"deleted/1.ndjson": fhir.deleted("Patient/p7")}
+    (document,) = delivered(nh, tmp_path, a=fhir.zipped({**files, **gone})).values()
+    assert (document.coverage.key, document.export.dt_source) == ("2024-07-01", "transaction")
+    parsed(nh)
+    assert ids(nh) == ["e1", "p1", "p2"]
+    (deletion,) = chain.rows(nh.lake, DELETION)
+    assert (deletion["resource_type"], deletion["resource_id"]) == ("Patient", "p7")
+    assert {row["member"] for row in chain.rows(nh.lake, RESOURCE)} == {"Patient.ndjson", "Encounter.ndjson"}

@@ -1,0 +1,158 @@
+"""Clinical tables of public synthetic patients (Synthea): every figure known before, computed apart from this project.
+
+Bundles of 123 patients without files of clinicians and hospitals, and a bulk export of ten patients with them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+
+import pytest
+
+from nh_pipeline.queries.duck import connect
+from nh_pipeline_tests.support import chain
+
+pytestmark = [pytest.mark.golden, pytest.mark.integration]
+
+
+@pytest.fixture(scope="module")
+def built(engine, real_data, tmp_path_factory):
+    """Makes a lake of one of both, as one delivery, when it is asked for first."""
+    lakes = {}
+
+    def lake(name):
+        if name not in lakes:
+            folder = tmp_path_factory.mktemp(name)
+            drop = folder / "drop"
+            drop.mkdir()
+            if name == "bundles":
+                shutil.copy(real_data / "synthea" / "synthea_r4_bundles.zip", drop)
+            else:
+                shutil.make_archive(str(drop / "bulk"), "zip", real_data / "synthea" / "synthea_bulk")
+            workspace = chain.workspace_at(folder / "lake", engine)
+            chain.land(workspace, drop)
+            chain.whole(workspace)
+            lakes[name] = connect(workspace.lake)
+        return lakes[name]
+
+    return lake
+
+
+@pytest.fixture
+def ask(built):
+    return lambda name, sql: built(name).execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(("name", "resources", "copies"), [("bundles", 36104, 260), ("bulk", 7160, 0)])
+def test_every_resource_is_a_row_or_a_further_copy(ask, name, resources, copies):
+    assert ask(name, "select count(*) from clinical_bronze.rejects") == [(0,)]
+    assert ask(name, "select count(*) from clinical_bronze.resource") == [(resources - copies,)]
+
+
+def test_references_by_identifier_are_all_resolved(ask):
+    sql = """select count(*), count(organization_id), count(care_provider_id), count(location_id)
+        from clinical_silver.fct_encounters"""
+    assert ask("bulk", sql) == [(1215, 1215, 1215, 1215)]
+
+
+def test_a_day_is_the_one_that_was_written(ask):
+    sql = """select count(*) filter (start_date <> cast(start_at at time zone 'UTC' as date)),
+        count(*) filter (is_end_before_start), count(*) filter (end_at > start_at and end_date < start_date)
+        from clinical_silver.fct_encounters"""
+    assert ask("bulk", sql) == [(435, 0, 0)]
+
+
+def test_values_are_all_there_and_the_grain_of_observations_is_told(ask):
+    sql = "select count(*) from clinical_silver.fct_observation_values"
+    assert ask("bundles", sql) == [(18350,)]
+    sql = "select count(*), count(*) filter (n_candidates > 1), count(*) filter (is_conflicting) from "
+    assert ask("bundles", f"{sql} clinical_silver.fct_observations") == [(18081, 269, 157)]
+
+
+def test_length_of_stay(ask):
+    sql = """select length_of_stay, count(*) from clinical_silver.fct_encounters where class_code = 'IMP'
+        group by all order by 1"""
+    assert ask("bundles", sql) == [(1, 74), (2, 3), (3, 5), (4, 1)]
+
+
+def test_a_skilled_nursing_stay_is_no_admission(ask):
+    sql = """select encounter_kind, count(*) from clinical_silver.fct_encounters where class_code = 'IMP'
+        group by all order by 1"""
+    assert ask("bulk", sql) == [("acute_inpatient", 48), ("snf", 1)]
+
+
+def test_where_diagnoses_of_encounters_are_from(ask):
+    sql = "select diagnosis_source, count(*) from clinical_silver.fct_encounters group by all order by 1"
+    assert ask("bundles", sql) == [("eob", 785), ("none", 1736), ("reason", 799)]
+
+
+def test_what_each_payer_was_billed_and_paid(ask):
+    adjudicated = "filter (adjudication <> 'unadjudicated')"
+    sql = f"""select payer, count(*), sum(billed_amount), count(*) {adjudicated}, sum(billed_amount) {adjudicated},
+        sum(paid_amount) from clinical_silver.fct_claims group by rollup (payer) order by 1"""
+    told = ask("bundles", sql)
+    assert told == [
+        ("dual_eligible", 68, Decimal("109128.84"), 48, Decimal("104028.84"), Decimal("78463.0720")),
+        ("medicaid", 586, Decimal("3170325.44"), 496, Decimal("3147375.44"), Decimal("2468300.3520")),
+        ("medicare", 1067, Decimal("3737262.39"), 813, Decimal("3672492.39"), Decimal("2858573.9120")),
+        ("no_insurance", 21, Decimal("3925.00"), 11, Decimal("1375.00"), Decimal(0)),
+        ("private", 2382, Decimal("6642904.15"), 1952, Decimal("6533254.15"), Decimal("5032803.3200")),
+        (None, 4124, Decimal("13663545.82"), 3320, Decimal("13458525.82"), Decimal("10438140.6560")),
+    ]
+
+
+def test_to_pay_nothing_is_not_to_deny(ask):
+    sql = "select adjudication, count(*) from clinical_silver.fct_claims group by all order by 1"
+    assert ask("bundles", sql) == [("paid", 1869), ("unadjudicated", 804), ("zero_paid", 1451)]
+
+
+def test_what_costs_most_and_what_has_no_diagnosis(ask):
+    sql = """select primary_diagnosis_code, count(*), sum(billed_amount) from clinical_silver.fct_claims
+        group by all order by 3 desc limit 5"""
+    assert ask("bundles", sql) == [
+        (None, 3339, Decimal("9848220.61")),
+        ("72892002", 39, Decimal("1965771.10")),
+        ("22298006", 5, Decimal("225112.61")),
+        ("68496003", 8, Decimal("197983.11")),
+        ("230690007", 11, Decimal("145367.72")),
+    ]
+
+
+_READMISSIONS = """select count(*), count(*) filter (is_index and followed_up_on <= horizon),
+    count(*) filter (is_readmitted_30d and followed_up_on <= horizon),
+    count(*) filter (is_unplanned_readmitted_30d and followed_up_on <= horizon)
+    from clinical_gold.readmissions join clinical_gold.horizon using (delivery_id)"""
+
+
+def test_readmissions(ask):
+    """Of the stays that are followed up. Nearly all are one patient's chemotherapy, and so none is unplanned."""
+    assert ask("bulk", _READMISSIONS) == [(48, 47, 12, 0)]
+
+
+def test_nobody_of_the_bundles_came_back(ask):
+    """Ten of the inpatient stays are for drug rehabilitation, and not acute."""
+    assert ask("bundles", _READMISSIONS) == [(83 - 10, 82 - 10, 0, 0)]
+
+
+def test_emergency_revisits(ask):
+    sql = """select sum(n_legs), count(*) filter (is_revisited_72h), count(*) filter (is_revisited_30d)
+        from clinical_gold.ed_visits"""
+    assert ask("bundles", sql) == [(207, 0, 5)]
+
+
+def test_cohorts(ask):
+    sql = """select cohort, count(distinct patient_id) from clinical_gold.cohort_encounters group by all order by 1"""
+    assert ask("bundles", sql) == [("CHF", 14), ("COPD", 6)]
+
+
+def test_a_population_is_what_its_tables_are(ask):
+    sql = """select metric, sum(value) from clinical_gold.population_summary
+        where dimension = 'all' and metric in ('encounters', 'observations', 'billed_amount', 'paid_amount')
+        group by all order by 1"""
+    assert ask("bundles", sql) == [
+        ("billed_amount", Decimal("13663545.8200")),
+        ("encounters", 3320),
+        ("observations", 18081),
+        ("paid_amount", Decimal("10438140.6560")),
+    ]
