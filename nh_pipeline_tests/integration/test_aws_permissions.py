@@ -21,6 +21,7 @@ PLAN = Deliveries(4, ("2024Q2",), releases=1, quirks=True, days=2)
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     # Dagster's own Pipes asks for it.
     pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
