@@ -24,18 +24,15 @@ CARE = (
     "of an earlier time: compare how they go, not how high they are."
 )
 COLUMNS = {
-    "rehospitalized_rate": Column(
-        "Rehospitalized, own", "share", "A stay in a hospital within 30 days after admission"
-    ),
+    "admissions": Column("Stays", "people", "Admissions to the home"),
+    "rehospitalized": Column("To hospital", "people", "Of these, followed by a stay in a hospital within 30 days"),
+    "rehospitalized_rate": Column("Own rate", "share"),
     "cms_rehospitalized": Column("CMS 521", "share", "Short stays that were rehospitalized, risk-adjusted"),
-    "ed_rate": Column("Emergency, own", "share", "A visit of an emergency department, without a stay, within 30 days"),
+    "ed": Column("To ED", "people", "Of these, followed by a visit of an emergency department without a stay"),
+    "ed_rate": Column("Own ED rate", "share"),
     "cms_ed": Column("CMS 522", "share", "Short stays with an outpatient emergency visit, risk-adjusted"),
-    "hprd": Column("Hours per resident day", "hprd", "Of nurses, by PBJ"),
-    "months_behind": Column("Months behind", "count", "From the end of CMS's period to the month"),
-    "admissions": Column("Admissions", "people"),
-    "rehospitalized": Column("Rehospitalized", "people", "Of the admissions"),
-    "ed": Column("Emergency", "people", "Of the admissions"),
-    "period": Column("CMS's period"),
+    "hprd": Column("HPRD", "hprd", "Nurse hours per resident day, by PBJ"),
+    "period": Column("CMS's period", help="Of its measure 521, and how far it lies behind"),
 }
 _SERIES = {
     "rehospitalized_rate": "Own, rehospitalized",
@@ -56,11 +53,8 @@ def by_month(page: Page, ask: Ask, ccn: str, name: str = "") -> None:
     source = f"{SOURCE} · {CMS} as of the month's end · {span}"
     page.section(f"Own outcomes{f' of {name}' * bool(name)} by month", CARE)
     last = rows.iloc[-1]
-    if last["months_behind"] >= 0:
-        page.text(
-            f"In {last['month']}, CMS's measure 521 was of {last['period']}, "
-            f"{words.count(int(last['months_behind']), 'month')} behind."
-        )
+    if last["period"]:
+        page.text(f"In {last['month']}, CMS's measure 521 was of {last['period']}.")
     rates, hours = page.beside(2)
     known = rows.dropna(subset="rehospitalized_rate")
     ends = [
@@ -92,9 +86,12 @@ def by_month(page: Page, ask: Ask, ccn: str, name: str = "") -> None:
 
 
 def with_period(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the ``period`` of CMS's measure in words; it lies behind, unless a later measure has to stand in."""
-    behind = rows["months_behind"].astype(float)
-    return rows.assign(period=rows["measure_period_521"].map(period), months_behind=behind.where(behind >= 0))
+    """Rows with the ``period`` of CMS's measure in words, and how many months it lies behind.
+
+    It does not, where only a later measure than that of the month is in the lake.
+    """
+    behind = [f", {words.count(int(n), 'month')} behind" if n >= 0 else "" for n in rows["months_behind"].fillna(-1)]
+    return rows.assign(period=rows["measure_period_521"].map(period) + behind)
 
 
 def _months(ask: Ask, ccn: str) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def names(ask: Ask) -> dict[str, str]:
 
 
 def homes(page: Page, ask: Ask, start: date, end: date) -> None:
-    """Each home in a period: those months whose admissions are all followed up.
+    """Each home in a period: those months whose admissions are all followed up, but for a few (:func:`_homes`).
 
     There is no sum of homes: beside them and their months, it would tell what is kept back.
     """
@@ -81,15 +81,22 @@ def homes(page: Page, ask: Ask, start: date, end: date) -> None:
 
 
 def _homes(ask: Ask, start: date, end: date) -> pd.DataFrame:
-    """A row per home; ``<count>_rest`` is of the months that are kept back by themselves."""
+    """A row per home; ``<count>_rest`` is of the months in which the count is kept back.
+
+    Months of few admissions are left out where there are few of them together, so that sums do not tell them.
+    """
     sums = ", ".join(
         f"cast(sum({column}) as bigint) as {name}, "
         f"cast(sum(case when {column} < {few.FEWEST} then {column} else 0 end) as bigint) as {name}_rest"
         for name, column in _MONTHLY.items()
     )
     rows = ask(
-        f"with own as (select provider_id, max(month_start) as month_start, {sums} from clinical_gold.snf_months "
-        "where is_followed_up and month_start between ? and ? group by provider_id having sum(snf_admissions) > 0), "
+        "with months as (select *, max(month_start) over (partition by provider_id) as last_month, "
+        f"sum(case when snf_admissions < {few.FEWEST} then snf_admissions else 0 end) over (partition by provider_id) "
+        "as of_few from clinical_gold.snf_months where is_followed_up and month_start between ? and ?), "
+        f"own as (select provider_id, max(last_month) as month_start, {sums} from months "
+        f"where snf_admissions >= {few.FEWEST} or of_few not between 1 and {few.FEWEST - 1} "
+        "group by provider_id having sum(snf_admissions) > 0), "
         "hours as (select provider_id, cast(sum(total_hours_with_residents) as double) / nullif(sum(resident_days), 0) "
         "as hprd from gold.facility_month where month between ? and ? group by provider_id) "
         "select own.*, p.provider_name as name, h.hprd, cast(o.rehospitalization_521 as double) / 100 as "
@@ -109,7 +116,7 @@ def _homes(ask: Ask, start: date, end: date) -> pd.DataFrame:
 def _beside(rows: pd.DataFrame) -> alt.Chart:
     """Two dots per home: its own rate, and CMS's."""
     title = "Rehospitalized within 30 days, share of admissions"
-    rows = rows.assign(home=rows["name"] + " (" + rows["provider_id"] + ")")
+    rows = rows.assign(home=rows["provider_id"] + " " + rows["name"])
     long = charts.long(rows, "home", {"rehospitalized_rate": OWN, "cms_rehospitalized": THEIRS})
     order = alt.Scale(domain=[OWN, THEIRS])
     chart: alt.Chart = (

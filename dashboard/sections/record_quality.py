@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard import words
+from dashboard import few, words
 from dashboard.page import Column, Figure, Proof
 
 if TYPE_CHECKING:
@@ -76,14 +76,15 @@ def tables(page: Page, ask: Ask) -> None:
         "max(case when measure in ('check', 'withheld') and not passed then subject end) as rule "
         "from clinical_gold.data_quality where table_name <> 'clinical_bronze.resource' group by 1 order by 1"
     )
+    rows = rows[rows["row_count"].notna() | (rows["warn"] + rows["withheld"] > 0)]
     if rows.empty:
         return
     page.section("What do the tables hold?", "Rows, and what the checks found before a table was published.")
     page.table(
-        rows,
+        rows.assign(row_count=rows["row_count"].map(few.count)),
         {
             "table_name": Column("Table"),
-            "row_count": Column("Rows", "count"),
+            "row_count": Column("Rows", "people"),
             "checks": Column("Checks", "count"),
             "warn": Column("That warn", "count"),
             "rule": Column("Rule that warns, such as"),
@@ -108,13 +109,13 @@ def unresolved(page: Page, ask: Ask) -> None:
         page.text("None is known.")
         return
     page.table(
-        rows,
+        rows.assign(n=rows["n"].map(few.count)),
         {
             "resource_type": Column("Of"),
             "path": Column("Reference"),
             "reason": Column("Why"),
-            "n": Column("References", "count"),
+            "n": Column("References", "people"),
         },
         name="unresolved-references",
-        source=f"{words.count(int(rows['n'].sum()), 'reference')} · clinical_silver.unresolved_references",
+        source=f"{few.count(rows['n'].sum())} references · clinical_silver.unresolved_references",
     )

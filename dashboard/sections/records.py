@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SOURCE = "own records (FHIR)"
 
 NONE = (
-    "There are no records of residents in this lake yet. Deliver exports of your health record system (FHIR, as NDJSON "
-    "or Bundles, in a folder of their day such as dt=2024-07-09) and run `nh run FOLDER`."
+    "There are no records of residents in this lake yet. Deliver exports of your health record system (FHIR R4, as "
+    "NDJSON or Bundles, best zipped) and run `nh run FOLDER`."
 )
 
 HORIZON = "clinical_gold.horizon as h on h.delivery_id = v.delivery_id and v.followed_up_on <= h.horizon"

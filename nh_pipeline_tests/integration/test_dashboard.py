@@ -11,16 +11,18 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
+from dashboard import words
 from dashboard.pages import PAGES
 from nh_pipeline.queries.open import LakeQueries, queries
 from nh_pipeline.queries.views import translated
 from nh_pipeline.sample import Correction
+from nh_pipeline.sample.clinical import clinical_truth
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import gold
 from nh_pipeline_tests.conftest import REPOSITORY
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.local import Nh
-from nh_pipeline_tests.support.whole_lake import PLAN
+from nh_pipeline_tests.support.whole_lake import HOMES, PLAN, RESIDENTS
 
 pytest.importorskip("streamlit", reason="Streamlit needs Python 3.11")
 
@@ -34,6 +36,8 @@ pytestmark = [
 ]
 
 SCRIPTS = [page.script for page in PAGES]
+COUNTS = {"patients", "encounters", "claims", "admissions", "rehospitalized", "ended", "overturned", "crude_again"}
+OWN = [page.script for page in PAGES if "clinical" in page.domains]
 HOME = "views/facility.py"
 HOSTILE = (
     "'; drop table gold.facility_month; --",
@@ -209,6 +213,33 @@ def test_figures_are_those_of_the_lake(shown, whole_lake):
     at = shown(whole_lake, state=["California"])
     assert at.metric[0].value == f"{number(whole_lake, POOLED, *newest, state):.2f}"
     assert "California" in told(at)
+
+
+def test_own_records_come_to_what_was_made_up(shown, whole_lake):
+    truth = clinical_truth(cms=PLAN, patients=RESIDENTS, homes=HOMES)
+    ed, crude, unplanned = truth.ed, truth.crude, truth.unplanned
+    at = shown(whole_lake, "views/encounters.py")
+    rates = [words.share(n / ed.index) for n in (ed.revisited_72h, ed.revisited_30d)]
+    assert [m.value for m in at.metric[:3]] == [f"{ed.index:,}", *rates]
+    at = shown(whole_lake, "views/outcomes.py")
+    rates = [words.share(rate.readmitted / rate.index) for rate in (crude, unplanned)]
+    assert [m.value for m in at.metric] == rates
+
+
+@pytest.mark.parametrize("script", OWN)
+def test_no_page_shows_a_patient(shown, whole_lake, script):
+    """Neither in what is read, nor in what can be taken along: aggregates, without small numbers."""
+    ids = queries(Settings(home=str(whole_lake))).query(
+        "select patient_id from clinical_silver.dim_patients union all select encounter_id from "
+        "clinical_silver.fct_encounters union all select claim_id from clinical_silver.fct_claims"
+    )
+    at = shown(whole_lake, script)
+    tables = [frame.value for frame in at.dataframe]
+    assert tables
+    text = "\n".join([told(at), *(frame.to_csv() for frame in tables)])
+    assert not [found for found in ids.column(0).to_pylist() if found in text]
+    counts = [n for frame in tables for c in COUNTS & set(frame) for n in frame[c] if n not in ("<11", words.NOTHING)]
+    assert all(int(n.replace(",", "")) >= 11 for n in counts), counts
 
 
 def test_new_data_shows_without_a_restart(shown, whole_lake, tmp_path, engine):

@@ -6,6 +6,7 @@ import fcntl
 from typing import TYPE_CHECKING
 
 from nh_pipeline.sample import Deliveries
+from nh_pipeline.sample.clinical import write_clinical
 from nh_pipeline_tests.support import chain
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 PLAN = Deliveries(40, ("2024Q1", "2024Q2"), releases=3, days=14, full_from=1)
 """Two weeks of each quarter, so that there are days without data between them; two releases with every file."""
 
+RESIDENTS, HOMES = 600, 4
+"""Of a chain's own records: enough for counts that may be shown."""
+
 
 def built_at(root: Path, engine: Callable[[], SparkSession]) -> Path:
     """The lake, if need be built by this process while others wait for it: tests only read it."""
@@ -26,6 +30,7 @@ def built_at(root: Path, engine: Callable[[], SparkSession]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             PLAN.write(drop)
+            write_clinical(drop / "clinical", cms=PLAN, patients=RESIDENTS, homes=HOMES, zipped=True)
             workspace = chain.workspace_at(home, engine())
             chain.land(workspace, drop)
             chain.whole(workspace)

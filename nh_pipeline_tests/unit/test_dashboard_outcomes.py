@@ -15,7 +15,7 @@ from nh_pipeline.domains import VARIABLE
 from nh_pipeline_tests.support.asking import asking
 from nh_pipeline_tests.support.made_rows import every_table
 
-CCN, OTHER = "015009", "015010"
+CCN, OTHER, SMALL = "015009", "015010", "015011"
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 
 
@@ -43,6 +43,8 @@ def ask():
     month(CCN, MAR, 40, 20, 11, followed=False)
     month(OTHER, JAN, 30, 15, 2)
     month(OTHER, FEB, 50, 25, 3)
+    month(SMALL, JAN, 30, 12, 11)
+    month(SMALL, FEB, 10, 6, 2)
     put("silver.dim_providers", provider_id=OTHER, provider_name="OAK <b>", is_current=True, valid_from=JAN)
     for day, hours in ((JAN, 300), (FEB, 500)):
         put("gold.facility_month", provider_id=OTHER, month=day, total_hours_with_residents=hours, resident_days=100,
@@ -64,30 +66,33 @@ def test_homes_are_summed_up_over_the_months_that_are_followed_up(ask):
     assert outcomes.months(ask) == (JAN, date(2024, 2, 29))
     told = shown(outcomes.homes, ask, JAN, date(2024, 2, 29))
     (oak,) = (row for row in rows(told) if OTHER in row)
-    assert oak == ["OAK &lt;b&gt;", OTHER, "50.0 %", "21.5 %", DASH, "9.0 %", "4.00", "8", "80", "40", "&lt;11",
-                   "Jul 1, 2022 to Jun 30, 2023"]  # fmt: skip
+    assert oak == ["OAK &lt;b&gt;", OTHER, "80", "40", "50.0 %", "21.5 %", "&lt;11", DASH, "9.0 %", "4.00",
+                   "Jul 1, 2022 to Jun 30, 2023, 8 months behind"]  # fmt: skip
     # 12 of January are shown: of 20 in both months, they would tell the 8 of February.
     (home,) = (row for row in rows(told) if row[:2] == [CCN, CCN])
-    assert home[2:6] + home[8:11] == [DASH, "21.5 %", "13.8 %", "9.0 %", "80", DASH, "11"]
+    assert home[2:9] == ["80", DASH, DASH, "21.5 %", "11", "13.8 %", "9.0 %"]
+    # Of 40 in both months, the 30 of January would tell the 10 of February, which is left out.
+    (small,) = (row for row in rows(told) if SMALL in row)
+    assert small[2:9] == ["30", "12", "40.0 %", "21.5 %", "11", "36.7 %", "9.0 %"]
     january = shown(outcomes.homes, ask, JAN, date(2024, 1, 31))
     (home,) = (row for row in rows(january) if row[:2] == [CCN, CCN])
-    assert home[2:6] + home[8:11] == ["30.0 %", "21.5 %", DASH, "9.0 %", "40", "12", "&lt;11"]
+    assert home[2:9] == ["40", "12", "30.0 %", "21.5 %", "&lt;11", DASH, "9.0 %"]
     assert "is followed up" in shown(outcomes.homes, ask, MAR, date(2024, 3, 31))
 
 
 def test_homes_are_named(ask):
-    assert outcomes.names(ask) == {OTHER: f"OAK <b> ({OTHER})", CCN: CCN}
+    assert outcomes.names(ask) == {OTHER: f"OAK <b> ({OTHER})", CCN: CCN, SMALL: SMALL}
 
 
 def test_a_home_month_by_month_with_what_is_kept_back(ask):
     told = shown(facility_outcomes.by_month, ask, CCN, CCN)
     assert [row for row in rows(told) if row] == [
-        ["Jan 2024", "30.0 %", "21.5 %", DASH, "9.0 %", "3.50", "7", "40", "12", "&lt;11",
-         "Jul 1, 2022 to Jun 30, 2023", "fewer than 11"],
-        ["Feb 2024", DASH, "21.5 %", DASH, "9.0 %", "3.50", "8", "40", "&lt;11", "&lt;11",
-         "Jul 1, 2022 to Jun 30, 2023", "fewer than 11"],
-        ["Mar 2024", DASH, "21.5 %", DASH, "9.0 %", "3.50", "9", "40", "20", "11",
-         "Jul 1, 2022 to Jun 30, 2023", "not all are followed up yet"],
+        ["Jan 2024", "40", "12", "30.0 %", "21.5 %", "&lt;11", DASH, "9.0 %", "3.50",
+         "Jul 1, 2022 to Jun 30, 2023, 7 months behind", "fewer than 11"],
+        ["Feb 2024", "40", "&lt;11", DASH, "21.5 %", "&lt;11", DASH, "9.0 %", "3.50",
+         "Jul 1, 2022 to Jun 30, 2023, 8 months behind", "fewer than 11"],
+        ["Mar 2024", "40", "20", DASH, "21.5 %", "11", DASH, "9.0 %", "3.50",
+         "Jul 1, 2022 to Jun 30, 2023, 9 months behind", "not all are followed up yet"],
     ]  # fmt: skip
     assert "In Mar 2024, CMS&#x27;s measure 521 was of Jul 1, 2022 to Jun 30, 2023, 9 months behind." in told
     assert 'alt="Own rate of rehospitalization: 30.0 % in Jan 2024' in told
