@@ -27,6 +27,11 @@ SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "definitions.json"
 nh_pipeline_tests.integration.test_definitions``)."""
 
 WARNS = {
+    "denied_within_billed",
+    "end_not_before_start",
+    "kind_known",
+    "lines_balance_header",
+    "paid_not_over_billed",
     "groups_balance",
     "hours_plausible",
     "no_delivery_held",
