@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 FIRST_WORK_DATE = date(2017, 1, 1)
 """CMS publishes daily staffing from the first quarter of 2017."""
 
+FIRST_RELEASE = date(2005, 5, 1)
+"""Month of the first numbers of the NPI registry, whose files may be of any time since then. All others are younger."""
+
 _QUARTER = re.compile(r"^([0-9]{4})Q([1-4])$")
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nh_pipeline.domains import selected
+
 if TYPE_CHECKING:
     from sqlalchemy import URL
     from typing_extensions import Self
@@ -49,6 +51,8 @@ class Settings(BaseSettings):
             the AWS Glue Data Catalog. Secret, since it may carry a password.
         database_prefix: what the names of the catalog's databases begin with, for several environments in one catalog:
             with ``dev_`` they are ``dev_bronze``, ``dev_silver`` and ``dev_gold``.
+        domains: which domains this process serves, with commas between them (:mod:`nh_pipeline.domains`); empty for
+            all.
         source: where deliveries come from: a folder (default ``drop`` in :attr:`folder`), or ``gdrive://<folder id>``.
         drive_credentials: for Google Drive: path of a JSON key file, ARN of a secret in AWS Secrets Manager, or
             ``secretsmanager://<name>``.
@@ -70,6 +74,7 @@ class Settings(BaseSettings):
     glue_timeout: int = Field(default=60, ge=1, le=10080)
     catalog_url: SecretStr | None = None
     database_prefix: str = ""
+    domains: str = ""
     source: str | None = None
     drive_credentials: SecretStr | None = None
     drive_endpoint: str = ""
@@ -101,6 +106,12 @@ class Settings(BaseSettings):
             "NH_DRIVE_CREDENTIALS is neither the path of a file, nor the ARN of a secret, nor secretsmanager://NAME"
         )
 
+    @field_validator("domains")
+    @classmethod
+    def _served(cls, value: str) -> str:
+        selected()  # as declarations read it
+        return value
+
     @field_validator("engine")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -126,6 +137,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"NH_DATABASE_PREFIX is {self.database_prefix}: expected lower-case letters, digits and underscores, a "
                 "letter first"
+            )
+        if re.search(r"(^|_)clinical_$", self.database_prefix):
+            raise ValueError(
+                f"NH_DATABASE_PREFIX is {self.database_prefix}: {self.database_prefix}gold would have the name of a "
+                "database of the clinical domain; expected another word before the last underscore"
             )
         url = self.catalog_url.get_secret_value() if self.catalog_url else ""
         if self.on_s3 and url.startswith("sqlite"):

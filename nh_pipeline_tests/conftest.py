@@ -36,8 +36,8 @@ FEW_MARTS = ("engine", "integration", "crash", "browser")
 """Folders whose tests build two marts alone, but for modules marked ``every_mart``."""
 
 MEASURED = ("unit", "integration")
-"""Folders whose tests count for coverage. Measured, Python takes half as long again; the other tests run the same code,
-in other orders, on other engines or with faults."""
+"""Folders whose tests count for coverage, but for those marked ``at_length``. Measured, Python takes half as long
+again; the other tests run the same code, in other orders, on other engines or with faults."""
 
 
 def pytest_collection_finish() -> None:
@@ -50,9 +50,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Coverage looks away while tests of other folders run."""
-    measuring = Coverage.current()
-    aside = measuring is not None and item.path.relative_to(Path(__file__).parent).parts[0] not in MEASURED
+    """Coverage looks away while tests run that do not count for it."""
+    measuring, folder = Coverage.current(), item.path.relative_to(Path(__file__).parent).parts[0]
+    aside = measuring is not None and (folder not in MEASURED or item.get_closest_marker("at_length") is not None)
     if aside:
         measuring.stop()
     try:

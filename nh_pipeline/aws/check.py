@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from nh_pipeline.aws.code import SCRIPT, build
 from nh_pipeline.errors import explain
 from nh_pipeline.lake.s3 import SCHEME, region
-from nh_pipeline.queries.views import DATABASES
+from nh_pipeline.queries.view import selected_databases
 from nh_pipeline.sources.drive_credentials import SECRETS
 from nh_pipeline.tables import tables
 
@@ -135,7 +135,7 @@ class Account:
         return f"can be written, read, listed and deleted in {self.settings.home}"
 
     def _databases(self) -> str:
-        glue, names = self.client("glue"), [self.settings.database_prefix + name for name in DATABASES]
+        glue, names = self.client("glue"), [self.settings.database_prefix + name for name in selected_databases()]
         absent = [name for name in names if not _there(glue.get_database, Name=name)]
         if absent:
             raise MissingError(

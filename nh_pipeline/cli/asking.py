@@ -47,15 +47,15 @@ def ddl(
     view: Annotated[str, typer.Option(help="One view, as facility_day (default: all).")] = "",
 ) -> None:
     """Print the statements that make the views for reports, in an engine's dialect."""
-    from nh_pipeline.queries.views import SCHEMA, VIEWS, MissingExtraError
+    from nh_pipeline.queries.views import MissingExtraError, selected_views
     from nh_pipeline.queries.views import ddl as statements
 
     if engine not in ("athena", "duckdb"):
         stop(f"--engine {engine}: expected athena or duckdb", USAGE)
-    chosen = [v for v in VIEWS if view in ("", v.name, v.name.removeprefix(f"{SCHEMA}."))]
+    prefix, known = read_settings().database_prefix if engine == "athena" else "", selected_views()
+    chosen = [v for v in known if view in ("", v.name, v.name.removeprefix(f"{v.schema}."))]
     if not chosen:
-        stop(f"no view {view}; there are {', '.join(v.name for v in VIEWS)}", USAGE)
-    prefix = read_settings().database_prefix if engine == "athena" else ""
+        stop(f"no view {view}; there are {', '.join(v.name for v in known)}", USAGE)
     try:
         sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
     except MissingExtraError as error:

@@ -37,6 +37,8 @@ def deploy(
     """Make or change the stack of an environment, upload what the job runs, print the settings to use."""
     if not re.fullmatch(r"([a-z][a-z0-9]{0,15})?", environment):
         _stop(f"--environment {environment}: expected up to 16 lower-case letters and digits, a letter first", USAGE)
+    if environment == "clinical":
+        _stop("--environment clinical: its databases would be named like those of the clinical domain", USAGE)
     given = dict(p.partition("=")[::2] for p in parameter or [])
     if "" in given or not all("=" in p for p in parameter or []):
         _stop("--parameter: expected a name and a value, as Workers=4", USAGE)
@@ -111,14 +113,23 @@ def _settings(outputs: dict[str, str], region: str) -> str:
         "AWS_REGION": region,
         "NH_HOME": outputs["Home"],
         "NH_DATABASE_PREFIX": outputs.get("DatabasePrefix", ""),
+        "NH_DOMAINS": outputs["Domains"],
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": outputs["Job"],
         "NH_ATHENA_WORKGROUP": outputs["Workgroup"],
         "NH_DRIVE_CREDENTIALS": f"secretsmanager://{outputs['DriveSecret']}",
     }
     told = [f"export {name}={value}" for name, value in values.items() if value]
-    roles = [("pipeline", "PipelineRole"), ("Glue job", "JobRole"), ("dashboard", "DashboardRole")]
-    return "\n".join([*told, "", "Roles:", *(f"  {name:10}{outputs[role]}" for name, role in roles)])
+    named = {
+        "pipeline": "PipelineRole",
+        "Glue job": "JobRole",
+        "dashboard": "DashboardRole",
+        "clinical": "ClinicalRole",
+    }
+    roles = [f"  {name:10}{outputs[role]}" for name, role in named.items() if role in outputs]
+    if "ClinicalWorkgroup" in outputs:
+        roles[-1] += f", with NH_ATHENA_WORKGROUP={outputs['ClinicalWorkgroup']}"
+    return "\n".join([*told, "", "Roles:", *roles])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
 
+from nh_pipeline import domains
 from nh_pipeline.engines import stopping
 from nh_pipeline.engines.spark import EngineError
 from nh_pipeline.errors import translate_infrastructure_errors
@@ -89,7 +90,10 @@ class GlueJob:
                     extras={
                         "request": request.model_dump(mode="json"),
                         "region": client.region,
-                        "environment": {"NH_NPPES_SCOPE": Settings().nppes_scope},
+                        "environment": {  # what the job has to know as this process does
+                            domains.VARIABLE: ",".join(domains.selected()),
+                            "NH_NPPES_SCOPE": Settings().nppes_scope,
+                        },
                     },
                 )
         except client.unknown as error:

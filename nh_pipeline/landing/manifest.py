@@ -86,6 +86,7 @@ class ExportFacts(BaseModel):
         duplicates: Resources that the delivery holds once more.
         resource_types: How many of each type.
         held: Why it is not to count until a person confirms it; empty if it may.
+        bases: Addresses of the server that it is from, by which absolute references are its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,6 +98,7 @@ class ExportFacts(BaseModel):
     duplicates: int
     resource_types: dict[str, int]
     held: str = ""
+    bases: tuple[str, ...] = ()
 
 
 class Manifest(Received):

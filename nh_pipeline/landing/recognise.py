@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from nh_pipeline.datasets.headers import Header, HeaderError, candidates, canonical_header
 from nh_pipeline.landing.archive import open_csv, start_of_csv
 from nh_pipeline.landing.dialect import Dialect, find
-from nh_pipeline.landing.refused import CutOff, Refused, Unrecognised
+from nh_pipeline.landing.refused import Beside, CutOff, Refused, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED, LONGEST_RECORD, Survey
 from nh_pipeline.landing.text import (
     HEADER_BYTES,
@@ -209,11 +209,12 @@ def _no_rows(dataset: Dataset, seen: Survey, name: str, line: int, *, complete: 
             what_to_do="Look at more of the file.",
         )
     if not seen.records:
-        return Refused(
+        erases = "; an empty one would erase what it covers" if dataset.changed_by is None else ""
+        return (Refused if erases else Beside)(
             f"{name}: a header without rows",
             expected=f"rows of {dataset.name}",
             found=f"nothing after line {line}",
-            what_to_do="Deliver the complete file; an empty one would erase what it covers.",
+            what_to_do=f"Deliver the complete file{erases}.",
         )
     one_cell = seen.ragged.endswith("found 1")
     return Unrecognised(

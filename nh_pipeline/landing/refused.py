@@ -33,6 +33,10 @@ class Unrecognised(Refused):
     """A CSV that is no known layout of a known dataset, or whose coverage cannot be told."""
 
 
+class Beside(Unrecognised):
+    """A file that CMS puts beside a delivery into its archive: there it is left out, as a readme is."""
+
+
 class CutOff(Refused):
     """The bytes that were given end before they tell what the file is; more of them may tell."""
 

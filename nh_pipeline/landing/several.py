@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from nh_pipeline.landing.judging import judged
 from nh_pipeline.landing.manifest import ArchivePart, InArchive
 from nh_pipeline.landing.receiving import receiving
-from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.refused import Beside, Refused
 from nh_pipeline.landing.unpacking import parts
 from nh_pipeline.sources.protocol import SourceFile
 
@@ -68,6 +68,8 @@ def _keep(kept: Kept, archive: Received, part: Part, word: Word) -> Landed | Ref
                 return landed
             try:
                 about = judged(kept.storage, content, word)
+            except Beside as refused:
+                return refused
             except Refused as refused:
                 return kept.refuse(content, refused) if part.is_data else refused
             return kept.admit(content, about)

@@ -8,7 +8,7 @@ from nh_pipeline import datasets
 from nh_pipeline.datasets.elsewhere import elsewhere
 from nh_pipeline.datasets.headers import names
 from nh_pipeline.landing.dialect import DELIMITERS
-from nh_pipeline.landing.refused import Unrecognised
+from nh_pipeline.landing.refused import Beside, Unrecognised
 from nh_pipeline.landing.survey import AS_PUBLISHED
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def unknown(cells: Sequence[str], name: str) -> Unrecognised:
     other = elsewhere(cells)
     if other:
         taken = f" What is taken: {other.instead}." if other.instead else ""
-        return Unrecognised(
+        return (Beside if other.beside else Unrecognised)(
             f"{name}: not a known CMS file: {other.title}, of which no table is made",
             expected=f"the header of one of: {', '.join(d.name for d in datasets.declared())}",
             found=f"the header of {other.title}",

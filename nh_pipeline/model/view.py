@@ -115,7 +115,7 @@ _VERSION = (
     text("resource_id", "Resource.id; if it has none, the uuid of its fullUrl", nullable=False),
     text("version_id", "Resource.meta.versionId"),
     instant("version_at", "Resource.meta.lastUpdated, else when the delivery was exported", nullable=False),
-    text("content_md5", "md5 of the resource as delivered", nullable=False),
+    text("content_md5", "md5 of the resource's JSON without the blanks between tokens", nullable=False),
 )
 LINE = LINEAGE[1].having(description="Line of the NDJSON, or place of the entry in the Bundle, from 1")
 _DELIVERY = (

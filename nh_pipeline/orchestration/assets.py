@@ -46,7 +46,7 @@ FOLLOW_RELEASES = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("follow_releases")
-"""A dimension is rebuilt when any release came in. Not ``eager()``: that waits for every month since 2017."""
+"""A dimension is rebuilt when any release came in. Not ``eager()``: that waits for every month since 2005."""
 
 
 class LandingConfig(dg.Config):

@@ -16,7 +16,7 @@ from nh_pipeline import datasets
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.view import Exported
-from nh_pipeline.periods import FIRST_WORK_DATE
+from nh_pipeline.periods import FIRST_RELEASE, FIRST_WORK_DATE
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
@@ -31,7 +31,7 @@ LONGEST_QUARTER = 92
 WORK_DATES = dg.DailyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=LONGEST_QUARTER)
 """One partition per day of staffing, to the end of the quarter that runs today, or beyond."""
 
-RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_WORK_DATE.isoformat(), end_offset=1)
+RELEASES = dg.MonthlyPartitionsDefinition(start_date=FIRST_RELEASE.isoformat(), end_offset=1)
 """One partition per month of CMS releases (two Processing Dates of a month are two releases of one partition).
 
 The running month has one, too: a release carries its first day, and comes out within it.

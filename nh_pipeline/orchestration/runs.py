@@ -27,7 +27,7 @@ from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.event_log import BATCH_SIZE
 from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
 from nh_pipeline.orchestration.jobs import maintain
-from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
+from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of, together
 from nh_pipeline.periods import joined, month_bounds, quarter_bounds
@@ -155,12 +155,8 @@ def _exports(zone: RawZone, chosen: Sequence[dg.AssetKey], start: date | None, e
 
 
 def _with_something(zone: RawZone, chosen: dict[str, tuple[dg.AssetKey, ...]]) -> dict[str, tuple[dg.AssetKey, ...]]:
-    """Without the files that name no release of which none has landed; histories are built of nothing, too."""
-    return {
-        dataset: keys
-        for dataset, keys in chosen.items()
-        if not dataset or partitions_of_file(datasets.dataset(dataset)) is not None or zone.deliveries(dataset)
-    }
+    """Without what is made of files of which none has landed."""
+    return {dataset: keys for dataset, keys in chosen.items() if not dataset or zone.deliveries(dataset)}
 
 
 def _releases(

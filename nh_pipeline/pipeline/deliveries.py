@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
@@ -151,25 +151,23 @@ class Deliveries:
 
 def look(lake: Lake, zone: RawZone, dataset: Dataset, coverage: str | None = None) -> Deliveries:
     """Looks at the deliveries of a dataset, or of one quarter alone; a release depends on the ones before."""
-    return _look(lake, zone, dataset, coverage, by_person=withdrawn(lake.storage), taken=confirmed(lake.storage))
+    landed = (d for d in zone.deliveries(dataset.name) if coverage in (None, d.manifest.coverage.key))
+    return _judged(lake, dataset, landed, withdrawn(lake.storage), confirmed(lake.storage))
 
 
 def look_at_all(lake: Lake, zone: RawZone) -> dict[str, Deliveries]:
     """The deliveries of every dataset with tables, by its name."""
-    decided = partial(_look, lake, zone, by_person=withdrawn(lake.storage), taken=confirmed(lake.storage))
-    return {dataset.name: decided(dataset) for dataset in datasets.with_tables()}
+    landed: dict[str, list[Delivery]] = {}
+    for delivery in zone.deliveries():
+        landed.setdefault(delivery.manifest.dataset, []).append(delivery)
+    by_person, taken = withdrawn(lake.storage), confirmed(lake.storage)
+    return {d.name: _judged(lake, d, landed.get(d.name, ()), by_person, taken) for d in datasets.with_tables()}
 
 
-def _look(
-    lake: Lake,
-    zone: RawZone,
-    dataset: Dataset,
-    coverage: str | None = None,
-    *,
-    by_person: dict[str, str],
-    taken: frozenset[str],
+def _judged(
+    lake: Lake, dataset: Dataset, landed: Iterable[Delivery], by_person: dict[str, str], taken: frozenset[str]
 ) -> Deliveries:
-    landed = tuple(d for d in zone.deliveries(dataset.name) if coverage in (None, d.manifest.coverage.key))
+    landed = tuple(landed)
     bronze, notes = noted(lake, dataset)
     candidates = [_candidate(d, notes.get(d.delivery_id), by_person) for d in landed]
     found = statuses(

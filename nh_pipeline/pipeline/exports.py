@@ -174,6 +174,7 @@ def _about(delivery: Delivery) -> About:
         dt=day,
         exported_at=facts_of(delivery).exported_at,
         modified_at=manifest.modified_at,
+        bases=facts_of(delivery).bases,
         limited=manifest.overruled is None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -50,7 +50,8 @@ class BuildRequest(BaseModel, frozen=True):
         Tables are looked at from gold back to bronze: whatever a table was built from is in the snapshots after it.
         """
         seen = lake.snapshot_ids(reversed(tables()))
-        return cls(builds=tuple(builds), run=run, lake={**asdict(lake), "pinned_snapshots": seen})
+        given = {f.name: getattr(lake, f.name) for f in fields(lake) if f.init}
+        return cls(builds=tuple(builds), run=run, lake={**given, "pinned_snapshots": seen})
 
     def context(self, spark: SparkSession) -> BuildContext:
         """Where the builds run."""

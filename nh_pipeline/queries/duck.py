@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.queries.views import SCHEMA, VIEWS
+from nh_pipeline.queries.views import selected_views
 from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ class NotReadingError(Exception):
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with a view for each table of the lake, pinned to its current snapshot.
+    """An in-memory DuckDB with a view for each table of the selected domains, pinned to its current snapshot.
 
     A table that does not exist yet, or is empty, is a view with its columns and no rows. Of this machine's files it can
     open those of the tables, and of the network nothing.
     """
     db = reading(lake, {table.name: (table, lake.snapshot(table)) for table in tables()})
-    db.execute(f"create schema {SCHEMA}")
-    for view in VIEWS:
+    for view in selected_views():
+        db.execute(f"create schema if not exists {view.schema}")
         db.execute(view.statement)
     # Results that are too large spill there, not into the working directory; whatever is in it can be read, too.
     db.execute("set temp_directory = ?", [f"{tempfile.gettempdir()}/nh-query-{uuid.uuid4().hex}"])

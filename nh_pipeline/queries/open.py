@@ -1,6 +1,7 @@
 """Where programs ask for figures: one protocol, answered by DuckDB on the lake's files or by Athena.
 
-A query is written in DuckDB's dialect, on ``layer.table`` and the views ``bi.<name>``, with ``?`` for parameters.
+A query is written in DuckDB's dialect, on ``layer.table`` and the views ``bi.<name>`` and ``clinical_bi.<name>``, with
+``?`` for parameters.
 """
 
 from __future__ import annotations

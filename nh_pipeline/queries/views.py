@@ -6,40 +6,23 @@ Views hold no rows and no rules: what a figure means is the business of the tabl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FLAGS, ROLLUPS
 from nh_pipeline.datasets.cms.medicare_claims import MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
+from nh_pipeline.queries.claim_views import CLAIM_VIEWS
+from nh_pipeline.queries.outcome_views import OUTCOME_VIEWS
+from nh_pipeline.queries.view import DATABASES, SCHEMA, View
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-SCHEMA = "bi"
-"""The database, or schema, of the views."""
-
-DATABASES = ("bronze", "silver", "gold", SCHEMA)
-"""Databases that a prefix may begin."""
+    from collections.abc import Iterable, Sequence
 
 
 class MissingExtraError(Exception):
     """A library of an extra is not installed; the message says which to install."""
-
-
-@dataclass(frozen=True)
-class View:
-    """One view: ``bi.<name>``, what a row of it is, and its SELECT in DuckDB's dialect."""
-
-    name: str
-    description: str
-    query: str
-
-    @property
-    def statement(self) -> str:
-        """The statement that makes it in DuckDB."""
-        return f"create or replace view {self.name} as {self.query}"
 
 
 _RENAMED = {"provider_id": "ccn", "provider_name": "facility", "census": "residents"}
@@ -173,11 +156,23 @@ VIEWS = (
     DAYS_WITHOUT_RN,
     CURRENT_PROVIDERS,
     CLAIMS_QUARTER,
+    *CLAIM_VIEWS,
+    *OUTCOME_VIEWS,
 )
 """Every view, in the order in which they can be made."""
 
 
-def ddl(engine: str, *, prefix: str = "", views: Iterable[View] = VIEWS) -> str:
+def selected_views() -> tuple[View, ...]:
+    """Those whose tables are of the selected domains."""
+    known, found = {table.name for table in tables()}, []
+    for view in VIEWS:
+        if view.reads <= known:
+            known.add(view.name)
+            found.append(view)
+    return tuple(found)
+
+
+def ddl(engine: str, *, prefix: str = "", views: Sequence[View] = VIEWS) -> str:
     """The statements that make views, in the dialect of ``athena`` or ``duckdb``; the prefix begins database names.
 
     Raises:
@@ -185,7 +180,8 @@ def ddl(engine: str, *, prefix: str = "", views: Iterable[View] = VIEWS) -> str:
     """
     statements = [f"-- {v.description}\n{translated(v.statement, engine, prefix=prefix, pretty=True)};" for v in views]
     if engine == "duckdb":  # the databases of Athena are part of the deployment
-        statements.insert(0, f"create schema if not exists {prefix}{SCHEMA};")
+        schemas = dict.fromkeys(view.schema for view in views)
+        statements = [*(f"create schema if not exists {prefix}{schema};" for schema in schemas), *statements]
     return "\n\n".join(statements) + "\n"
 
 

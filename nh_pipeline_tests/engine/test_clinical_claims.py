@@ -40,7 +40,7 @@ def decisions(b: Billing) -> None:
     b.claim("c8", "C8", total_currency="EUR")
     b.eob("c8", "E8", "90", of="C8", payment_currency="EUR")
     b.claim("c8", "C8 dollars", total_currency="EUR")
-    b.eob("c8", "E8 dollars", "90", of="C8 dollars")
+    b.eob("c8", "E8 dollars", "90", of="C8 dollars", total_deductible="5")
     b.eob("c9", "E9", "50", of="C9", total_submitted="100", insurer_display="Medicare")
     b.claim("reversed", "Reversed")
     b.eob("reversed", "ER1", "100", of="Reversed", created="2024-02-01T10:00:00Z")
@@ -56,6 +56,14 @@ def decisions(b: Billing) -> None:
             ("1", f"{BLUE_BUTTON}line_bene_ptb_ddctbl_amt", "0", None),
             ("1", f"{BLUE_BUTTON}line_alowd_chrg_amt", "1.4052E2", None))  # fmt: skip
     b.eob("rounded", "ERound", of="Rounded", lines=[("140.52", {})], decided=line)
+    b.claim("twice", "Twice", lines=[("10", {"sequence": "1"}), ("15", {"sequence": "1"})])  # [synthea#1648]
+    b.claim("revised", "Revised")
+    b.claim("revised", "Revised", version=2, billed="90")
+    for patient in ("left", "right"):  # [synthea#1545]
+        b.claim(patient, "Shared")
+        b.add(
+            "id_conflicts", patient, resource_type="Claim", resource_id="Shared", delivery_id="d1", reason="collision"
+        )
     b.claim("waits", "Waits")
     b.eob("waits", "EW", of="Waits", outcome="queued")
     b.claim("cancelled", "Cancelled")
@@ -94,6 +102,8 @@ def denials(b: Billing) -> None:
     b.eob("first", "D7", "0", of="First", decided=[(None, "denialreason", None, "16")])
     b.claim("first", "Second", related_claim="Claim/First")
     b.eob("first", "D8", "95", of="Second")
+    b.claim("self", "Itself", related_claim="Claim/Itself")
+    b.eob("self", "DI", "0", of="Itself", outcome="error")
     b.claim("pending", "Pending")
     b.eob("pending", "D9", "0", of="Pending", outcome="error")
     b.eob("pending", "D9", of="Pending", outcome="queued", version=2)
@@ -163,6 +173,7 @@ DECIDED = {
     "Partly": ("paid", "90", "payment", "0", True),
     "First": ("denied", "0", "payment", "100", True),
     "Second": ("paid", "95", "payment", "0", None),
+    "Itself": ("denied", "0", "payment", "100", False),  # that a claim follows itself says nothing
     "Pending": ("pending", None, None, "0", None),  # nobody knows how it ends
 }
 
@@ -178,11 +189,13 @@ def test_what_became_of_a_claim(made, claim):
 
 def test_claims_are_one_row_each(made):
     """Neither decisions, nor lines, nor two encounters multiply them; what was entered in error is none."""
-    claims = {"Insured", "Self", "Nobody", "Insurer", "Strange", *DECIDED}
+    claims = {"Insured", "Self", "Nobody", "Insurer", "Strange", "Twice", "Revised", *DECIDED}
     assert set(made.fct_claims) == claims
+    assert (made.fct_claims["Revised"]["billed_amount"], made.fct_claims["Revised"]["n_versions"]) == (90, 2)
     assert made.fct_claims["C5"]["n_eobs"] == 3
     assert made.fct_claims["C5"]["eob_id"] == "E5b"
-    assert made.fct_claims["Insured"]["n_encounters"] == 2
+    insured = made.fct_claims["Insured"]  # [OHDSI/dbt-synthea#111] a claim's amount is not one of each of its lines
+    assert (insured["n_encounters"], insured["n_lines"], insured["billed_amount"]) == (2, 2, 100)
 
 
 def test_cash_flow(made):
@@ -213,10 +226,12 @@ def test_a_decision_before_its_claim_is_a_claim_that_the_claim_takes_over(engine
 
 
 def test_money(made):
+    """[synthea#1513, tuva-core#261] a total is not the sum of its lines: it counts, and is flagged."""
     c = made.fct_claims
     assert (c["C8"]["currency"], c["C1"]["currency"], c["eob:Alone"]["currency"]) == ("EUR", "USD", "USD")
     assert {name for name, row in c.items() if row["is_paid_over_billed"]} == {"C6"}
     assert (c["C1"]["is_header_unbalanced"], c["C1"]["line_net_amount"]) == (True, None)  # its lines say nothing
+    assert (c["C8 dollars"]["patient_responsibility"], c["C8 dollars"]["billed_amount"]) == (None, 100)
     assert not c["C3"]["is_header_unbalanced"]
     assert c["eob:Alone"]["billed_amount"] == c["eob:Alone"]["line_net_amount"] == Decimal("112.4160")
     rounded = c["Rounded"]
@@ -229,6 +244,7 @@ def test_lines(made):
     assert (denied["denial_reason_system"], denied["denial_reason_code"]) == (CARC, "197")
     assert (paid["is_denied"], paid["net_amount"], paid["paid_amount"]) == (False, 40, 30)
     assert made.fct_claim_lines["eob:Alone", 1]["net_amount"] == Decimal("112.4160")
+    assert made.fct_claim_lines["Twice", 1]["net_amount"] == made.fct_claims["Twice"]["line_net_amount"] == 25
     of_lines = sum(row["net_amount"] or 0 for row in made.fct_claim_lines.values())
     assert of_lines == sum(row["line_net_amount"] or 0 for row in made.fct_claims.values())
 
@@ -242,6 +258,7 @@ DENIALS = {
     "Uncovered": (False, "non_covered", CARC, "96", False),
     "Partly": (True, "duplicate", CARC, "18", True),
     "First": (False, "coding", CARC, "16", True),
+    "Itself": (False, "untold", None, None, False),
     "Pending": (False, "untold", None, None, None),
 }
 

@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyiceberg.catalog.sql import SqlCatalog
 
+from nh_pipeline import datasets
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, FCT_CLAIMS_MEASURES, MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS, FCT_PROVIDER_RELEASES
 from nh_pipeline.datasets.dates import DIM_DATE
+from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.periods import joined
+from nh_pipeline.pipeline import plan as planning
 from nh_pipeline.pipeline.build_state import of_deliveries, recorded_inputs
 from nh_pipeline.pipeline.deliveries import NothingDelivered
 from nh_pipeline.pipeline.recipe import recipe
@@ -172,6 +176,18 @@ def test_a_second_run_of_everything_changes_nothing(finished, drop):
         [],
         [],
     )
+
+
+def test_a_plan_loads_each_table_and_lists_each_folder_once(finished, monkeypatch):
+    """On AWS, each is a request."""
+    seen, load, below = Counter(), SqlCatalog.load_table, Storage._below
+    monkeypatch.setattr(planning, "_PLANS", {})
+    monkeypatch.setattr(SqlCatalog, "load_table", lambda self, name: seen.update([name]) or load(self, name))
+    monkeypatch.setattr(Storage, "_below", lambda self, path, end: seen.update([(path, end)]) or below(self, path, end))
+    assert planning.plan(finished.lake, finished.zone).builds == ()
+    once = 1 + len(datasets.exports())  # which are looked at one by one
+    assert {what: times for what, times in seen.items() if times > once} == {}
+    assert seen[FCT_STAFFING_LEVELS.name.partition(".")[::2]] == seen["state/refused", ".json"] == 1
 
 
 def test_a_corrected_delivery_supersedes_the_first(copied, tmp_path):

@@ -15,46 +15,39 @@ from nh_pipeline_tests.support import chain
 
 pytestmark = [pytest.mark.golden, pytest.mark.integration]
 
-RESOURCES = {"bundles": 36104, "bulk": 7160}
 
+@pytest.fixture(scope="module")
+def built(engine, real_data, tmp_path_factory):
+    """Makes a lake of one of both, as one delivery, when it is asked for first."""
+    lakes = {}
 
-@pytest.fixture(scope="module", params=["bundles", "bulk"])
-def lake(request, engine, real_data, tmp_path_factory):
-    """All that is made of one of both, as one delivery."""
-    folder = tmp_path_factory.mktemp(request.param)
-    drop = folder / "drop"
-    drop.mkdir()
-    if request.param == "bundles":
-        shutil.copy(real_data / "synthea" / "synthea_r4_bundles.zip", drop)
-    else:
-        shutil.make_archive(str(drop / "bulk"), "zip", real_data / "synthea" / "synthea_bulk")
-    workspace = chain.workspace_at(folder / "lake", engine)
-    chain.land(workspace, drop)
-    chain.whole(workspace)
-    return request.param, workspace.lake
+    def lake(name):
+        if name not in lakes:
+            folder = tmp_path_factory.mktemp(name)
+            drop = folder / "drop"
+            drop.mkdir()
+            if name == "bundles":
+                shutil.copy(real_data / "synthea" / "synthea_r4_bundles.zip", drop)
+            else:
+                shutil.make_archive(str(drop / "bulk"), "zip", real_data / "synthea" / "synthea_bulk")
+            workspace = chain.workspace_at(folder / "lake", engine)
+            chain.land(workspace, drop)
+            chain.whole(workspace)
+            lakes[name] = connect(workspace.lake)
+        return lakes[name]
+
+    return lake
 
 
 @pytest.fixture
-def ask(lake):
-    """Answers of one of both; the other one is another test's."""
-    name, of = lake
-
-    def asked(wanted, sql):
-        if name != wanted:
-            pytest.skip(f"a figure of the {wanted}")
-        return connect(of).sql(sql).fetchall()
-
-    return asked
+def ask(built):
+    return lambda name, sql: built(name).execute(sql).fetchall()
 
 
-def test_every_resource_is_a_row_or_a_further_copy(lake, ask):
-    name, _ = lake
-    sql = "select count(*) from clinical_bronze.resource"
-    rejected = ask(name, "select count(*) from clinical_bronze.rejects")
-    assert rejected == [(0,)]
-    rows = ask(name, sql)[0][0]
-    copies = {"bundles": 260, "bulk": 0}[name]
-    assert rows == RESOURCES[name] - copies
+@pytest.mark.parametrize(("name", "resources", "copies"), [("bundles", 36104, 260), ("bulk", 7160, 0)])
+def test_every_resource_is_a_row_or_a_further_copy(ask, name, resources, copies):
+    assert ask(name, "select count(*) from clinical_bronze.rejects") == [(0,)]
+    assert ask(name, "select count(*) from clinical_bronze.resource") == [(resources - copies,)]
 
 
 def test_references_by_identifier_are_all_resolved(ask):

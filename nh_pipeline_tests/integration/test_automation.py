@@ -352,7 +352,7 @@ class Following:
 def test_real_assets_carry_the_condition():
     graph = build_defs(Settings(home="nowhere")).resolve_asset_graph()
     carrying = {k.to_user_string() for k in graph.executable_asset_keys if graph.get(k).automation_condition}
-    assert carrying == {"silver/dim_providers", "silver/dim_claims"}
+    assert carrying == {"silver/dim_providers", "silver/dim_claims", "silver/dim_npi"}
     assert graph.get(dg.AssetKey(["silver", "dim_claims"])).automation_condition == FOLLOW_RELEASES
 
 
@@ -396,6 +396,7 @@ def test_what_the_condition_cannot_see(following):
     assert [following.tick(), following.tick()] == [0, 0]
 
 
+@pytest.mark.at_length
 @pytest.mark.integration
 def test_a_dimension_that_stayed_behind_is_caught_up(workspace):
     w = workspace()
@@ -530,6 +531,7 @@ def deliver(workspace, files, *names):
         chain.dimension(workspace, dataset)
 
 
+@pytest.mark.at_length
 @pytest.mark.integration
 def test_a_late_release_concerns_only_the_days_on_which_it_holds(late):
     workspace, files = late

@@ -36,6 +36,7 @@ from nh_pipeline_tests.support.publishers import DAILY, put
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     # Dagster leaves the closing of its event-log and schedule connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -32,7 +32,10 @@ def test_nothing_is_missing(deployed):
     subjects = found(told)
     assert {mark for mark, _ in subjects.values()} == {"✓"}
     assert subjects["glue job"][1] == f"nh-test-pipeline runs this code, {build().name}, on Glue 5.1"
-    assert subjects["databases"][1] == "test_bronze, test_silver, test_gold, test_bi are there"
+    assert subjects["databases"][1] == (
+        "test_bronze, test_silver, test_gold, test_bi, test_clinical_bronze, test_clinical_silver, "
+        "test_clinical_gold, test_clinical_bi are there"
+    )
     assert "10.7 GB" in subjects["workgroup"][1]
     assert deployed.client("s3").list_objects_v2(Bucket=bucket_of(deployed), Prefix="lake/state/")["KeyCount"] == 0
 
@@ -43,7 +46,12 @@ def test_nothing_is_missing(deployed):
         ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "bucket", "is in us-west-2: set AWS_REGION"),
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "region", "none is set"),
         ({"NH_HOME": "s3://nobody-has-this/lake"}, "bucket", "nobody-has-this does not exist: nh aws deploy"),
-        ({"NH_DATABASE_PREFIX": "other_"}, "databases", "other_bronze, other_silver, other_gold, other_bi not there"),
+        (
+            {"NH_DATABASE_PREFIX": "other_"},
+            "databases",
+            "other_bronze, other_silver, other_gold, other_bi, other_clinical_bronze",
+        ),
+        ({"NH_DATABASE_PREFIX": "other_", "NH_DOMAINS": "cms"}, "databases", "other_gold, other_bi not there"),
         ({"NH_GLUE_JOB": "other"}, "glue job", "other does not exist: nh aws deploy makes it"),
         ({"NH_ATHENA_WORKGROUP": "other"}, "workgroup", "other does not exist"),
         ({"NH_DRIVE_CREDENTIALS": "secretsmanager://other"}, "secret", "other does not exist"),

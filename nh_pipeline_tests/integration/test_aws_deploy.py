@@ -53,13 +53,15 @@ def test_a_deployment_says_what_it_does_and_what_to_set(deployed):
         "AWS_REGION": "us-west-2",
         "NH_HOME": f"s3://{bucket}/lake",
         "NH_DATABASE_PREFIX": "test_",
+        "NH_DOMAINS": "cms,clinical",
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": "nh-test-pipeline",
         "NH_ATHENA_WORKGROUP": "nh-test",
         "NH_DRIVE_CREDENTIALS": "secretsmanager://nh-test/google-drive",
     }
-    for role in ("pipeline", "job", "dashboard"):
+    for role in ("pipeline", "job", "dashboard", "clinical"):
         assert f"arn:aws:iam::{deployed.account}:role/nh-test-{role}" in told
+    assert "role/nh-test-clinical, with NH_ATHENA_WORKGROUP=nh-test-clinical" in told
     job = deployed.client("glue").get_job(JobName="nh-test-pipeline")["Job"]
     arguments, address = job["DefaultArguments"], f"s3://{bucket}/code/{build().name}"
     assert job["GlueVersion"] == "5.1"
@@ -89,6 +91,18 @@ def test_a_change_is_shown_and_asked_for(deployed):
     assert int(glue_client.get_job(JobName="nh-test-pipeline")["Job"]["NumberOfWorkers"]) == 3
     nh("aws", "deploy", "--environment", "test", "--parameter", "WorkerType=G.1X")  # the other one stays
     assert int(glue_client.get_job(JobName="nh-test-pipeline")["Job"]["NumberOfWorkers"]) == 3
+
+
+def test_without_the_clinical_domain_there_is_nothing_of_it(deployed):
+    with signed_in(deployed.server) as fresh:
+        told = nh("aws", "deploy", "--yes", "--parameter", "Domains=cms")
+        assert settings_of(told)["NH_DOMAINS"] == "cms"
+        assert "clinical" not in told.partition("It is used with")[2]
+        databases = {d["Name"] for d in fresh.client("glue").get_databases()["DatabaseList"]}
+        assert databases == {"bronze", "silver", "gold", "bi"}
+        roles = {r["RoleName"] for r in fresh.client("iam").list_roles()["Roles"]}
+        assert roles == {"nh-pipeline", "nh-job", "nh-dashboard"}
+        assert "nh-clinical" not in {w["Name"] for w in fresh.client("athena").list_work_groups()["WorkGroups"]}
 
 
 def test_a_dry_run_changes_nothing(deployed):
@@ -180,8 +194,9 @@ class FakeStacks:
     ("arguments", "says", "exits"),
     [
         (["--environment", "Prod!"], "expected up to 16 lower-case letters and digits", 2),
+        (["--environment", "clinical"], "named like those of the clinical domain", 2),
         (["--parameter", "Workers"], "expected a name and a value", 2),
-        (["--parameter", "Wrokers=3"], "the template has no parameter Wrokers; it has Code, ConcurrentJobRuns", 1),
+        (["--parameter", "Wrokers=3"], "no parameter Wrokers; it has ClinicalPrincipal, Code, ConcurrentJobRuns", 1),
     ],
 )
 def test_wrong_usage(aws, arguments, says, exits):

@@ -96,6 +96,7 @@ def test_landing_is_stopped(aws, nh, drop):
     assert list(Lake(aws.home).storage.files()) == []
 
 
+@pytest.mark.at_length
 def test_a_run_that_is_stopped_half_way_goes_on_later(aws, nh, drop, engine):
     parsed = "*/warehouse/bronze/providers_raw/*.parquet"
     with aws.failing("s3:*", expired, resource=parsed) as reading, aws.failing("glue:CreateTable", denied) as creating:

@@ -21,6 +21,7 @@ PLAN = Deliveries(4, ("2024Q2",), releases=1, quirks=True, days=2)
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     # Dagster's own Pipes asks for it.
     pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
@@ -142,11 +143,77 @@ def test_the_dashboard_may_read_and_nothing_else(worked):
         assert role.may(action, resource, context) is allowed, (action, resource)
 
 
-def test_the_dashboard_may_query_through_athena(worked, monkeypatch):
-    """Its own calls. Athena looks at catalog and files in its name, which the statement above is about."""
+LAYERS = ("clinical_bronze", "clinical_silver", "clinical_gold", "clinical_bi")
+
+
+def reads_of(aws, database):
+    """All that it takes to read a table of a database, with Athena or without."""
+    bucket, prefix = f"arn:aws:s3:::{bucket_of(aws)}", f"lake/warehouse/{database}/t/"
+    return [
+        ("glue:GetDatabase", f"arn:aws:glue:us-west-2:{aws.account}:database/test_{database}", {}),
+        ("glue:GetTable", f"arn:aws:glue:us-west-2:{aws.account}:table/test_{database}/t", {}),
+        ("glue:GetTables", f"arn:aws:glue:us-west-2:{aws.account}:table/test_{database}/t", {}),
+        ("s3:GetObject", f"{bucket}/{prefix}x.parquet", {}),
+        ("s3:ListBucket", bucket, {"s3:prefix": prefix}),
+    ]
+
+
+@pytest.mark.parametrize("database", ["bronze", "silver", "gold", *LAYERS[:3]])
+@pytest.mark.parametrize(
+    ("name", "readable"),
+    [
+        ("nh-test-dashboard", {"silver", "gold"}),
+        ("nh-test-clinical", {"silver", "gold", "clinical_silver", "clinical_gold"}),
+    ],
+)
+def test_a_reader_reads_its_domains_and_no_bronze(worked, name, readable, database):
+    role = Role.of(worked, name)
+    allowed = {role.may(*read) for read in reads_of(worked, database)}
+    assert allowed == {database in readable}
+
+
+def test_views_and_results_of_the_clinical_domain_are_not_the_dashboards(worked):
+    """Views have no files. Results of queries hold what was asked, and and a workgroup gives all of its."""
+    dashboard, clinical = (Role.of(worked, f"nh-test-{name}") for name in ("dashboard", "clinical"))
+    bucket = f"arn:aws:s3:::{bucket_of(worked)}"
+    workgroups = f"arn:aws:athena:us-west-2:{worked.account}:workgroup"
+    for action, resource in (
+        ("glue:GetTable", f"arn:aws:glue:us-west-2:{worked.account}:table/test_clinical_bi/v_readmission_rates"),
+        ("s3:GetObject", f"{bucket}/athena-clinical/result.csv"),
+        ("athena:GetQueryResults", f"{workgroups}/nh-test-clinical"),
+        ("athena:StartQueryExecution", f"{workgroups}/nh-test-clinical"),
+    ):
+        assert (dashboard.may(action, resource), clinical.may(action, resource)) == (False, True), (action, resource)
+    for role in (dashboard, clinical):
+        for database in ("clinical_silver", "clinical_gold"):
+            table = f"arn:aws:glue:us-west-2:{worked.account}:table/test_{database}/t"
+            assert not role.may("glue:UpdateTable", table)
+            assert not role.may("s3:PutObject", f"{bucket}/lake/warehouse/{database}/t/x.parquet")
+        assert not role.may("s3:GetObject", f"{bucket}/lake/raw/fhir_export/x/delivery.zip")
+
+
+@pytest.mark.parametrize("database", LAYERS[:3])
+def test_the_pipeline_and_its_job_write_the_clinical_domain(worked, database):
+    table = f"arn:aws:glue:us-west-2:{worked.account}:table/test_{database}/t"
+    for role in (Role.of(worked, "nh-test-pipeline"), Role.of(worked, "nh-test-job")):
+        assert all(role.may(f"glue:{action}Table", table) for action in ("Get", "Create", "Update"))
+        assert role.may("s3:PutObject", f"arn:aws:s3:::{bucket_of(worked)}/lake/warehouse/{database}/t/x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "workgroup", "database"),
+    [("dashboard", "nh-test", "gold"), ("clinical", "nh-test-clinical", "clinical_gold")],
+)
+def test_a_reader_may_query_through_its_workgroup(worked, monkeypatch, name, workgroup, database):
+    """Its own calls. Athena looks at catalog and files in its name, which the statements above are about."""
     worked.calls.clear()
-    for name, value in worked.settings.items():
-        monkeypatch.setenv(name, value)
-    queries(Settings()).query("select count(*) as n from gold.facility_measures")
-    assert {c.name for c in worked.calls} >= {"athena:StartQueryExecution", "athena:GetQueryResults"}
-    assert Role.of(worked, "nh-test-dashboard").lacks([c for c in worked.calls if c.service != "iam"], worked) == set()
+    for variable, value in {**worked.settings, "NH_ATHENA_WORKGROUP": workgroup}.items():
+        monkeypatch.setenv(variable, value)
+    queries(Settings()).query(f"select count(*) as n from {database}.t")
+    (asked,) = worked.made("athena:StartQueryExecution")
+    assert asked.params["QueryString"] == f"SELECT COUNT(*) AS n FROM test_{database}.t"
+    asking = [c for c in worked.calls if c.service != "iam"]
+    assert {c.name for c in asking} >= {"athena:StartQueryExecution", "athena:GetQueryResults"}
+    refused = {"dashboard": "clinical", "clinical": "dashboard"}[name]
+    assert Role.of(worked, f"nh-test-{name}").lacks(asking, worked) == set()
+    assert Role.of(worked, f"nh-test-{refused}").lacks(asking, worked)

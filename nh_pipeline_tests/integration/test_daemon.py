@@ -17,6 +17,7 @@ from nh_pipeline_tests.support.local import Nh, serving
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.timeout(1200),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -97,7 +97,10 @@ class Installation:
 def home(engine, aws_server, tmp_path_factory):
     with (
         signed_in(aws_server) as aws,
-        GlueService(aws, tmp_path_factory.mktemp("jobs"), {"SPARK_REMOTE": _sail_address()}) as service,
+        # Whatever a job's own machine serves, it builds the tables that the run knows.
+        GlueService(
+            aws, tmp_path_factory.mktemp("jobs"), {"SPARK_REMOTE": _sail_address(), "NH_DOMAINS": "clinical"}
+        ) as service,
     ):
         service.make_job()
         made = Installation(aws, service)

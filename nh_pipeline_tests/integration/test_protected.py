@@ -66,12 +66,12 @@ def found_in(text):
 def told(lake):
     """All texts in tables, but for the resources, by table and column."""
     with connect(lake) as db:
-        columns = db.sql(
+        columns = db.execute(
             "select table_schema, table_name, column_name from information_schema.columns where data_type = 'VARCHAR'"
         ).fetchall()
         for schema, name, column in columns:
             if (f"{schema}.{name}", column) != ONLY:
-                values = db.sql(f'select string_agg(distinct "{column}", chr(10)) from {schema}.{name}').fetchone()
+                values = db.execute(f'select string_agg(distinct "{column}", chr(10)) from {schema}.{name}').fetchone()
                 yield f"{schema}.{name}.{column}", values[0] or ""
 
 
@@ -113,7 +113,7 @@ def leaking(tmp_path_factory):
 def test_it_is_in_the_resources_alone(leaking):
     nh, _ = leaking
     with connect(nh.lake) as db:
-        kept = db.sql("select string_agg(resource, '') from clinical_bronze.resource").fetchone()[0]
+        kept = db.execute("select string_agg(resource, '') from clinical_bronze.resource").fetchone()[0]
     assert found_in(kept) == list(SECRETS)
     assert {name: found for name, text in told(nh.lake) if (found := found_in(text))} == {}
 

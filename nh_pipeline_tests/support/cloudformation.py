@@ -3,7 +3,7 @@
 Importing it makes them known. What moto has (roles, policies, buckets, stacks) is moto's, but for where it differs from
 AWS: a bucket lacks its block of public access; a change set lacks outputs and what only parameters change; one without
 changes is refused, where AWS makes one that has failed; a second one for a stack that is not made yet makes a second
-stack; policies within a role are not JSON.
+stack; policies within a role are not JSON; in lists, AWS::NoValue is an element.
 """
 
 from __future__ import annotations
@@ -161,6 +161,14 @@ def _one_stack(made: Any) -> Any:
     return create_change_set
 
 
+def _without_no_value(clean: Any) -> Any:
+    def clean_json(resource_json: Any, resources_map: Any) -> Any:
+        cleaned = clean(resource_json, resources_map)
+        return [v for v in cleaned if v is not None] if isinstance(resource_json, list) else cleaned
+
+    return clean_json
+
+
 def _as_json(put: Any) -> Any:
     def put_policy(self: Role, policy_name: str, policy_json: Any) -> Any:
         return put(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
@@ -173,6 +181,7 @@ ChangeSet.diff = _differences
 CloudFormationBackend.create_change_set = _one_stack(CloudFormationBackend.create_change_set)
 CloudFormationResponse._validate_different_update = lambda *_: None
 Stack.has_parameters = lambda self, other: {**self.stack_parameters, **other} == self.stack_parameters
+parsing.clean_json = _without_no_value(parsing.clean_json)
 Role.put_policy = _as_json(Role.put_policy)
 FakeBucket.create_from_cloudformation_json = _with_block(FakeBucket.create_from_cloudformation_json)
 for _known in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):

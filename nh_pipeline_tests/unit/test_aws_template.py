@@ -10,7 +10,7 @@ from cfnlint.api import ManualArgs, lint
 from cfnlint.decode import decode_str
 
 from nh_pipeline.aws.stack import template
-from nh_pipeline.queries.views import DATABASES
+from nh_pipeline.queries.view import DATABASES
 
 TEXT = template()
 DOCUMENT, _ = decode_str(TEXT)
@@ -21,13 +21,20 @@ WILDCARDS = {
     "${Bucket.Arn}/lake/*": "files of the lake, whose names come with the data",
     "${Bucket.Arn}/lake/warehouse/silver/*": "the same, of one layer",
     "${Bucket.Arn}/lake/warehouse/gold/*": "the same, of one layer",
+    "${Bucket.Arn}/lake/warehouse/clinical_silver/*": "the same, of one layer",
+    "${Bucket.Arn}/lake/warehouse/clinical_gold/*": "the same, of one layer",
     "${Bucket.Arn}/pipes/*": "Dagster makes a random name for each job run",
     "${Bucket.Arn}/code/*": "named by their contents; those of older deployments are still running",
     "${Bucket.Arn}/athena/*": "Athena makes a name for each query",
+    "${Bucket.Arn}/athena-clinical/*": "the same",
     "table/${Bronze}/*": "tables of one database; the pipeline makes them",
     "table/${Silver}/*": "the same",
     "table/${Gold}/*": "the same",
     "table/${Bi}/*": "views of one database; people make them",
+    "table/${ClinicalBronze}/*": "tables of one database; the pipeline makes them",
+    "table/${ClinicalSilver}/*": "the same",
+    "table/${ClinicalGold}/*": "the same",
+    "table/${ClinicalBi}/*": "views of one database; people make them",
     "log-group:/aws-glue/*": "Glue names groups and streams after job runs",
 }
 
@@ -47,7 +54,14 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
-POLICIES = [*of_type("AWS::IAM::Role"), *of_type("AWS::IAM::ManagedPolicy")]
+def resources(statement):
+    """ARNs as they are written, those that are there on a condition, too."""
+    for value in listed(statement["Resource"]):
+        found = value["Fn::If"][1] if "Fn::If" in value else value
+        yield found["Fn::Sub"] if "Fn::Sub" in found else str(found)
+
+
+POLICIES = [n for n in (*of_type("AWS::IAM::Role"), *of_type("AWS::IAM::ManagedPolicy")) if statements(n)]
 
 
 def test_cfn_lint_finds_nothing():
@@ -58,14 +72,11 @@ def test_cfn_lint_finds_nothing():
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_policies_name_what_they_allow_and_on_what(name):
-    found = statements(name)
-    assert found
-    for statement in found:
+    for statement in statements(name):
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource", "NotPrincipal"} & set(statement)
         assert not [a for a in listed(statement["Action"]) if "*" in a], statement["Sid"]
-        for resource in listed(statement["Resource"]):
-            arn = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
+        for arn in resources(statement):
             if not ("*" in arn or "?" in arn):
                 continue
             end = re.sub(r"^arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:", "", arn)
@@ -73,8 +84,7 @@ def test_policies_name_what_they_allow_and_on_what(name):
 
 
 def test_every_wildcard_that_is_allowed_is_there():
-    text = "\n".join(r["Fn::Sub"] for n in POLICIES for s in statements(n) for r in listed(s["Resource"]) if
-                     isinstance(r, dict) and "Fn::Sub" in r)  # fmt: skip
+    text = "\n".join(arn for n in POLICIES for s in statements(n) for arn in resources(s))
     assert [w for w in WILDCARDS if w not in text] == []
 
 
@@ -88,10 +98,36 @@ def test_roles_are_taken_by_those_they_are_for():
     assert job["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_the_dashboard_writes_nothing_but_results():
-    writing = {a: s for s in statements("DashboardRole") for a in listed(s["Action"]) if
-               re.search(":(Put|Delete|Create|Update|Abort)", a)}  # fmt: skip
-    assert {str(s["Resource"]["Fn::Sub"]) for s in writing.values()} == {"${Bucket.Arn}/athena/*"}
+@pytest.mark.parametrize(
+    ("policies", "results"),
+    [(("ReaderPolicy", "DashboardRole"), "athena"), (("ClinicalReaderPolicy",), "athena-clinical")],
+)
+def test_readers_write_nothing_but_results(policies, results):
+    granted = [(action, s) for p in policies for s in statements(p) for action in listed(s["Action"])]
+    writing = [s for action, s in granted if re.search(":(Put|Delete|Create|Update|Abort)", action)]
+    assert {arn for s in writing for arn in resources(s)} == {f"${{Bucket.Arn}}/{results}/*"}
+
+
+def test_nothing_that_is_always_there_allows_the_clinical_domain():
+    """Files of the lake, which the pipeline moves, are named by no domain."""
+    always = [s for n in POLICIES if "Condition" not in RESOURCES[n] for s in statements(n)]
+    granted = [r for s in always for r in (*listed(s["Resource"]), s.get("Condition")) if r and "Fn::If" not in r]
+    assert not [r for r in granted if "clinical" in str(r).lower()]
+    conditional = {n for n, r in RESOURCES.items() if r.get("Condition") == "Clinical"}
+    assert conditional == {n for n in RESOURCES if n.startswith("Clinical")}
+
+
+def test_every_role_may_something():
+    attached = {str(r) for p in of_type("AWS::IAM::ManagedPolicy").values() for r in p["Properties"]["Roles"]}
+    assert [r for r in of_type("AWS::IAM::Role") if not statements(r) and str({"Ref": r}) not in attached] == []
+
+
+def test_readers_share_no_place_for_results():
+    places = {
+        n: w["Properties"]["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]["Fn::Sub"]
+        for n, w in of_type("AWS::Athena::WorkGroup").items()
+    }
+    assert places == {"Workgroup": "s3://${Bucket}/athena/", "ClinicalWorkgroup": "s3://${Bucket}/athena-clinical/"}
 
 
 def test_the_bucket_is_closed_encrypted_and_kept():
@@ -108,7 +144,7 @@ def test_the_bucket_is_closed_encrypted_and_kept():
 def test_the_lake_never_expires():
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {r["Prefix"] for r in rules if "ExpirationInDays" in r or "ExpirationDate" in r or "Transitions" in r}
-    assert expiring == {"athena/", "pipes/"}
+    assert expiring == {"athena/", "athena-clinical/", "pipes/"}
     (abort,) = [r for r in rules if "AbortIncompleteMultipartUpload" in r]
     assert abort["Prefix"] == ""
     assert {r["Status"] for r in rules} == {"Enabled"}
@@ -116,7 +152,8 @@ def test_the_lake_never_expires():
 
 def test_what_holds_data_outlives_the_stack():
     kept = {n for n, r in RESOURCES.items() if r.get("DeletionPolicy") == "RetainExceptOnCreate"}
-    assert kept == {"Bucket", "Bronze", "Silver", "Gold", "DriveSecret"}
+    layers = {"Bronze", "Silver", "Gold"}
+    assert kept == {"Bucket", "DriveSecret", *layers, *(f"Clinical{layer}" for layer in layers)}
     assert {RESOURCES[n]["UpdateReplacePolicy"] for n in kept} == {"Retain"}
 
 
@@ -129,8 +166,9 @@ def test_the_secret_holds_nothing():
     assert not {"SecretString", "GenerateSecretString"} & set(RESOURCES["DriveSecret"]["Properties"])
 
 
-def test_the_workgroup_limits_every_query():
-    configuration = RESOURCES["Workgroup"]["Properties"]["WorkGroupConfiguration"]
+@pytest.mark.parametrize("name", of_type("AWS::Athena::WorkGroup"))
+def test_a_workgroup_limits_every_query(name):
+    configuration = RESOURCES[name]["Properties"]["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["BytesScannedCutoffPerQuery"] == {"Ref": "ScanLimitBytes"}
     assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}

@@ -213,6 +213,12 @@ def test_a_bad_first_line_is_but_one_line(first):
         assert [line for line, *_ in refused(bad)] == [1]
 
 
+def test_nothing_is_lost_behind_several_bad_lines():
+    content = b'{"resourceType":"Patient"\n\n{"name":\n' + ndjson(A, "{", B)
+    assert ids(content) == [("", 4, "a"), ("", 6, "b")]
+    assert [line for line, *_ in refused(content)] == [1, 3, 5]
+
+
 @pytest.mark.parametrize(
     ("two", "named"),
     [

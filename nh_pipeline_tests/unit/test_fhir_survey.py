@@ -14,7 +14,6 @@ from nh_pipeline.landing.fhir import is_fhir, is_fhir_archive
 from nh_pipeline_tests.support.fhir_deliveries import (
     bundle,
     document,
-    entry,
     gzipped,
     ndjson,
     observation,
@@ -110,7 +109,8 @@ def test_what_a_delivery_is():
 
 
 @pytest.mark.parametrize(
-    ("content", "compression"), [(ndjson(A), "csv"), (gzipped(ndjson(A)), "gz"), (zipped(a__ndjson=ndjson(A)), "zip")]
+    ("content", "compression"),
+    [(b"\n\n\n\n" + ndjson(A), "json"), (gzipped(ndjson(A)), "gz"), (zipped(a__ndjson=ndjson(A)), "zip")],
 )
 def test_how_a_delivery_is_packed(content, compression):
     found = survey(content)
@@ -236,6 +236,14 @@ def test_what_is_held_for_a_person(content, held):
     assert bool(found) is bool(held)
 
 
-def test_an_absolute_base_changes_no_survey():
-    made = bundle(entry(A, url="https://x/fhir/Patient/a"))
-    assert survey(document(made), bases=["https://x/fhir"]) == survey(document(made))
+@pytest.mark.parametrize(
+    "asked", ["$export?_type=Patient", "Patient/$export", "Group/g-1/$export", "Group/g-1/$export?_since=2024"]
+)
+def test_a_manifest_tells_the_server_that_it_is_from(asked):
+    manifest = {"transactionTime": "2024-08-06T18:12:57Z", "request": f"https://ours/fhir/r4/{asked}", "output": []}
+    log = {"exportId": "e", "eventDetail": {"exportUrl": f"https://ours/fhir/r4/{asked}"}}
+    for told in (manifest, log):
+        assert survey(zipped(a__ndjson=ndjson(A), m__json=document(told, indent=None))).bases == (
+            "https://ours/fhir/r4",
+        )
+    assert survey(zipped(a__ndjson=ndjson(A), m__json=MANIFEST)).bases == ()

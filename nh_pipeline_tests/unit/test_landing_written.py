@@ -355,7 +355,6 @@ _DAY = ["PROVNUM", "PROVNAME", "CITY", "STATE", "CY_Qtr", "WorkDate", "MDScensus
     [
         ([*_DAY, "Hrs_Admin", "Hrs_Admin_emp", "Hrs_MedDir"], "Payroll Based Journal Daily Non-Nurse Staffing"),
         ([*_DAY, "SYS_EMPLEE_ID", "JOB_TITLE"], "Payroll Based Journal Employee Detail Nursing Home Staffing"),
-        (["NPI", "Entity Type Code", "Replacement NPI"], "NPPES (National Provider Identifiers)"),
     ],
 )
 def test_a_file_that_is_known_and_not_taken(spelt, cells, title):

@@ -12,6 +12,7 @@ from nh_pipeline.sources import FolderSource
 from nh_pipeline_tests.support.declared import DATASETS
 from nh_pipeline_tests.support.registry import home, registry_file, registry_text
 from nh_pipeline_tests.unit.test_counting import EVERYBODY, candidate
+from nh_pipeline_tests.unit.test_landing_archive import zipped
 
 NPI = "1417950288"
 JANUARY, FEBRUARY = home(NPI, "01/31/2024"), home(NPI, "02/03/2024")
@@ -56,6 +57,38 @@ def test_the_first_lines_are_not_enough(tmp_path):
     assert path.stat().st_size > 2 * LONGEST_RECORD
     source = FolderSource(path)
     assert [file.name for file in wanted(source, "nppes", None, [])] == ["long.csv"]
+
+
+def test_of_the_archive_of_cms_the_registry_is_taken_and_nothing_asks_for_a_person(zone, source):
+    registry = registry_text([JANUARY])
+    names = "NPI,Provider Other Organization Name,Provider Other Organization Name Type Code\n"
+    place = "Provider Secondary Practice Location Address"
+    places = (
+        f"NPI,{place}- Address Line 1,{place}-  Address Line 2,{place} - City Name,{place} - State Name,"
+        f"{place} - Postal Code,{place} - Country Code (If outside U.S.),{place} - Telephone Number,"
+        f"{place} - Telephone Extension,Provider Practice Location Address - Fax Number\n"
+    )
+    endpoints = (
+        "NPI,Endpoint Type,Endpoint Type Description,Endpoint,Affiliation,Endpoint Description,"
+        "Affiliation Legal Business Name,Use Code,Use Description,Other Use Description,Content Type,"
+        "Content Description,Other Content Description,Affiliation Address Line One,Affiliation Address Line Two,"
+        "Affiliation Address City,Affiliation Address State,Affiliation Address Country,"
+        "Affiliation Address Postal Code\n"
+    )
+    members = {"npidata_header.csv": registry.partition("\n")[0] + "\n", "npidata.csv": registry, "readme.pdf": "%PDF",
+               "names_header.csv": names, "names.csv": f"{names}{NPI},B,3\n", "places.csv": f"{places}{NPI}{',' * 9}\n",
+               "endpoints.csv": f"{endpoints}{NPI}{',' * 18}\n"}  # fmt: skip
+    whole = [(name, text.encode()) for name, text in members.items()]
+    landed = zone.land(source, source.file("f1", zipped(*whole), name="npi.zip")).document
+    became = {part.path: part.outcome for part in landed.parts}
+    assert became == {name: "landed" if name == "npidata.csv" else "no delivery" for name in members}
+    # By themselves, and where a header is not quite the known one, they are told.
+    for content in (members["npidata_header.csv"], members["names.csv"]):
+        with pytest.raises(Refused):
+            recognise(content.encode(), "alone.csv", complete=True)
+    changed = names.replace("\n", ",New\n") + f"{NPI},B,3,\n"
+    zone.land(source, source.file("f2", zipped(whole[1], ("names.csv", changed.encode())), name="npi.zip"))
+    assert [entry.archive.path for entry in zone.quarantined()] == ["names.csv"]
 
 
 def test_deliveries_of_changes_count_beside_each_other():

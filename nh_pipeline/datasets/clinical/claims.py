@@ -194,7 +194,7 @@ COVERAGE = View(
         value("status", "State", "status"),
         concept("type", "Kind of insurance", "type"),
         reference("beneficiary", "Who is insured", "beneficiary", to=("Patient",)),
-        reference("payor", "Who insures", "payor[0]", to=("Organization", "Patient", "RelatedPerson")),
+        reference("payor", "Who insures; people who do are `unsupported`", "payor[0]", to=("Organization",)),
         value("period_start", "Start", "period.start"),
         value("period_end", "End", "period.end"),
         value("relationship", "Relationship of the patient to who pays", "relationship.coding.code"),

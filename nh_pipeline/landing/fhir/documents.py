@@ -37,6 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 _RESOURCE = re.compile(rb'"resourceType"\s*:')
 _BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"')
 _TOLD = re.compile(rb'"transactionTime"\s*:')
+_EXPORT = re.compile(r"(https?://.+?)/(?:Patient/|Group/[^/]+/)?\$export")
 _INSTANT = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -74,7 +75,7 @@ def kind(start: bytes) -> Literal["fhir", "told", "empty", "other"]:
 
     An array of resources is told as if it could be read, so that it is refused in words that help.
     """
-    start = start.removeprefix(_BOM).lstrip()
+    start = start[:START_BYTES].removeprefix(_BOM).lstrip()
     if not start:
         return "empty"
     if start[:1] not in (b"{", b"["):
@@ -122,7 +123,7 @@ def member(part: Part, name: str, *, limited: bool = True) -> io.BufferedReader:
 def documents(file: io.BufferedReader, name: str) -> Iterator[Document]:
     """The documents of a file.
 
-    It is NDJSON, unless its first line is the beginning of a document that the second one goes on with.
+    It is NDJSON, unless its first line is the beginning of a document that all others go on with.
 
     Raises:
         Refused: It is an array, or a document is too long.
@@ -136,19 +137,23 @@ def documents(file: io.BufferedReader, name: str) -> Iterator[Document]:
     second = next(lines, None)
     if second is None:
         yield Document(first.line, first.content, first.is_ended, is_alone=True)
-    elif _goes_on(first.content) and not _is_resource(second.content):
+        return
+    if _fault(first.content) == CUT_OFF and not _is_resource(second.content):
         rest = file.read(MAX_DOCUMENT)
         if len(rest) == MAX_DOCUMENT:
             raise _too_long(name)
-        yield Document(first.line, first.content + second.content + rest, is_ended=False, is_alone=True)
-    else:
-        yield first
-        yield second
-        yield from lines
+        whole = Document(first.line, first.content + second.content + rest, is_ended=False, is_alone=True)
+        if whole.is_bundle or not _fault(whole.content):
+            yield whole
+            return
+        lines = _lines(io.BufferedReader(cast("io.RawIOBase", io.BytesIO(rest))), name, after=second.line)
+    yield first
+    yield second
+    yield from lines
 
 
-def _lines(file: io.BufferedReader, name: str) -> Iterator[Document]:
-    number = 0
+def _lines(file: io.BufferedReader, name: str, *, after: int = 0) -> Iterator[Document]:
+    number = after
     while line := file.readline(MAX_DOCUMENT):
         if len(line) == MAX_DOCUMENT:
             raise _too_long(name)
@@ -159,12 +164,13 @@ def _lines(file: io.BufferedReader, name: str) -> Iterator[Document]:
             yield Document(number, line, line.endswith(b"\n"), is_alone=False)
 
 
-def _goes_on(line: bytes) -> bool:
+def _fault(content: bytes) -> str:
+    """Why it is no JSON; empty if it is."""
     try:
-        msgspec.json.decode(line, type=msgspec.Raw)
+        msgspec.json.decode(content, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        return str(error) == CUT_OFF
-    return False
+        return str(error)
+    return ""
 
 
 def _is_resource(line: bytes) -> bool:
@@ -174,18 +180,33 @@ def _is_resource(line: bytes) -> bool:
         return False
 
 
-def transaction_time(file: io.BufferedReader, name: str) -> datetime | None:
-    """When an export was made, as its manifest or log says."""
-    found = []
+@dataclass(frozen=True)
+class Told:
+    """What a manifest or log says of an export.
+
+    Attributes:
+        transaction_time: when it was made, if it says so.
+        bases: addresses of the server that it is from.
+    """
+
+    transaction_time: datetime | None
+    bases: frozenset[str]
+
+
+def told(file: io.BufferedReader, name: str) -> Told:
+    """Reads a manifest or a log."""
+    times, bases = [], set()
     for document in documents(file, name):
         try:
-            told = msgspec.json.decode(document.content)
+            line = msgspec.json.decode(document.content)
         except (msgspec.DecodeError, RecursionError):
             continue  # of a log, what can be read tells
-        told = told if isinstance(told, dict) else {}
-        detail = told.get("eventDetail")
-        found += [instant(one.get("transactionTime")) for one in (told, detail) if isinstance(one, dict)]
-    return max((at for at in found if at), default=None)
+        for said in (line, line.get("eventDetail")) if isinstance(line, dict) else ():
+            if isinstance(said, dict):
+                times.append(instant(said.get("transactionTime")))
+                asked = _EXPORT.match(str(said.get("request") or said.get("exportUrl")))
+                bases.update([asked[1]] if asked else [])
+    return Told(max((at for at in times if at), default=None), frozenset(bases))
 
 
 @lru_cache(1024)

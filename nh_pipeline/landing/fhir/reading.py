@@ -27,10 +27,9 @@ from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
-    from datetime import datetime
     from io import BufferedReader
 
-    from nh_pipeline.landing.fhir.documents import Document
+    from nh_pipeline.landing.fhir.documents import Document, Told
     from nh_pipeline.landing.fhir.found import Found
 
 _POSITION = re.compile(r" \(byte ([0-9]+)\)")
@@ -56,7 +55,7 @@ class Reading:
         size: bytes read so far, unpacked.
         formats: of its files so far: ``bundle``, ``ndjson``.
         members: the files in the archive that were read so far.
-        transaction_time: when it was exported, as a manifest or a log in it says.
+        told: what manifests and logs in it say.
     """
 
     stream: BinaryIO
@@ -66,7 +65,7 @@ class Reading:
     size: int = 0
     formats: set[str] = field(default_factory=set)
     members: list[str] = field(default_factory=list)
-    transaction_time: datetime | None = None
+    told: list[Told] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Found]:
         """Reads all of it.
@@ -88,8 +87,8 @@ class Reading:
                 if kind == "fhir":
                     self.members.append(part.path)
                     yield from self._file(part.path, file)
-                elif kind == "told" and (at := documents.transaction_time(file, path)):
-                    self.transaction_time = max(at, self.transaction_time or at)
+                elif kind == "told":
+                    self.told.append(documents.told(file, path))
 
     def _file(self, member: str, file: BufferedReader) -> Iterator[Found]:
         name = f"{self.name}/{member}" if member else self.name

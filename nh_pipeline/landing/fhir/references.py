@@ -22,6 +22,15 @@ _KNOWN = 50_000
 """Of references that were read, so many are remembered: most occur again soon."""
 
 
+PEOPLE = ("Patient", "RelatedPerson", "Person")
+"""Types of which nothing is taken but ids: no name, and no number, which may be that of the social security."""
+
+
+def _shown(reference: str, resource_type: str) -> str:
+    """A reference by an identifier; of people, the system of the identifier alone."""
+    return reference.partition("|")[0] if resource_type in PEOPLE else reference
+
+
 class Reference(NamedTuple):
     """A reference, read.
 
@@ -83,6 +92,8 @@ class References:
         if written[0] == "#":
             return Reference(written, "contained", owner + written, display)
         target = self._known.get(written) or self._target(written)
+        if target.type in PEOPLE:
+            display = None
         if target.kind == "unsupported" or (to and target.type is not None and target.type not in to):
             return Reference(target.ref, "unsupported", None, display)
         return Reference(target.ref, target.kind, target.id, display)
@@ -104,7 +115,7 @@ class References:
             return _Target(written, "absolute", found[2], found[3] if found[1] in self._bases else None)
         decoded = unquote(written)
         if found := _CONDITIONAL.fullmatch(decoded):
-            return _Target(decoded, "conditional", found[1], None)
+            return _Target(_shown(decoded, found[1]), "conditional", found[1], None)
         return _Target(written, "unsupported", None, None)
 
     @staticmethod
@@ -113,7 +124,8 @@ class References:
         if type(identifier) is dict and type(value := identifier.get("value")) is str:
             said = reference.get("type")
             of = said.rpartition("/")[2] if type(said) is str else to[0] if len(to) == 1 else ""
-            ref = f"{of}?identifier={identifier.get('system') or ''}|{value}"
+            ref = _shown(f"{of}?identifier={identifier.get('system') or ''}|{value}", of)
+            display = None if of in PEOPLE else display
             if of and to and of not in to:
                 return Reference(ref, "unsupported", None, display)
             return Reference(ref, "logical", None, display)

@@ -21,7 +21,7 @@ from nh_pipeline.landing.fhir.releases import Older
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from nh_pipeline.landing.archive import Compression
     from nh_pipeline.landing.fhir.found import Found, Rejected
@@ -52,9 +52,10 @@ class Surveyed:
         deleted: resources that it says are deleted.
         invalid_ids: resources whose id is one that FHIR does not allow; they are taken.
         size: bytes, unpacked.
-        compression: how it is packed; ``csv`` if it is not.
+        compression: how it is packed; ``json`` if it is not.
         formats: ``bundle``, ``ndjson`` or both.
         members: the files in the archive that resources are in.
+        bases: addresses of the server that it is from, as its manifest or log says.
         held: why a person is to look at it before it is taken; empty if it is sound.
     """
 
@@ -71,6 +72,7 @@ class Surveyed:
     compression: Compression
     formats: tuple[str, ...]
     members: tuple[str, ...]
+    bases: tuple[str, ...]
     held: str = ""
 
 
@@ -106,30 +108,28 @@ def is_fhir_archive(stream: BinaryIO) -> bool:
     return "fhir" in kinds and "other" not in kinds
 
 
-def survey(
-    stream: BinaryIO, name: str, *, modified_at: datetime, bases: Collection[str] = (), limited: bool = True
-) -> Surveyed:
+def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool = True) -> Surveyed:
     """Reads all of a delivery.
 
     Args:
         stream: of it; seekable, it stays open.
         name: of it, with the folders that it lay in; a folder ``dt=2024-08-06`` is the day of the export.
         modified_at: modified time at its source.
-        bases: addresses of the server that it is from.
         limited: whether it may only unpack to so much.
 
     Raises:
         Refused: It is damaged, holds no resource, or an invalid Bundle, an array, an older release of FHIR, or the
             exports of several days.
     """
-    reading, read = Reading(stream, name, bases, limited=limited), _Read()
+    reading, read = Reading(stream, name, limited=limited), _Read()
     for found in reading:
         read.look(found)
     read.check(name)
     folders = [f"{name}/{member}" for member in reading.members] or [name]
-    dt, dt_source, exported_at = _exported(_day(folders, name), reading.transaction_time, read.updated, modified_at)
+    transaction = max((told.transaction_time for told in reading.told if told.transaction_time), default=None)
+    dt, dt_source, exported_at = _exported(_day(folders, name), transaction, read.updated, modified_at)
     stream.seek(0)
-    compression = archive.kind(stream.read(4))
+    packed = archive.kind(stream.read(4))
     stream.seek(0)
     return Surveyed(
         dt=dt,
@@ -142,9 +142,10 @@ def survey(
         deleted=read.deleted,
         invalid_ids=read.invalid_ids,
         size=reading.size,
-        compression=compression,
+        compression="json" if packed in archive.UNPACKED else packed,
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
+        bases=tuple(sorted({base for told in reading.told for base in told.bases})),
         held=read.held,
     )
 

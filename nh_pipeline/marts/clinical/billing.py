@@ -29,7 +29,7 @@ def amounts(name: str, description: str, **more: Any) -> Column:
 CURRENCY = text("currency", "ISO 4217; USD where nothing is said. Never add amounts of two", nullable=False)
 PAYER_ID = text("payer_id", "Who is to pay: dim_payers; NULL if nothing says it")
 
-COLUMNS: tuple[Column, ...] = (
+_CARE: tuple[Column, ...] = (
     PATIENT_ID.having(nullable=True),
     PATIENT_BUCKET,
     text("encounter_id", "Encounter that it is for: of several, the one of the earliest line"),
@@ -49,10 +49,15 @@ COLUMNS: tuple[Column, ...] = (
     category("diagnosis_category", "What it is about", CATEGORIES, nullable=False),
     text("related_claim_id", "Claim that it follows"),
     count("n_lines", "Lines", nullable=False),
+)
+
+MONEY = (
     amounts("billed_amount", "What is charged, by its total: never the sum of its lines"),
     amounts("line_net_amount", "Sum of what its lines charge; NULL if no line says it"),
     CURRENCY,
 )
+
+COLUMNS = (*_CARE, *MONEY)
 """Columns that both facts have."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE
 from nh_pipeline.datasets.clinical.export import DELETION
-from nh_pipeline.marts.clinical.billing import COLUMNS, described
+from nh_pipeline.marts.clinical.billing import COLUMNS, MONEY, described
 from nh_pipeline.marts.clinical.dim_payers import DIM_PAYERS, insurances
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_adjudications import DECIDED, DECISIONS, FCT_ADJUDICATIONS
@@ -29,7 +29,9 @@ NOT_YET = "unadjudicated"
 _BOTH = tuple(c.name for c in (*COLUMNS, *VERSION))
 """Columns that claims and decisions have."""
 
-_LATER = "adjudicated_date", "created_at", "adjudication", *(c.name for c in DECIDED), "eob_id"
+_AMOUNTS = {c.name for c in DECIDED if c.type.name == "decimal"}
+_DECISION = ("eob_id", "adjudication", "adjudicated_date", *(c.name for c in DECIDED))
+"""Columns that decisions alone have."""
 
 
 def claims(  # noqa: PLR0917 (it reads so many tables)
@@ -65,7 +67,7 @@ def _decided(adjudications: DataFrame) -> DataFrame:
         adjudications.where("is_latest")
         .selectExpr("*", f"row_number() over (partition by claim_id order by {order}) as _nth")
         .where("_nth = 1")
-        .selectExpr("claim_id", *(f"{name} as e_{name}" for name in dict.fromkeys((*_BOTH, *_LATER))))
+        .selectExpr("claim_id", *(f"{name} as e_{name}" for name in (*_BOTH, *_DECISION)))
     )
     ever = adjudications.groupBy("claim_id").agg(
         F.expr("cast(count_if(is_latest) as int) as n_eobs"),
@@ -79,19 +81,19 @@ def _decided(adjudications: DataFrame) -> DataFrame:
 def _paid(mine: DataFrame, adjudications: DataFrame) -> DataFrame:
     """Claims with what became of them; amounts in another currency than the claim's are unknown."""
     joined = mine.selectExpr("*", "true as _claim").join(_decided(adjudications), "claim_id", "full")
-    told = {name: f"case when _claim then {name} else e_{name} end" for name in _BOTH}
-    told |= {name: f"coalesce({name}, e_{name})" for name in ("payer_id", "billed_amount")}
-    told["currency"] = "coalesce(currency, e_currency, 'USD')"
-    counts = "coalesce(e_status = 'active', false)"
-    comparable = f"{counts} and e_currency = {told['currency']}"
-    decided = {
-        name: f"case when {comparable if name.endswith('_amount') else counts} then e_{name} end" for name in _LATER
+    currency = "coalesce(currency, e_currency, 'USD')"
+    counts, same = "coalesce(e_status = 'active', false)", f"e_currency = {currency}"
+    told = {name: f"case when _claim then {name} else e_{name} end" for name in _BOTH} | {
+        "payer_id": "coalesce(payer_id, e_payer_id)",
+        "billed_amount": f"coalesce(billed_amount, case when {same} then e_billed_amount end)",
+        "currency": currency,
     }
+    decided = {name: f"e_{name}" for name in _DECISION}
+    decided["paid_amount"] = "case e_adjudication when 'reversed' then _cash else e_paid_amount end"
+    for name, sql in decided.items():
+        decided[name] = f"case when {counts}{f' and {same}' if name in _AMOUNTS else ''} then {sql} end"
     decided["eob_id"] = f"case when {counts} or _claim is null then e_eob_id end"
-    decided["adjudication"] = f"case when {counts} then e_adjudication else '{NOT_YET}' end"
-    decided["paid_amount"] = (
-        f"case when {comparable} then case e_adjudication when 'reversed' then _cash else e_paid_amount end end"
-    )
+    decided["adjudication"] = f"coalesce({decided['adjudication']}, '{NOT_YET}')"
     return joined.selectExpr(
         "claim_id",
         *(f"{sql} as {name}" for name, sql in (told | decided).items()),
@@ -107,7 +109,7 @@ def _followed(paid: DataFrame, payers: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     following = (
-        paid.where("related_claim_id is not null and use = 'claim' and status = 'active'")
+        paid.where("related_claim_id <> claim_id and use = 'claim' and status = 'active'")
         .groupBy(F.col("related_claim_id").alias("claim_id"))
         .agg(F.expr("coalesce(bool_or(paid_amount > 0), false) as _paid_again"), F.expr("true as _again"))
     )
@@ -130,7 +132,6 @@ def _followed(paid: DataFrame, payers: DataFrame) -> DataFrame:
     return joined.selectExpr(*select(FCT_CLAIMS.columns, sql))
 
 
-_DECISION = FCT_ADJUDICATIONS.by_name
 _PAYER = DIM_PAYERS.by_name
 
 MART = Mart(
@@ -142,10 +143,10 @@ MART = Mart(
     sort=("patient_id", "billable_start_date", "claim_id"),
     columns=(
         text("claim_id", "Claim.id, else as its decisions name it: `eob:` and an id, if they do not", nullable=False),
-        *COLUMNS[: len(COLUMNS) - 3],
+        *(column for column in COLUMNS if column not in MONEY),
         _PAYER["payer_name"].having(name="payer", nullable=True),
         _PAYER["payer_category"],
-        *COLUMNS[len(COLUMNS) - 3 :],
+        *MONEY,
         flag("is_header_unbalanced", "Its total is not the sum of its lines"),
         text("eob_id", "The explanation of benefit that counts: the last active one"),
         count("n_eobs", "Explanations of benefit, the latest version of each", nullable=False),
@@ -155,7 +156,7 @@ MART = Mart(
             (NOT_YET, *DECISIONS),
             nullable=False,
         ),
-        _DECISION["adjudicated_date"],
+        FCT_ADJUDICATIONS.by_name["adjudicated_date"],
         *DECIDED,
         yes_no(
             "is_overturned",

@@ -7,8 +7,8 @@ disqualifies nothing. A readmission can be an index.
 
 What is not followed up yet is no index: a stay counts once ``followed_up_on``, 30 days after discharge, is not after
 the horizon of its source (``clinical_gold.horizon``). That is no fact about the patient, and moves with every delivery:
-whoever counts compares them (``bi.v_readmission_rates`` does), and a delivery makes the buckets of its own patients
-anew, not all.
+whoever counts compares them (``clinical_bi.v_readmission_rates`` does), and a delivery makes the buckets of its own
+patients anew, not all.
 """
 
 from __future__ import annotations

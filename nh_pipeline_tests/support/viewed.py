@@ -1,0 +1,33 @@
+"""Views for reports on rows that a test says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+
+from nh_pipeline.queries.views import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nh_pipeline.model.table import Table
+    from nh_pipeline.queries.view import View
+
+
+def asked(view: View, rows: Mapping[Table, Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The view's rows over tables with these; what Athena gets, read back from its dialect, gives the same."""
+    db = duckdb.connect()
+    for table, said in rows.items():
+        full = [{name: row.get(name) for name in table.names} for row in said]
+        db.register("rows", pa.Table.from_pylist(full, table.arrow))
+        db.execute(f"create schema if not exists {table.database}")
+        db.execute(f"create table {table.name} as from rows")
+    back = sqlglot.transpile(translated(view.query, "athena"), read="athena", write="duckdb")[0]
+    found, again = (
+        db.sql(f"select * from ({sql}) order by all").to_arrow_table().to_pylist() for sql in (view.query, back)
+    )
+    assert found == again
+    return found
