@@ -28,6 +28,7 @@ from nh_pipeline.datasets.cms.snf_qrp import SNF_QRP_NATIONAL, SNF_QRP_PROVIDER,
 from nh_pipeline.datasets.cms.snf_vbp import SNF_VBP_AGGREGATE, SNF_VBP_FACILITY
 from nh_pipeline.datasets.cms.state_us_averages import STATE_US_AVERAGES
 from nh_pipeline.datasets.cms.surveys import SURVEY_DATES, SURVEY_SUMMARY
+from nh_pipeline.datasets.facility_map import FACILITY_MAP
 from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ DATASETS: tuple[Dataset, ...] = (
     CHAIN_PERFORMANCE,
     SNF_ENROLLMENTS,
     NPPES,
+    FACILITY_MAP,
 )
 """Every file that is recognised. Programs ask :func:`declared`, so that a test can declare one more."""
 

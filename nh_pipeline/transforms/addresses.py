@@ -49,29 +49,20 @@ def _plain(text: str) -> str:
 
 
 def homes_of(places: DataFrame, homes: DataFrame) -> DataFrame:
-    """The nursing homes that places are, by ZIP code and street, or else by state and name.
+    """The nursing homes that places may be: those of the same ZIP code and street, and of the same state and name.
 
     Args:
         places: ``id``, ``name``, ``street``, ``zip5``, ``state``; several rows of a place that has several names.
         homes: the same of nursing homes, with ``provider_id`` for ``id``.
 
     Returns:
-        Of each place that any home may be: ``id``, ``matched_by`` (``address`` or ``name``: the first one that finds
-        any), ``candidates``, and ``provider_id``, which is NULL if they are several: then a person is to say.
+        ``id``, ``matched_by`` (``address`` or ``name``) and ``provider_id``, each pair once for each way it is found.
     """
     compared = (f"{street('street')} as street", "zip5", "state", f"{name('name')} as name")
     theirs, ours = places.selectExpr("id", *compared), homes.selectExpr("provider_id", *compared)
 
     def pairs(rule: str, *on: str) -> DataFrame:
         joined = theirs.select("id", *on).join(ours.select("provider_id", *on), list(on))
-        return joined.select("id", "provider_id", F.lit(rule).alias("matched_by")).distinct()
+        return joined.select("id", F.lit(rule).alias("matched_by"), "provider_id").distinct()
 
-    counted = (
-        pairs("address", "zip5", "street")
-        .union(pairs("name", "state", "name"))
-        .groupBy("id", "matched_by")
-        .agg(F.count(F.lit(1)).cast("int").alias("candidates"), F.min("provider_id").alias("provider_id"))
-    )
-    first = counted.groupBy("id").agg(F.min("matched_by").alias("matched_by"))  # the address is before the name
-    only = F.when(F.col("candidates") == 1, F.col("provider_id")).alias("provider_id")
-    return counted.join(first, ["id", "matched_by"]).select("id", "matched_by", "candidates", only)
+    return pairs("address", "zip5", "street").union(pairs("name", "state", "name"))

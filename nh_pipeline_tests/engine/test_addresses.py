@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
-from pyspark.sql import functions as F
 
 from nh_pipeline.datasets.cms.nppes import NURSING_HOMES
 from nh_pipeline.transforms.addresses import SHORT, homes_of, name, street
@@ -62,29 +61,29 @@ HOMES = [
 @pytest.mark.parametrize(
     ("place", "found"),
     [
-        (("Other name", "1 OAK ST", "70001", "KS"), ("address", 1, "000001")),
-        (("BIRCH HOME, INC", "2 ELM AVE", "70002", "KS"), ("address", 1, "000002")),
-        (("BIRCH HOME, INC", "9 MOVED AWAY", "70002", "KS"), ("name", 1, "000002")),
-        (("Arbor Care", "2 ELM AVE", "70002", "KS"), ("address", 1, "000002")),  # the address has the first word
-        (("CEDAR COURT", None, None, "KS"), ("name", 2, None)),
-        (("x", "5 Ash Dr.", "70005", "MO"), ("address", 2, None)),
-        (("Arbor Care", None, None, "MO"), None),
-        (("x", "1 OAK ST", "70002", "KS"), None),
-        ((None, None, "70007", None), None),
+        (("Other name", "1 OAK ST", "70001", "KS"), {("address", "000001")}),
+        (("BIRCH HOME, INC", "2 ELM AVE", "70002", "KS"), {("address", "000002"), ("name", "000002")}),
+        (("BIRCH HOME, INC", "9 MOVED AWAY", "70002", "KS"), {("name", "000002")}),
+        (("Arbor Care", "2 ELM AVE", "70002", "KS"), {("address", "000002"), ("name", "000001")}),
+        (("CEDAR COURT", None, None, "KS"), {("name", "000003"), ("name", "000004")}),
+        (("x", "5 Ash Dr.", "70005", "MO"), {("address", "000005"), ("address", "000006")}),
+        (("Arbor Care", None, None, "MO"), set()),
+        (("x", "1 OAK ST", "70002", "KS"), set()),
+        ((None, None, "70007", None), set()),
     ],
 )
-def test_the_first_rule_that_finds_any_decides_and_several_are_none(engine, place, found):
+def test_a_home_is_found_by_its_address_and_by_its_name(engine, place, found):
     homes = engine.createDataFrame(HOMES, f"provider_id string, {COLUMNS}")
     places = engine.createDataFrame([("one", *place)], f"id string, {COLUMNS}")
-    rows = homes_of(places, homes).select("id", "matched_by", "candidates", "provider_id").collect()
-    assert [tuple(row) for row in rows] == ([("one", *found)] if found else [])
+    rows = homes_of(places, homes).select("matched_by", "provider_id").collect()
+    assert sorted(tuple(row) for row in rows) == sorted(found)
 
 
 def test_a_place_may_have_several_names(engine):
     homes = engine.createDataFrame(HOMES, f"provider_id string, {COLUMNS}")
     named = [("one", text, None, None, "KS") for text in ("Nobody", "Birch Home", "BIRCH HOME, LLC")]
     rows = homes_of(engine.createDataFrame(named, f"id string, {COLUMNS}"), homes).collect()
-    assert [(row["matched_by"], row["candidates"], row["provider_id"]) for row in rows] == [("name", 1, "000002")]
+    assert [(row["matched_by"], row["provider_id"]) for row in rows] == [("name", "000002")]
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +121,13 @@ def test_of_105_real_organisations_most_are_found(engine, real):
         engine.createDataFrame(places, f"id string, {COLUMNS}"),
         engine.createDataFrame(homes, f"provider_id string, {COLUMNS}"),
     )
-    rows = homes_of(*given).collect()
-    assert Counter((row["matched_by"], row["candidates"]) for row in rows) == {
-        ("address", 1): 73, ("address", 2): 1, ("name", 1): 9
-    }  # fmt: skip
+    found = {rule: defaultdict(set) for rule in ("address", "name")}
+    for row in homes_of(*given).collect():
+        found[row["matched_by"]][row["id"]].add(row["provider_id"])
+    by_address, by_name = found.values()
+    assert Counter(map(len, by_address.values())) == {1: 73, 2: 1}
+    assert Counter(len(of) for npi, of in by_name.items() if npi not in by_address) == {1: 9}
     # Where both rules find one home, it is the same.
-    nameless, homeless = (given[0].withColumn(c, F.lit(None).cast("string")) for c in ("name", "zip5"))
-    by_address, by_name = (
-        {row["id"]: row["provider_id"] for row in homes_of(only, given[1]).where("candidates = 1").collect()}
-        for only in (nameless, homeless)
-    )
-    both = by_address.keys() & by_name.keys()
-    assert (len(by_address), len(by_name), len(both)) == (73, 35, 26)
+    both = {npi for npi in by_address.keys() & by_name.keys() if len(by_address[npi]) == len(by_name[npi]) == 1}
+    assert len(both) == 26
     assert {npi for npi in both if by_address[npi] != by_name[npi]} == set()

@@ -14,6 +14,7 @@ from nh_pipeline.landing.fhir import About, Extraction
 from nh_pipeline.marts.clinical import (
     dim_patients,
     directory,
+    facilities,
     facility_crosswalk,
     fct_conditions,
     fct_encounters,
@@ -25,7 +26,7 @@ from nh_pipeline_tests.support.frames import frame_of
 
 pytestmark = pytest.mark.integration
 
-BUILT = (id_conflicts, directory, facility_crosswalk, dim_patients, fct_conditions, fct_encounters,
+BUILT = (id_conflicts, directory, facility_crosswalk, facilities, dim_patients, fct_conditions, fct_encounters,
          fct_observation_values)  # fmt: skip
 TOLD = ("patient_id", "encounter_id", "observation_id", "item_index", "care_provider_id", "organization_id", "end_date",
         "birth_date", "value_text", "version_at", "version_id")  # fmt: skip
@@ -69,6 +70,8 @@ def silver(engine, deliveries: list[bytes]) -> dict[str, set[tuple[Any, ...]]]:
     made = {}
     for module in BUILT:
         table = module.MART.table
+        for one in module.MART.inputs:  # of CMS's tables there are none
+            frames.setdefault(one.name, frame_of(engine, one, []))
         found = module.MART.transform(*(frames[one.name] for one in module.MART.inputs)).collect()
         frames[table.name] = frame_of(engine, table, [row.asDict() for row in found])
         made[table.name] = {tuple(row[name] for name in TOLD if name in table.by_name) for row in found}

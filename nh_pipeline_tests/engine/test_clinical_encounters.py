@@ -13,7 +13,7 @@ from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.marts.clinical import fct_encounters as mart
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
 from nh_pipeline.marts.clinical.directory import DIRECTORY
-from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
+from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline_tests.support.fhir_rows import bucket, instant, passed, rows, utc
@@ -186,7 +186,7 @@ def found(engine):
         rows(engine, CLAIM.table, *CLAIMS),
         rows(engine, CLAIM_ITEM.table, *ITEMS),
         rows(engine, EXPLANATION_OF_BENEFIT.table, *BENEFITS),
-        rows(engine, FACILITY_CROSSWALK, *HOMES),
+        rows(engine, FACILITIES, *HOMES),
         rows(engine, DIRECTORY, *CLINICIANS),
         rows(engine, DELETION),
         rows(engine, ID_CONFLICTS),

@@ -10,9 +10,13 @@ import pytest
 from nh_pipeline.datasets.clinical.care import CONDITION, ICD_10, PROCEDURE, SNOMED
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER
 from nh_pipeline.datasets.clinical.people import CCN_SYSTEM, ORGANIZATION, PATIENT, PRACTITIONER, PRACTITIONER_ROLE
+from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS as CMS_PROVIDERS
+from nh_pipeline.datasets.cms.snf_enrollments import DIM_SNF_ENROLLMENTS
+from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS, dim_patients
 from nh_pipeline.marts.clinical.dim_providers import DIM_PROVIDERS, dim_providers
 from nh_pipeline.marts.clinical.directory import DIRECTORY
+from nh_pipeline.marts.clinical.facilities import FACILITIES, facilities
 from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK, facility_crosswalk
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS, fct_conditions
 from nh_pipeline.marts.clinical.fct_procedures import FCT_PROCEDURES, fct_procedures
@@ -72,44 +76,98 @@ def test_nobody_is_named():
     assert not [name for name in DIM_PATIENTS.names if "name" in name or "phone" in name or "address" in name]
 
 
-ORGANIZATIONS: dict[str, tuple[list[tuple[str, str]], tuple[str | None, str, int]]] = {
-    # Identifiers; CCN, method, candidates.
-    "home": ([(CCN_SYSTEM, "175545")], ("175545", "identifier", 1)),
-    "hospital": ([(NPI, "1"), (CCN_SYSTEM, " 17a001 ")], ("17A001", "identifier", 1)),
-    "two": ([(CCN_SYSTEM, "175545"), (CCN_SYSTEM, "175373")], (None, "none", 2)),
-    "same twice": ([(CCN_SYSTEM, "175506"), (CCN_SYSTEM, "175506")], ("175506", "identifier", 1)),
-    "no ccn": ([(CCN_SYSTEM, "55")], (None, "none", 0)),
-    "npi alone": ([(NPI, "175545")], (None, "none", 0)),
-}
+HOMES = [
+    # CCN, name, legal name, street, ZIP code, state; the last is how a home was known before.
+    ("175545", "HILLTOP MANOR", "HILLTOP LLC", "700 MAIN ST, PO BOX 8", "66801"),
+    ("175373", "LIFE CARE CENTER", "SHARED OWNER INC", "601 CROSS ST", "66839"),
+    ("175506", "ANDBE HOME", "SHARED OWNER INC", "201 WEST CRANE STREET", "67654"),
+    ("175517", "FIRST AT ELM", None, "5 ELM AVENUE", "66210"),
+    ("175561", "SECOND AT ELM", "MOUNT ST MARY, INC.", "5 ELM AVENUE", "66210"),
+]
+ORGANIZATIONS: dict[str, tuple[dict[str, Any], tuple[str | None, str, int]]] = {
+    # What is said, with identifiers in ccn; CCN, method, candidates.
+    "home": ({"ccn": ["175545"]}, ("175545", "identifier", 1)),
+    "hospital": ({"ccn": [" 17a001 "]}, ("17A001", "identifier", 1)),
+    "two": ({"ccn": ["175545", "175373"]}, (None, "none", 2)),
+    "same twice": ({"ccn": ["175506", "175506"]}, ("175506", "identifier", 1)),
+    "no ccn": ({"ccn": ["55"]}, (None, "none", 0)),
+    "confirmed": ({}, ("175373", "confirmed", 1)),
+    "enrolled": ({"npi": "2"}, ("175506", "npi", 1)),
+    "enrolled twice": ({"npi": "3"}, ("175517", "npi", 1)),
+    "enrolled as two": ({"npi": "4", "name": "Hilltop Manor"}, (None, "none", 2)),
+    "enrolled as none": ({"npi": "5"}, (None, "none", 0)),
+    "address": ({"address_line": "700 Main Street", "address_postal_code": "66801-1234"}, ("175545", "address", 1)),
+    "elsewhere": ({"address_line": "700 Main Street", "address_postal_code": "66802"}, (None, "none", 0)),
+    "two at an address": ({"address_line": "5 Elm Ave.", "address_postal_code": "66210"}, (None, "none", 2)),
+    "name": ({"name": "Hilltop Manor, Inc."}, ("175545", "name", 1)),
+    "legal name": ({"name": "Mount St. Mary", "address_state": " ks "}, ("175561", "name", 1)),
+    "name of two": ({"name": "Shared Owner LLC"}, (None, "none", 2)),
+    "name in Missouri": ({"name": "Hilltop Manor", "address_state": "MO"}, (None, "none", 0)),
+    "former name": ({"name": "Prairie Rest"}, (None, "none", 0)),
+    # The surest way decides, whatever the others say.
+    "all say another": (
+        {"ccn": ["175373"], "npi": "2", "address_line": "700 Main St", "name": "First at Elm"},
+        ("175373", "identifier", 1)),
+    "confirmed, though enrolled": ({"npi": "2", "address_line": "700 Main St"}, ("175561", "confirmed", 1)),
+    "confirmed, though two": ({"address_line": "5 Elm Ave", "address_postal_code": "66210"},
+                              ("175561", "confirmed", 1)),
+    "enrolled elsewhere": ({"npi": "2", "address_line": "700 Main St"}, ("175506", "npi", 1)),
+    "renamed": ({"address_line": "700 Main St", "name": "First at Elm"}, ("175545", "address", 1)),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def crosswalk(engine, nothing):
     _, *rest = nothing
-    said = [{"resource_id": name, "name": name.title(), "address_postal_code": "66801-1234",
-             "address_line": "1 Main St", "source_line": line,
-             "part_of": "Organization/home" if name == "two" else None}
-            for line, name in enumerate(ORGANIZATIONS)]  # fmt: skip
+    said = [{"resource_id": name, "address_state": "KS", "address_postal_code": "66801", "source_line": line,
+             "part_of": "Organization/home" if name == "two" else None,
+             **{key: value for key, value in of.items() if key != "ccn"}}
+            for line, (name, (of, _)) in enumerate(ORGANIZATIONS.items())]  # fmt: skip
     identifiers = [
         {"resource_type": "Organization", "resource_id": name, "system": system, "identifier_value": value,
          "source_line": line, "item_index": nth}
-        for line, (name, (its, _)) in enumerate(ORGANIZATIONS.items()) for nth, (system, value) in enumerate(its)
+        for line, (name, (of, _)) in enumerate(ORGANIZATIONS.items())
+        for nth, (system, value) in enumerate([(NPI, "175545"), *((CCN_SYSTEM, ccn) for ccn in of.get("ccn", ()))])
     ]  # fmt: skip
+    confirmed = [("confirmed", "175373"), ("confirmed, though enrolled", "175561"),
+                 ("confirmed, though two", "175561"), ("all say another", "175506"), ("nobody", "175373")]  # fmt: skip
+    enrolled = [("2", "175506"), ("3", "175517"), ("3", "175517"), ("4", "175517"), ("4", "175561"), ("5", None),
+                (None, "175545")]  # fmt: skip
+    homes = [
+        {"provider_id": ccn, "provider_name": name, "legal_business_name": legal, "address": street, "zip_code": zip5,
+         "state": "KS", "is_current": True}
+        for ccn, name, legal, street, zip5 in HOMES
+    ]  # fmt: skip
+    former = homes[0] | {"provider_name": "PRAIRIE REST", "is_current": False}
     organizations = rows(engine, ORGANIZATION.table, *said)
-    made = facility_crosswalk(organizations, rows(engine, IDENTIFIER.table, *identifiers), *rest)
-    return organizations, made, passed(engine, FACILITY_CROSSWALK, made)
+    made = facility_crosswalk(
+        organizations, rows(engine, IDENTIFIER.table, *identifiers), *rest,
+        rows(engine, DIM_FACILITY_MAP, *({"organization_id": of, "provider_id": ccn} for of, ccn in confirmed)),
+        rows(engine, DIM_SNF_ENROLLMENTS, *({"npi": npi, "provider_id": ccn} for npi, ccn in enrolled)),
+        rows(engine, CMS_PROVIDERS, *homes, former),
+    )  # fmt: skip
+    found = passed(engine, FACILITY_CROSSWALK, made)
+    return organizations, facilities(engine.createDataFrame(found, made.schema)), found
 
 
-def test_an_organization_is_a_facility_by_its_ccn(crosswalk):
-    *_, found = crosswalk
-    told = {row["organization_id"]: (row["ccn"], row["match_method"], row["n_candidates"]) for row in found}
-    assert told == {name: expected for name, (_, expected) in ORGANIZATIONS.items()}
-    assert {(row["street"], row["zip5"]) for row in found} == {("1 Main St", "66801")}
+@pytest.mark.parametrize("name", ORGANIZATIONS)
+def test_which_facility_an_organization_is(crosswalk, name):
+    (row,) = (row for row in crosswalk[-1] if row["organization_id"] == name)
+    assert (row["ccn"], row["match_method"], row["n_candidates"]) == ORGANIZATIONS[name][1]
+
+
+def test_facilities_are_the_organizations_with_a_ccn(engine, crosswalk):
+    _, known, found = crosswalk
+    assert len(found) == len(ORGANIZATIONS)
+    (address,) = (row for row in found if row["organization_id"] == "address")
+    assert (address["street"], address["zip5"]) == ("700 Main Street", "66801")
+    told = {row["organization_id"]: row["ccn"] for row in passed(engine, FACILITIES, known)}
+    assert told == {name: ccn for name, (_, (ccn, *_)) in ORGANIZATIONS.items() if ccn}
 
 
 def test_providers(engine, nothing, crosswalk):
     directory, *rest = nothing
-    organizations, facilities, _ = crosswalk
+    organizations, known, _ = crosswalk
     clinicians = [
         # 1234567893 is CMS's own example of a right NPI.
         {"resource_id": "wise", "npi": "1234567893", "given_name": "Ada", "family_name": "Wise"},
@@ -132,7 +190,7 @@ def test_providers(engine, nothing, crosswalk):
     ]  # fmt: skip
     made = dim_providers(
         rows(engine, PRACTITIONER.table, *clinicians), rows(engine, PRACTITIONER_ROLE.table, *roles), organizations,
-        facilities, directory, *rest,
+        known, directory, *rest,
     )  # fmt: skip
     found = {(row["provider_kind"], row["care_provider_id"]): row for row in passed(engine, DIM_PROVIDERS, made)}
     assert len(found) == len(clinicians) + len(ORGANIZATIONS)
@@ -145,7 +203,7 @@ def test_providers(engine, nothing, crosswalk):
     typo = found["practitioner", "typo"]
     assert (typo["name"], typo["specialty_source"], typo["n_roles"], typo["ccn"]) == (None, "none", 0, None)
     two = found["organization", "two"]
-    assert (two["name"], two["organization_id"], two["ccn"]) == ("Two", "home", None)
+    assert (two["name"], two["organization_id"], two["ccn"]) == (None, "home", None)
     assert found["organization", "hospital"]["ccn"] == "17A001"
 
 

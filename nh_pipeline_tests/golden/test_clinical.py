@@ -1,6 +1,7 @@
 """Clinical tables of public synthetic patients (Synthea): every figure known before, computed apart from this project.
 
-Bundles of 123 patients without files of clinicians and hospitals, and a bulk export of ten patients with them.
+Bundles of 123 patients without files of clinicians and hospitals, and a bulk export of ten patients with them, beside
+CMS's nursing homes of that year.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def built(engine, real_data, tmp_path_factory):
                 shutil.copy(real_data / "synthea" / "synthea_r4_bundles.zip", drop)
             else:
                 shutil.make_archive(str(drop / "bulk"), "zip", real_data / "synthea" / "synthea_bulk")
+                shutil.copy(real_data / "drop" / "NH_ProviderInfo_Nov2024.csv", drop)
             workspace = chain.workspace_at(folder / "lake", engine)
             chain.land(workspace, drop)
-            chain.whole(workspace)
+            chain.whole(workspace, lambda stale: stale.table.database != "gold")
             lakes[name] = connect(workspace.lake)
         return lakes[name]
 
@@ -80,6 +82,36 @@ def test_a_skilled_nursing_stay_is_no_admission(ask):
     sql = """select encounter_kind, count(*) from clinical_silver.fct_encounters where class_code = 'IMP'
         group by all order by 1"""
     assert ask("bulk", sql) == [("acute_inpatient", 48), ("snf", 1)]
+
+
+def test_seven_of_43_organizations_are_nursing_homes_of_cms(ask):
+    """As read side by side: the last two have other names there, and one in Kingman is not in the file."""
+    sql = """select name, ccn, match_method from clinical_silver.facility_crosswalk
+        where n_candidates > 0 or name like '%KINGMAN%' order by name"""
+    assert ask("bulk", sql) == [
+        ("ANDBE HOME, INC", "175506", "address"),
+        ("BROOKDALE OVERLAND PARK", "175517", "address"),
+        ("HILLTOP MANOR NURSING CENTER", "175545", "address"),
+        ("KINGMAN HEALTHCARE CENTER", None, "none"),
+        ("LIFE CARE CENTER OF BURLINGTON", "175373", "address"),
+        ("MOUNT ST MARY INC", "175561", "address"),
+        ("RECOVER-CARE EMPORIA LLC", "175280", "address"),
+        ("SHARON LANE HEALTH SERVICES", "175257", "address"),
+    ]
+    tables = ("facility_crosswalk", "facilities")
+    assert [ask("bulk", f"select count(*) from clinical_silver.{name}") for name in tables] == [[(43,)], [(7,)]]
+
+
+def test_acute_care_in_a_nursing_home_is_doubtful(ask):
+    sql = """select facility_ccn, encounter_kind, is_kind_doubtful, count(*) from clinical_silver.fct_encounters
+        where facility_ccn is not null group by all order by 1, 2"""
+    assert ask("bulk", sql) == [
+        ("175280", "snf", False, 1),
+        ("175373", "acute_inpatient", True, 1),
+        ("175373", "ambulatory", False, 5),
+        ("175517", "emergency", True, 1),
+        ("175545", "emergency", True, 2),
+    ]
 
 
 def test_where_diagnoses_of_encounters_are_from(ask):

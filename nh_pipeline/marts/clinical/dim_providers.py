@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.people import ORGANIZATION, PRACTITIONER, PRACTITIONER_ROLE
 from nh_pipeline.marts.clinical.directory import DIRECTORY
-from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
+from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import VERSION, select
 from nh_pipeline.model.columns import category, count, text, yes_no
@@ -31,7 +31,7 @@ def _is_valid(npi: str) -> str:
 
 
 def dim_providers(  # noqa: PLR0917 (it reads so many tables)
-    practitioners: DataFrame, roles: DataFrame, organizations: DataFrame, crosswalk: DataFrame, directory: DataFrame,
+    practitioners: DataFrame, roles: DataFrame, organizations: DataFrame, facilities: DataFrame, directory: DataFrame,
     deletions: DataFrame, conflicts: DataFrame,
 ) -> DataFrame:  # fmt: skip
     """The latest version of each, with what the first of a clinician's roles says."""
@@ -58,7 +58,7 @@ def dim_providers(  # noqa: PLR0917 (it reads so many tables)
         "cast(null as string) as specialty_name", "part_of_resolved as organization_id", "resource_id as _home",
         "0 as n_roles", *version,
     )  # fmt: skip
-    homes = crosswalk.selectExpr("organization_id as _home", "ccn")
+    homes = facilities.selectExpr("organization_id as _home", "ccn")
     sql = {
         "care_provider_id": "resource_id",
         "is_npi_valid": _is_valid("npi"),
@@ -89,7 +89,7 @@ MART = Mart(
         *VERSION,
     ),
     reads=(
-        PRACTITIONER.table, PRACTITIONER_ROLE.table, ORGANIZATION.table, FACILITY_CROSSWALK, DIRECTORY, DELETION,
+        PRACTITIONER.table, PRACTITIONER_ROLE.table, ORGANIZATION.table, FACILITIES, DIRECTORY, DELETION,
         ID_CONFLICTS,
     ),
     transform=dim_providers,

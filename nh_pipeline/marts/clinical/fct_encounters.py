@@ -17,7 +17,7 @@ from nh_pipeline.datasets.clinical.reference.encounter_kinds import (
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.encounter_diagnoses import SOURCES, encounter_diagnoses
-from nh_pipeline.marts.clinical.facility_crosswalk import FACILITY_CROSSWALK
+from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
@@ -46,7 +46,7 @@ _LENGTH = (
 
 def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
     encounters: DataFrame, patients: DataFrame, conditions: DataFrame, claims: DataFrame, items: DataFrame,
-    benefits: DataFrame, crosswalk: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame,
+    benefits: DataFrame, facilities: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame,
 ) -> DataFrame:  # fmt: skip
     """The latest version of each encounter."""
     from nh_pipeline.transforms.latest import elements, latest
@@ -63,7 +63,7 @@ def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
         resolved(answered, directory, "claim", "diagnosis_condition"),
         conditions,
     )
-    homes = crosswalk.selectExpr("organization_id as service_provider_resolved", "ccn as facility_ccn")
+    homes = facilities.selectExpr("organization_id as service_provider_resolved", "ccn as facility_ccn")
     lives = patients.selectExpr(
         "patient_id", "birth_date as _born", "deceased_date as _died", "deceased_at as _died_at"
     )
@@ -168,7 +168,7 @@ MART = Mart(
     ),
     reads=(
         ENCOUNTER.table, DIM_PATIENTS, FCT_CONDITIONS, CLAIM.table, CLAIM_ITEM.table, EXPLANATION_OF_BENEFIT.table,
-        FACILITY_CROSSWALK, LOOKUP, DELETION, ID_CONFLICTS,
+        FACILITIES, LOOKUP, DELETION, ID_CONFLICTS,
     ),
     transform=fct_encounters,
     rules=(
