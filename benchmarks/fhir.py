@@ -34,10 +34,11 @@ def main(
     with tempfile.TemporaryDirectory(prefix="nh-bench-") as folder:
         contest = Contest(Path(folder))
         results = {"machine": machine(), "S": _measured(contest, given, rounds)}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         if copies:
             large = bundles.several(given, Path(folder) / "L.zip", copies)
             results["L"] = {"copies": copies, **_measured(contest, large, 1)}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _measured(contest: Contest, archive: Path, rounds: int) -> dict[str, Any]:
