@@ -41,7 +41,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="nh-bench-") as folder:
         contest = Contest(Path(folder))
         results = {
-            "machine": _machine(),
+            "machine": machine(),
             "files": "real" if data else "generated",
             "one quarter": contest.one_quarter(data, rounds),
             "growth": {n: contest.growth(int(n)) for n in quarters.split(",")},
@@ -75,7 +75,7 @@ class Contest:
             )
         found["jvm"] = [self.module("benchmarks.ours", "jvm", drop, self.fresh())]
         found["naive"] = [self.naive(drop, [file])]
-        return {name: _median(laps) for name, laps in found.items()}
+        return {name: median(laps) for name, laps in found.items()}
 
     def growth(self, quarters: int) -> dict[str, Any]:
         """So many quarters into an empty lake, and one more change at the end."""
@@ -138,11 +138,16 @@ def _watch(process: subprocess.Popen[bytes]) -> int:
     return peak
 
 
-def _median(laps: list[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(lap[name] for lap in laps) for name in laps[0]}
+def median(laps: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median of each figure; what is none is as in the last lap."""
+    return {
+        name: statistics.median(lap[name] for lap in laps) if isinstance(value, int | float) else value
+        for name, value in laps[-1].items()
+    }
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What it runs on."""
     memory = psutil.virtual_memory().total / 2**30
     return {
         "cpus": psutil.cpu_count(),

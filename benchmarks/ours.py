@@ -8,29 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clock import Clock
 from benchmarks.deliveries import correct, staffing
 
 _STAFFING = "daily_nurse_staffing"
-
-
-class Clock:
-    """Adds up seconds by name."""
-
-    def __init__(self) -> None:
-        self._at = time.perf_counter()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, name: str | None) -> None:
-        """Counts the time since the last lap; for nothing, if it has no name."""
-        now = time.perf_counter()
-        if name:
-            self.laps[name] = self.laps.get(name, 0.0) + now - self._at
-        self._at = now
 
 
 class Chain:
