@@ -26,7 +26,9 @@ def silver() -> tuple[Table, ...]:
 
 def gold() -> tuple[Table, ...]:
     """The marts: gold, and the clinical tables that are made of others."""
-    return tuple(mart.table for mart in marts.declared() if domains_of(mart.table) <= set(domains.selected()))
+    known = {*domains.selected(), domains.DOMAINS[0]}  # what is public may be read by all
+    own = (mart.table for mart in marts.declared() if domains.domain_of(mart.database) in domains.selected())
+    return tuple(table for table in own if domains_of(table) <= known)
 
 
 def tables() -> tuple[Table, ...]:

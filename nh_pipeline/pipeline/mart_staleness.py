@@ -144,9 +144,13 @@ def _near(mart: Mart, read: Any, begun: list[tuple[date, str]], part: str) -> se
 
 
 def is_stale(lake: Lake, inputs: Inputs, refused: Mapping[str, str]) -> bool:
-    """Whether a mart of one partition would come out differently now, and not as the gate ``refused`` it."""
+    """Whether a mart of one partition would come out differently now, and not as the gate ``refused`` it.
+
+    Not before there is anything to make it of: of what is protected, if it reads any of that.
+    """
     known = {recorded_inputs(lake, inputs.mart.table).get(WHOLE, ""), refused.get(WHOLE)}
-    return any(snapshot.snapshot_id is not None for snapshot in inputs.snapshots) and inputs.of(WHOLE) not in known
+    mine = [s for of, s in zip(inputs.mart.inputs, inputs.snapshots, strict=True) if of.sensitive] or inputs.snapshots
+    return any(snapshot.snapshot_id is not None for snapshot in mine) and inputs.of(WHOLE) not in known
 
 
 def stale_days(

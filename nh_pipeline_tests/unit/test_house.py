@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from nh_pipeline import datasets, marts
-from nh_pipeline.tables import silver
+from nh_pipeline.domains import VARIABLE
+from nh_pipeline.tables import silver, tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "nh_pipeline"
@@ -84,3 +85,15 @@ def test_transforms_keep_to_the_subset_that_all_engines_share(folder):
             assert not re.search(pattern, code), f"{path}: {what}"
         for library in ("dagster", "pyiceberg", "datetime.now", "open("):
             assert f"import {library}" not in code, f"{path}: {library}"
+
+
+def test_a_process_of_one_domain_has_all_of_its_tables_and_none_of_the_others(monkeypatch):
+    def chosen(names: str) -> set[str]:
+        monkeypatch.setenv(VARIABLE, names)
+        return {table.name for table in tables()}
+
+    every, public, clinical = chosen(""), chosen("cms"), chosen("clinical")
+    both = {"gold.facility_outcomes"}
+    assert public | clinical | both == every
+    assert {name for name in every if name.startswith("clinical_")} == clinical
+    assert not public & clinical
