@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from nh_pipeline.datasets.clinical.care import ENCOUNTER
+from nh_pipeline.datasets.clinical.export import RESOURCE
+from nh_pipeline.datasets.clinical.people import PATIENT
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.failpoints import Point
@@ -23,7 +26,7 @@ from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.tables import tables
-from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support import chain, fhir
 from nh_pipeline_tests.support.declared import BRONZE
 from nh_pipeline_tests.support.killing import WRITTEN, Mother
 from nh_pipeline_tests.support.stale import stale_dimensions, stale_gold, stale_quarters, unparsed
@@ -155,6 +158,21 @@ def test_killed_at_every_point_of_a_first_load(mother, tmp_path):
     assert (orphans(root), sweep(swept, tables(), older_than=timedelta(0))) == (set(), [])
     assert {n: t.equals(after[n]) for n, t in contents(root).items()} == dict.fromkeys(after, True)
     healed(root, mother, staffing, release)
+
+
+def test_killed_between_tables_of_an_export(mother, tmp_path):
+    """Each kill leaves some tables ahead of others; the resources come last, and tell that all are there."""
+    export, whole, root = tmp_path / "export.ndjson", tmp_path / "whole", tmp_path / "lake"
+    export.write_bytes(fhir.ndjson([fhir.patient("p"), fhir.encounter("e", "p")]))
+    assert not mother(whole, export).killed
+    for point, table in (("COMMITTED", PATIENT.table), ("COMMITTING", ENCOUNTER.table), ("STAGED", RESOURCE)):
+        assert mother(root, export, at=(point, table.name)).killed
+        assert contents(root)[PATIENT.table.name].num_rows == 1
+        assert contents(root)[RESOURCE.name].num_rows == 0
+    assert mother(root, export, at=("COMMITTED", RESOURCE.name)).killed
+    assert not mother(root, export).killed
+    wanted = contents(whole)
+    assert {n: t.equals(wanted[n]) for n, t in contents(root).items()} == dict.fromkeys(wanted, True)
 
 
 def _history(lake, contract):

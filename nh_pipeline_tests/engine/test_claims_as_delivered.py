@@ -1,25 +1,21 @@
-"""From claims as they are delivered to their rows: of one, what counts of it; of a generated chain's, the sums."""
+"""From a claim as it is delivered to its rows: what counts of it."""
 
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from nh_pipeline.datasets.clinical.care import CPT, ICD_10, SNOMED
-from nh_pipeline.sample import Deliveries
-from nh_pipeline.sample.clinical import PayerTruth, write_clinical
-from nh_pipeline.sample.clinical.stories import STORIES
 from nh_pipeline_tests.support import fhir
 from nh_pipeline_tests.support.fhir_built import built
 
 pytestmark = pytest.mark.integration
 
 BUILT = ("id_conflicts", "directory", "fct_conditions", "dim_payers", "fct_adjudications", "fct_claims",
-         "fct_claim_lines", "claim_denials")  # fmt: skip
+         "fct_claim_lines")  # fmt: skip
 ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
 CARIN = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication"
 CARC = "https://x12.org/codes/claim-adjustment-reason-codes"
@@ -120,25 +116,3 @@ def test_a_decision_finds_the_line_that_it_is_on(made):
 def test_a_contained_insurance_tells_of_which_kind_it_is(made):
     alone = next(row for row in made["fct_claims"] if row["claim_id"] == "eob:alone")
     assert (alone["payer"], alone["adjudication"], alone["is_from_eob"]) == ("HMO", "partly_denied", True)
-
-
-@pytest.mark.parametrize(("form", "exports"), [("bundles", (1, 2)), ("ndjson", (1,))])
-def test_a_chains_claims_add_up_as_they_were_made_up(engine, tmp_path, form, exports):
-    plan = Deliveries(quarters=("2024Q1",))
-    truth = write_clinical(tmp_path, cms=plan, patients=len(STORIES), form=form, zipped=True, exports=exports)
-    delivered = ((date.fromisoformat(path.parent.name[3:]), path) for path in sorted(tmp_path.glob("dt=*/*.zip")))
-    with ExitStack() as stack:
-        rows = built(engine, [(day, stack.enter_context(path.open("rb"))) for day, path in delivered], BUILT)
-    found = {}
-    for row in rows["fct_claims"]:
-        state, decided = row["adjudication"], row["adjudication"] != "unadjudicated"
-        denied = state == "denied" or (row["is_overturned"] is not None and state != "partly_denied")
-        found[row["payer_category"]] = found.get(row["payer_category"], PayerTruth()) + PayerTruth(
-            claims=1, billed=row["billed_amount"], adjudicated=int(decided),
-            billed_adjudicated=row["billed_amount"] if decided else Decimal(0), paid=row["paid_amount"] or Decimal(0),
-            zero_paid=int(state == "zero_paid"), partly_denied=int(state == "partly_denied"),
-            denied=int(state == "denied"), denied_amount=row["denied_amount"] or Decimal(0),
-            ever_denied=int(denied), overturned=int(row["is_overturned"] or False),
-        )  # fmt: skip
-    assert found == dict(truth.claims)
-    assert sum(not row["is_partial"] for row in rows["claim_denials"]) == truth.all_claims.ever_denied > 0
