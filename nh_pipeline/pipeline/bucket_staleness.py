@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
 
 
+_FOUND: dict[tuple[object, ...], set[str]] = {}
+_MOST_FOUND = 200
+"""What was found to refer to what changed, between which snapshots: a plan is made anew for each of its parts."""
+
+
 def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None = None) -> list[str]:
     """The buckets of a mart whose rows would come out differently now, in order.
 
@@ -39,7 +44,13 @@ def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None 
         else:
             stale.add(part)
     for then, parts in by_state.items():
-        stale |= parts & _referring(lake, inputs, json.loads(then), parts)
+        read = tuple((snapshot.table, snapshot.snapshot_id) for snapshot in inputs.snapshots)
+        seen = (lake.storage.root, mart.table.name, read, then, frozenset(parts))
+        if seen not in _FOUND:
+            if len(_FOUND) == _MOST_FOUND:
+                _FOUND.clear()
+            _FOUND[seen] = parts & _referring(lake, inputs, json.loads(then), parts)
+        stale |= _FOUND[seen]
     return sorted(stale, key=int)
 
 

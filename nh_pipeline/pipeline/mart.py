@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _COUNT = "count(1)"
 
+ROWS_AT_ONCE = 100_000
+"""Rows of buckets that a mart is made of at once; one bucket may have more."""
+
 
 class BuildMart(TableBuild, frozen=True):
     """Builds a mart: whole, or the parts of the days from ``start`` to ``end`` (included); of releases, of their dates.
@@ -131,8 +134,11 @@ class BuildMart(TableBuild, frozen=True):
     ) -> tuple[DataFrame, DataFrame, list[DataFrame]]:
         """The rows to stage, what the new ones of them are made of, and the ones that are kept as they are."""
         mart = inputs.mart
-        if mart.bounded and not mart.by_day:
-            each = [_made(context, inputs.only([part]), *bounds(mart, part)) for part in parts]
+        if mart.bucket or (mart.bounded and not mart.by_day):
+            if mart.bucket:
+                each = [_made(context, inputs.only(group)) for group in _groups(inputs, parts)]
+            else:
+                each = [_made(context, inputs.only([part]), *bounds(mart, part)) for part in parts]
             if len(each) > 1:  # one after the other, so that several take no more memory than one
                 each = [files.enter_context(context.scratch(mart.table, made)) for made in each]
             return reduce(lambda a, b: a.unionByName(b), each), _read(context, inputs, 0), []
@@ -148,10 +154,24 @@ class BuildMart(TableBuild, frozen=True):
         return made.unionByName(kept), source, [kept]
 
 
-def _made(context: BuildContext, inputs: Inputs, start: date, end: date) -> DataFrame:
-    """The rows of one part, of what it is made of alone."""
+def _made(context: BuildContext, inputs: Inputs, start: date | None = None, end: date | None = None) -> DataFrame:
+    """The rows of one part, or of some buckets, of what they are made of alone."""
     frames = [_read(context, inputs, i) for i in range(len(inputs.mart.reads))]
-    return inputs.mart.transform(*frames, start=start, end=end)
+    return inputs.mart.transform(*frames, **({"start": start, "end": end} if start else {}))
+
+
+def _groups(inputs: Inputs, buckets: Sequence[str]) -> list[list[str]]:
+    """Buckets that are made together: as many as have so few rows that an engine can hold them."""
+    groups: list[list[str]] = []
+    held = 0
+    for bucket in buckets:
+        rows = inputs.rows_of(bucket)
+        if not groups or held + rows > ROWS_AT_ONCE:
+            groups.append([])
+            held = 0
+        groups[-1].append(bucket)
+        held += rows
+    return groups
 
 
 def _read(context: BuildContext, inputs: Inputs, index: int) -> DataFrame:

@@ -98,6 +98,11 @@ class Inputs:
                 found[snapshot.table] = [path.rpartition("/data/")[2] for path in paths]
         return json.dumps({"recipe": recipe(self.mart.table), "inputs": found}, sort_keys=True)
 
+    def rows_of(self, bucket: str) -> int:
+        """Rows of what a bucket is made of alone."""
+        cut = ((s, of) for s, of in zip(self.snapshots, self._buckets, strict=True) if of is not None)
+        return sum(snapshot.only(of.get(bucket, ())).rows for snapshot, of in cut)
+
     def _feeding(self, number: int, part: str) -> set[str] | None:
         """The partitions of an input that a part of the mart is made of; None for all, as one."""
         if self.mart.bucket:

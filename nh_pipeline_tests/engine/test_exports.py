@@ -14,11 +14,14 @@ from nh_pipeline.datasets.clinical.export import DELETION, REJECTS, RESOURCE
 from nh_pipeline.datasets.clinical.people import PATIENT
 from nh_pipeline.landing.confirmations import confirm, withdraw
 from nh_pipeline.landing.manifest import Quarantined
+from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
+from nh_pipeline.pipeline import mart
 from nh_pipeline.pipeline.exports import ParseExports, look
+from nh_pipeline.pipeline.mart_staleness import Inputs
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline_tests.support import chain, fhir
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
 AT = datetime(2024, 8, 6, 18, tzinfo=timezone.utc)
 GOOD = [fhir.patient("p1"), fhir.patient("p2"), fhir.encounter("e1", "p1")]
@@ -139,3 +142,23 @@ def test_an_archive_is_one_delivery_and_its_log_says_when(nh, tmp_path):
     (deletion,) = chain.rows(nh.lake, DELETION)
     assert (deletion["resource_type"], deletion["resource_id"]) == ("Patient", "p7")
     assert {row["member"] for row in chain.rows(nh.lake, RESOURCE)} == {"Patient.ndjson", "Encounter.ndjson"}
+
+
+def test_buckets_are_made_together_as_far_as_they_are_small_and_all_the_same(nh, tmp_path, monkeypatch):
+    delivered(nh, tmp_path, a=fhir.ndjson(fhir.patient(f"p{i}") for i in range(40)))
+    parsed(nh)
+    names = ("clinical_silver.id_conflicts", "clinical_silver.directory", DIM_PATIENTS.name)
+    monkeypatch.setattr(mart, "ROWS_AT_ONCE", 5)
+    inputs = Inputs.current(nh.lake, DIM_PATIENTS.kind)
+    groups = mart._groups(inputs, sorted(inputs.parts))
+    assert sorted(b for group in groups for b in group) == sorted(inputs.parts)
+    assert len(groups) > 3
+    assert max(map(len, groups)) > 1
+    for name in names:
+        chain.published(mart.BuildMart(table=name).run(nh).results)
+    apart = chain.table(nh.lake, DIM_PATIENTS)
+    assert apart.column("patient_id").to_pylist() == sorted(f"p{i}" for i in range(40))
+    nh.lake.catalog.drop_table(DIM_PATIENTS.name)
+    monkeypatch.undo()
+    chain.published(mart.BuildMart(table=DIM_PATIENTS.name).run(nh).results)
+    assert chain.table(nh.lake, DIM_PATIENTS).equals(apart)
