@@ -10,26 +10,22 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from nh_pipeline.engines import glue
 from nh_pipeline.engines.spark import _bundled_java
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.selection import recognised
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.table import REJECTS
-from nh_pipeline.orchestration.resources import EngineResource
-from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline.sources import FolderSource
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.aws_server import signed_in
-from nh_pipeline_tests.support.catch_up import builds_of
 from nh_pipeline_tests.support.declared import BRONZE
-from nh_pipeline_tests.support.glue_service import JOB, GlueService
+from nh_pipeline_tests.support.glue_service import GlueService
 from nh_pipeline_tests.support.text_values import TEXTS, read_all
+from nh_pipeline_tests.support.through_glue import through_glue
 
 pytestmark = [
     pytest.mark.integration,
@@ -98,28 +94,6 @@ def sent(table):
     return not table.dataset or table.dataset in SENT
 
 
-def through_glue(workspace, service, patch):
-    """Everything that has landed, by jobs on Spark as Glue may have it, started by Dagster."""
-    engine = EngineResource(engine="glue", glue_job=JOB, glue_messages=f"s3://{service.aws.bucket}/pipes")
-    patch.setattr(glue, "POLL", 0.2)
-    service.make_job()
-    counts = []
-
-    @dg.asset
-    def all_tables(context):
-        for part in parts():
-            if builds := list(builds_of(plan(workspace.lake, workspace.zone).part(part))):
-                done = list(engine.run(builds, workspace.lake, context))
-                chain.published([r for o in done for r in o.results])
-                counts.append((len(builds), len(done)))
-        return dg.MaterializeResult()
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert dg.materialize([all_tables], instance=instance).success
-    assert [wanted for wanted, _ in counts] == [done for _, done in counts]
-    assert [r.state for r in service.runs] == ["SUCCEEDED"] * (len(parts()) - 1)  # the last part is built here
-
-
 @pytest.fixture(scope="module")
 def lakes(engine, drop, tmp_path_factory, aws_server):
     """The lake of Sail, built here; that of the JVM, built beside it in a process of its own; that of Glue's jobs."""
@@ -148,7 +122,8 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
             for file in source.changes().files:
                 if recognised(source, file).dataset in SENT:
                     elsewhere.zone.land(source, file)
-            through_glue(elsewhere, service, patch)
+            made = through_glue(elsewhere, service, patch)
+            assert len(service.runs) == len(made) - 1  # the last part is built here
         done = beside.result()
     assert done.returncode == 0, done.stderr[-3000:]
     return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, done.stdout
