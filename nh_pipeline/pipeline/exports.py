@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, cast
 
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.fhir.extract import About, Extraction
-from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
+from nh_pipeline.pipeline.build_state import forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.guards import DeliveryStatus
 from nh_pipeline.pipeline.recipe import export_recipe
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.view import Export
 
-_NOT_COUNTING = "no longer counts"
 _BY_DELIVERY = (DELETION, REJECTS)
 """Tables that are cut by deliveries alone, not by patients as well."""
 
@@ -63,13 +63,14 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
     statuses = tuple(_status(d, taken, by_person) for d in landed)
     built, recipe = recorded_inputs(lake, RESOURCE), export_recipe(export)
-    present = {partition.partition(".")[0] for partition in lake.snapshot(RESOURCE).present}
+    held = chain.from_iterable(lake.snapshot(table).present for table in (RESOURCE, *_BY_DELIVERY))
+    present = {partition.partition(".")[0] for partition in held}
     stale = {}
     for delivery, status in zip(landed, statuses, strict=True):
         i, name = delivery.delivery_id, delivery.manifest.name
         if status.state != "effective":
             if i in present:
-                stale[i] = f"{name} {_NOT_COUNTING}: {status.reason}"
+                stale[i] = f"{name} no longer counts: {status.reason}"
         elif i not in built:
             stale[i] = f"{name} ({delivery.manifest.coverage.key}) has landed and is not in bronze yet"
         elif built[i] != recipe:
@@ -129,7 +130,11 @@ class ParseExports(BaseModel, frozen=True):
         if not anew:
             checked = [TableResult.unchanged([rows_kept(s.rows, s.rows, "")], s) for s in snapshots.values()]
             return BuildResult(table=checked[0], others=tuple(checked[1:]), deliveries=statuses)
-        counting = [d for d in anew if found.stale[d.delivery_id].find(_NOT_COUNTING) < 0]
+        effective = {s.delivery_id for s in statuses if s.state == "effective"}
+        counting = [d for d in anew if d.delivery_id in effective]
+        gone = [d.delivery_id for d in anew if d.delivery_id not in effective]
+        if gone:  # before their rows go, so that they are read again if they come back, whatever is killed in between
+            forget(context.lake, RESOURCE, gone)
         written = _written(context, export, counting, {n: _of(s, anew) for n, s in snapshots.items()})
         facts = [facts_of(d) for d in counting]
         lines = accounting(
@@ -141,19 +146,19 @@ class ParseExports(BaseModel, frozen=True):
         for table in sorted(export.tables, key=lambda table: table is RESOURCE):
             staged = written[table.name]
             base = snapshots[table.name].only(staged.replaces)
-            if not staged.files and not base.files:
-                results.append(TableResult.unchanged([], base))
-                continue
-            checks = [*context.check(table, staged), *([lines] if table is RESOURCE else [])]
             built_from = {d.delivery_id: recipe for d in counting} if table is RESOURCE else {}
-            known = "a delivery counts no longer" if len(counting) < len(anew) else "it was read anew"
-            result, _ = context.publish_if_valid(
-                table, staged, checks, base=base, extent=f"{self.day}", built_from=built_from, loss_known=known
-            )
+            more = [lines] if table is RESOURCE else []
+            result = TableResult.unchanged(more, base)
+            if staged.files or base.files:
+                known = "a delivery counts no longer" if gone else ""
+                checks = [*context.check(table, staged), *more]
+                result, _ = context.publish_if_valid(
+                    table, staged, checks, base=base, extent=f"{self.day}", built_from=built_from, loss_known=known
+                )
             results.append(result)
             if result.refused:
                 break
-            if table is RESOURCE and result.published:
+            if built_from and result.published:
                 record_inputs(context.lake, table, built_from, result.published)
         return BuildResult(table=results[-1], others=tuple(results[:-1]), deliveries=statuses)
 

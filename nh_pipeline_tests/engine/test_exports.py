@@ -12,7 +12,7 @@ from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.datasets.clinical.care import ENCOUNTER
 from nh_pipeline.datasets.clinical.export import DELETION, REJECTS, RESOURCE
 from nh_pipeline.datasets.clinical.people import PATIENT
-from nh_pipeline.landing.confirmations import confirm, withdraw
+from nh_pipeline.landing.confirmations import confirm, readmit, withdraw
 from nh_pipeline.landing.manifest import Quarantined
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
 from nh_pipeline.pipeline import mart
@@ -114,6 +114,20 @@ def test_what_a_person_withdraws_is_taken_away_and_comes_back(nh, tmp_path):
     assert ids(nh, ENCOUNTER.table) == []
     assert not plan(nh.lake, nh.zone).part(0)
     assert Counter(s.state for s in look(nh.lake, nh.zone, FHIR_EXPORT).statuses) == {"withdrawn": 1, "effective": 1}
+    assert readmit(nh.lake.storage, one)
+    parsed(nh)
+    assert ids(nh) == ["e1", "p1", "p2", "p3"]
+
+
+def test_a_delivery_of_nothing_but_deletions_is_read_once_and_can_be_taken_away(nh, tmp_path):
+    delivered(nh, tmp_path, gone=fhir.deleted("Patient/p7"))
+    parsed(nh)
+    assert [row["resource_id"] for row in chain.rows(nh.lake, DELETION)] == ["p7"]
+    assert not plan(nh.lake, nh.zone).part(0)
+    (one,) = nh.zone.deliveries(FHIR_EXPORT.name)
+    withdraw(nh.lake.storage, one, reason="a test")
+    parsed(nh)
+    assert chain.rows(nh.lake, DELETION) == []
 
 
 @pytest.mark.parametrize(
