@@ -20,7 +20,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nh_pipeline.cli import asking, aws, dashboard, decisions, drive, profile, quarantine, quicksight, relocate, report
+from nh_pipeline.cli import (
+    asking,
+    aws,
+    dashboard,
+    decisions,
+    drive,
+    profile,
+    quarantine,
+    quicksight,
+    relocate,
+    report,
+    view_definitions,
+)
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
     FAILED,
@@ -291,6 +303,7 @@ app.command()(relocate.relocate)
 app.command()(asking.query)
 app.command()(asking.ddl)
 app.command()(quicksight.quicksight)
+app.command()(view_definitions.view_definitions)
 app.command()(profile.profile)
 app.command()(dashboard.dashboard)
 app.command()(report.report)

@@ -9,7 +9,9 @@ from itertools import product
 import pytest
 from fhirpathpy import evaluate
 from fhirpathpy.models import models
+from typer.testing import CliRunner
 
+from nh_pipeline.cli.main import app
 from nh_pipeline.datasets.clinical import VIEWS
 from nh_pipeline.landing.fhir import standard
 from nh_pipeline_tests.support.fhir_deliveries import having, ndjson, rows
@@ -146,3 +148,8 @@ def column_names(selects):
         yield from (column["name"] for column in select.get("column", []))
         yield from column_names(select.get("select", []))
         yield from column_names(select.get("unionAll", [])[:1])
+
+
+def test_nh_prints_one_definition_per_line():
+    printed = CliRunner().invoke(app, ["view-definitions"]).stdout.splitlines()
+    assert [json.loads(line) for line in printed] == standard.view_definitions()
