@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nh_pipeline.cli.show import plain_table
 from nh_pipeline.domains import selected
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.marts.clinical.facility_outcomes import FACILITY_OUTCOMES
 from nh_pipeline.marts.reconciliation.mart import FIGURES, SUMMARY
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
@@ -99,7 +100,7 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
         verdicts = db.execute(_VERDICTS).fetchall() if lake.snapshot(SUMMARY.table).present else []
-        own = db.execute(_OWN).fetchall() if "clinical" in selected() else []
+        own = db.execute(_OWN).fetchall() if any(t.name == FACILITY_OUTCOMES.name for t in gold()) else []
     if national:
         console.print(
             f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "

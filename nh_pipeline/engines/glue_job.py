@@ -26,6 +26,7 @@ REQUIRES = (
     "boto3",
     "dagster-pipes",
     "duckdb",
+    "msgspec",
     "pyarrow",
     "pydantic",
     "pyiceberg",

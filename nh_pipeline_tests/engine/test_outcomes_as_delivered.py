@@ -14,7 +14,7 @@ from nh_pipeline_tests.support.fhir_built import built
 
 pytestmark = pytest.mark.integration
 
-BUILT = ("id_conflicts", "directory", "facility_crosswalk", "dim_patients", "fct_conditions", "fct_procedures",
+BUILT = ("id_conflicts", "directory", "facility_crosswalk", "facilities", "dim_patients", "fct_conditions", "fct_procedures",
          "fct_encounters", "readmissions", "ed_visits", "horizon", "cohort_encounters", "snf_stays",
          "snf_months")  # fmt: skip
 

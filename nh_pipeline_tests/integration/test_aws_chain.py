@@ -17,6 +17,7 @@ from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
 
 from nh_pipeline.cli import demo
+from nh_pipeline.domains import VARIABLE
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.publish import find_staged, publish, staging_folder
 from nh_pipeline.landing.source_state import SourceState
@@ -62,6 +63,7 @@ def lakes(account, engine, tmp_path_factory):
     remote, folder = Nh(account.home), tmp_path_factory.mktemp("local")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "PLAN", PLAN)
+        patch.setenv(VARIABLE, "cms")  # the clinical tables on S3 are those of test_clinical
         patch.chdir(folder)  # where an s3:// home has its Dagster instance and the demo's deliveries
         remote.told = remote("demo").stdout
         workspace = chain.workspace_at(folder / "lake", engine)

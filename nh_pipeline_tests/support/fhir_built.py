@@ -33,6 +33,8 @@ def built(
     frames = {table.name: frame_of(engine, table, held[table.name]) for table in FHIR_EXPORT.tables}
     rows: dict[str, list[dict[str, Any]]] = {}
     for mart in (mart for mart in clinical.MARTS if mart.name in names):
+        for table in mart.inputs:  # what is CMS's is not delivered here
+            frames.setdefault(table.name, frame_of(engine, table, []))
         made = mart.transform(*(frames[table.name] for table in mart.inputs)).collect()
         rows[mart.name] = [row.asDict() for row in made]
         frames[mart.table.name] = frame_of(engine, mart.table, rows[mart.name])

@@ -6,6 +6,7 @@ line of its own. So each file tells of the NPIs that it names, as of its latest 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.cms.nppes_columns import COLUMNS, LAST_UPDATE_DATE, TAXONOMIES
@@ -13,7 +14,6 @@ from nh_pipeline.datasets.cms.shared import ANY
 from nh_pipeline.model.columns import text, yes_no
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Scd2
-from nh_pipeline.settings import Settings
 from nh_pipeline.transforms import values
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ _IS_ACTIVE = "deactivation_date is null or coalesce(reactivation_date > deactiva
 
 
 def scope() -> str:
-    """The lines whose NPIs are kept, by the setting."""
-    if Settings().nppes_scope == "all":
+    """The lines whose NPIs are kept, by the setting, which a job elsewhere has in its environment alone."""
+    if os.environ.get("NH_NPPES_SCOPE") == "all":
         return ""
     wanted = ", ".join(f"'{code}'" for code in NURSING_HOMES)
     return f"entity_type = '2' and ({' or '.join(f'{code} in ({wanted})' for code in _CODES)})"
