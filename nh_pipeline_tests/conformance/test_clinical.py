@@ -79,7 +79,7 @@ def lakes(engine, tmp_path_factory, aws_server):
                 chain.land(elsewhere, drop)
                 assert through_glue(elsewhere, service, patch, some) == [2, 1, 1, 1]
         done = beside.result()
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
         found = {"jvm": Lake(str(jvm)), "glue": elsewhere.lake}
         yield workspace.lake, found, stored
 

@@ -128,7 +128,7 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
             made = through_glue(elsewhere, service, patch)
             assert len(service.runs) == len(made) - 1  # the last part is built here
         done = beside.result()
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
     return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, done.stdout
 
 

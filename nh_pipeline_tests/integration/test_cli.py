@@ -376,6 +376,7 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     assert max(map(len, (line.rstrip() for line in shown.splitlines()))) <= 80
     told = " ".join(shown.split())
     assert re.search(r"Checks: [0-9]+ of [0-9]+ pass; warnings: .*known_provider_id \(1\)", told)
+    assert "Rehospitalized within 30 days: a chain's own rate by home" in told
     # rules, figures, equal, rounding, explained, mismatches
     assert re.search(r"Reconciled: .* Provider Information [0-9]+ [0-9,]+ [0-9,]+ [0-9]+ [0-9]+ 0\b", told)
     assert "nothing to do" in nh("demo").stdout
