@@ -14,9 +14,10 @@ from nh_pipeline_tests.support.fhir_built import built
 
 pytestmark = pytest.mark.integration
 
-BUILT = ("id_conflicts", "directory", "facility_crosswalk", "facilities", "dim_patients", "fct_conditions", "fct_procedures",
-         "fct_encounters", "readmissions", "ed_visits", "horizon", "cohort_encounters", "snf_stays",
-         "snf_months")  # fmt: skip
+BUILT = (
+    "id_conflicts", "directory", "facility_crosswalk", "facilities", "dim_patients", "fct_conditions", "fct_procedures",
+    "fct_encounters", "readmissions", "ed_visits", "horizon", "cohort_encounters", "snf_stays", "snf_months",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=[("bundles", (1, 2)), ("ndjson", (1,))], ids=str)
