@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import zipfile
 
 import pytest
@@ -143,7 +144,8 @@ def test_sizes_of_eight_bytes():
             with archive.open(name, "w", force_zip64=True) as stream:
                 stream.write(member)
     content = out.getvalue()
-    assert struct.pack("<I", 0xFFFFFFFF) in content[:100]
+    if sys.version_info >= (3, 11):  # before, zipfile wrote the sizes of four bytes as well
+        assert struct.pack("<I", 0xFFFFFFFF) in content[:100]
     assert looked_at(content) == landed(content)
 
 
