@@ -33,6 +33,7 @@ from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
+    from nh_pipeline.model.table import Table
     from nh_pipeline.model.view import Export
 
 DATASETS: tuple[Dataset, ...] = (
@@ -80,6 +81,11 @@ def with_tables() -> tuple[Dataset, ...]:
 def exports() -> tuple[Export, ...]:
     """Deliveries of the selected domains that are many resources each."""
     return tuple(export for export in (FHIR_EXPORT,) if export.domain in domains.selected())
+
+
+def export_of(table: Table) -> Export | None:
+    """The export that a table is one of; None if it is none of any."""
+    return next((export for export in exports() if table in export.tables), None)
 
 
 def delivered() -> tuple[Dataset | Export, ...]:

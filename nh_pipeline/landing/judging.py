@@ -41,10 +41,23 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     Raises:
         Refused: It is no delivery.
     """
-    name = content.received.name
+    return (of_export if is_export(storage, content) else of_csv)(storage, content, word)
+
+
+def is_export(storage: Storage, content: Content) -> bool:
+    """Whether a content is one of many FHIR resources, an archive of them included."""
     with storage.open(content.path) as stream:
-        if is_export(cast("BinaryIO", stream)):
-            return _export(storage, content, word)
+        delivery = cast("BinaryIO", stream)
+        return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
+
+
+def of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+    """What a manifest says of a CSV.
+
+    Raises:
+        Refused: It is none that is known.
+    """
+    name = content.received.name
     opened = open_csv(cast("BinaryIO", storage.open(content.path)), name, limited=word.limited)
     with opened.stream as stream:
         found = inspect_file(stream, name, order=word.order)
@@ -67,13 +80,12 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     }
 
 
-def is_export(delivery: BinaryIO) -> bool:
-    """Whether a delivery is one of many FHIR resources, an archive of them included; it is read from its start."""
-    return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
+def of_export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+    """What a manifest says of a delivery of many resources.
 
-
-def _export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
-    """What a manifest says of a delivery of many resources."""
+    Raises:
+        Refused: It is damaged, or holds none that can be taken.
+    """
     received = content.received
     with storage.open(content.path) as stream:
         found = survey(cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited)

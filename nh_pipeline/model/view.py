@@ -173,9 +173,11 @@ class Exported:
 
     Attributes:
         view: what makes the rows; None of what the reader itself tells.
+        leads: whether it stands for all of them: it is published last, and remembers which deliveries are in all.
     """
 
     view: View | None = None
+    leads: bool = False
 
 
 def bronze(name: str, description: str, columns: tuple[Column, ...], *, kind: Exported, index: str = "") -> Table:
@@ -213,3 +215,8 @@ class Export:
     late_after: int = 35
     domain: str = "clinical"
     coverage: Literal["export"] = "export"
+
+    @property
+    def leading(self) -> Table:
+        """The table that stands for all of them."""
+        return next(table for table in self.tables if table.kind.leads)

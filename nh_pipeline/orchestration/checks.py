@@ -12,7 +12,6 @@ import dagster as dg
 import pandas as pd
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.lake import Lake, TableSnapshot
 from nh_pipeline.model.dataset import Dataset
@@ -194,7 +193,7 @@ def _as_declared(of: Table) -> dg.AssetChecksDefinition:
 def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
     """All advisory checks, with those that only the clock starts or without."""
     # Of an export, one table stands for all, which one build makes.
-    alone = (of for of in tables() if of is RESOURCE or not isinstance(of.kind, Exported))
+    alone = (of for of in tables() if not isinstance(of.kind, Exported) or of.kind.leads)
     found = [_gave_up(of) for of in alone if of is not REJECTS]
     for of in silver():
         dataset = datasets.dataset(of.dataset) if of.dataset else None

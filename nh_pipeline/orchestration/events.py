@@ -8,9 +8,9 @@ import dagster as dg
 from dagster._core.events import DagsterEvent
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease, Scd2
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.model.view import Exported
 from nh_pipeline.orchestration.partitions import run_range
 from nh_pipeline.orchestration.parts import (
     Progress,
@@ -106,7 +106,7 @@ def gate_specs(table: Table) -> list[dg.AssetCheckSpec]:
     of_kind = _OF_KIND.get(type(table.kind), ())
     if isinstance(table.kind, Mart) and not table.kind.conserves:
         of_kind = ()
-    if table is RESOURCE:
+    if isinstance(table.kind, Exported) and table.kind.leads:
         of_kind = ("row_accounting",)
     general = ["schema", "grain", "values", *of_kind, ROWS_KEPT]
     return [*(dg.AssetCheckSpec(n, asset=key, blocking=True, description=_GATE[n]) for n in general), *rules]

@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.model.table import Table
 from nh_pipeline.model.view import Export
 from nh_pipeline.orchestration.events import (
@@ -56,12 +55,12 @@ def export_assets(export: Export, raw: dg.AssetKey, owners: Sequence[str]) -> dg
     @dg.multi_asset(
         name=f"{export.name}_bronze",
         specs=specs,
-        check_specs=[*checks, held_spec(RESOURCE)],
+        check_specs=[*checks, held_spec(export.leading)],
         backfill_policy=SINGLE_RUN,
     )
     def _tables(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
         found = look(lake.lake, lake.zone, export)
-        yield held_check(found.statuses, RESOURCE)
+        yield held_check(found.statuses, export.leading)
         start, end = range_of(context) or (None, None)
         days = sorted({d.manifest.coverage.start for d in found.landed if d.manifest.coverage.start})
         chosen = [day for day in days if start and end and start <= day <= end]

@@ -24,7 +24,9 @@ from nh_pipeline.tables import dataset_of, gold, qualities, silver, tables
 
 DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
 MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
-QUALITY, CLINICAL = "quality", "clinical"
+QUALITY = "quality"
+CLINICAL = "clinical"
+"""The job of the domain of this name."""
 
 
 def delivery_job(dataset: str) -> str:
@@ -145,7 +147,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         MARTS: (_marts(WORK_DATES), "Marts alone, for days whose inputs changed."),
         RELEASE_MARTS: (_marts(RELEASES), "Marts of releases."),
         WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
-        CLINICAL: (_marts(None, "clinical"), "Clinical silver and gold, from all exports."),
+        CLINICAL: (_marts(None, CLINICAL), "Clinical silver and gold, from all exports."),
         QUALITY: ([*map(asset_key, qualities())], "What is known of the quality of all tables."),
     }
     made += [_job(name, keys, told, by_the_clock=by_the_clock) for name, (keys, told) in several.items() if keys]

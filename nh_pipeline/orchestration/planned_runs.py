@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline import datasets
 from nh_pipeline.domains import domain_of
 from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.quality import Quality
+from nh_pipeline.model.view import Exported
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.jobs import (
     CLINICAL,
@@ -29,8 +30,7 @@ from nh_pipeline.orchestration.jobs import (
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, range_tags
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.periods import joined, month_bounds
-from nh_pipeline.pipeline.build_state import NOT_BUILT
-from nh_pipeline.pipeline.plan import LANDED, Plan, Stale
+from nh_pipeline.pipeline.build_state import LANDED, NOT_BUILT
 from nh_pipeline.tables import dataset_of, gold
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from nh_pipeline.model.table import Table
+    from nh_pipeline.pipeline.plan import Plan, Stale
 
 
 _MARTS: Mapping[object, str] = {WORK_DATES: MARTS, RELEASES: RELEASE_MARTS, None: WHOLE_MARTS}
@@ -102,9 +103,11 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     if whole:
         keys = tuple(dict.fromkeys(asset_key(b.table) for b in whole))
         runs.append(PlannedRun(DIMENSIONS, assets=keys, reasons=_reasons(whole)))
-    clinical = [b for b in stale if domain_of(b.table.database) == FHIR_EXPORT.domain and not _is_quality(b)]
+    exported = [b for b in stale if isinstance(b.table.kind, Exported)]
+    runs += _exported(exported)
+    clinical = [b for b in stale if isinstance(b.table.kind, Mart) and domain_of(b.table.database) == CLINICAL]
     runs += _clinical(clinical)
-    others = (b for b in stale if b not in whole and b not in clinical)
+    others = (b for b in stale if not any(b in those for those in (whole, exported, clinical)))
     for _, group in groupby(others, key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
@@ -130,23 +133,23 @@ def follows(table: Table) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def _is_quality(build: Stale) -> bool:
-    return isinstance(build.table.kind, Quality)
+def _exported(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
+    """Runs of exports, by their days."""
+    for export in datasets.exports():
+        found = [b for b in stale if b.table is export.leading]
+        for start, end in joined((b.start, b.end) for b in found if b.start and b.end):
+            inside = _reasons(b for b in found if b.start and start <= b.start <= end)
+            yield PlannedRun(delivery_job(export.name), start, end, raw=(export.name,), reasons=inside)
 
 
 def _clinical(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
-    """Runs of exports, by their days; one of the tables that are made of others, with all that is made of them."""
-    days = joined((b.start, b.end) for b in stale if b.start and b.end)
-    for start, end in days:
-        inside = _reasons(b for b in stale if b.start and start <= b.start <= end)
-        yield PlannedRun(delivery_job(FHIR_EXPORT.name), start, end, raw=(FHIR_EXPORT.name,), reasons=inside)
-    made = [b for b in stale if isinstance(b.table.kind, Mart)]
-    if made:
-        built = {b.table.name for b in made}
-        for mart in (t for t in gold() if domain_of(t.database) == FHIR_EXPORT.domain):
-            built |= {mart.name} if built & {source.name for source in mart.kind.inputs} else set()
+    """One run of the marts of the clinical domain that are stale, and of all that is made of them there."""
+    built = {b.table.name for b in stale}
+    for mart in (t for t in gold() if domain_of(t.database) == CLINICAL):
+        built |= {mart.name} if built & {source.name for source in mart.kind.inputs} else set()
+    if built:
         keys = tuple(asset_key(t) for t in gold() if t.name in built)
-        yield PlannedRun(CLINICAL, assets=keys, reasons=_reasons(made))
+        yield PlannedRun(CLINICAL, assets=keys, reasons=_reasons(stale))
 
 
 def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:

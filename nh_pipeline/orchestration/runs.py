@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical import FHIR_EXPORT
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.refusals import Refusals
 from nh_pipeline.landing.selection import covers
@@ -89,11 +87,12 @@ def forget(settings: Settings, table: Table, start: date | None, end: date | Non
     lake = Lake(settings.home, settings.catalog_properties)
     refusals = Refusals(lake.storage)
     partitions = {r.partition for r in refusals.all(table.name)}
-    if isinstance(table.kind, Bronze) or table is RESOURCE:  # which remembers for all tables of an export
+    export = datasets.export_of(table)
+    if isinstance(table.kind, Bronze) or export:
         date_range = (start or date.min, end or date.max) if start or end else None
-        landed = RawZone(lake.storage).deliveries(table.dataset or FHIR_EXPORT.name)
+        landed = RawZone(lake.storage).deliveries(export.name if export else table.dataset)
         partitions = {d.delivery_id for d in landed if covers(d.manifest.coverage, date_range)}
-        build_state.forget(lake, table, partitions)
+        build_state.forget(lake, export.leading if export else table, partitions)
     refusals.forget(table.name, partitions)
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 _FOUND: dict[tuple[object, ...], set[str]] = {}
-_MOST_FOUND = 200
 """What was found to refer to what changed, between which snapshots: a plan is made anew for each of its parts."""
+
+_MOST_FOUND = 200
 
 
 def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None = None) -> list[str]:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "nh.built-from."
 
+LANDED = "has landed and is not in bronze yet"
 NOT_BUILT = "not built yet"
+"""Why something is built for the first time."""
 
 
 @retry(

@@ -19,7 +19,7 @@ from nh_pipeline.pipeline.guards import Candidate, DeliveryStatus, statuses
 from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
@@ -192,20 +192,25 @@ def is_day_first(delivery: Delivery) -> bool:
     return delivery.manifest.date_order == "day-first"
 
 
-def _candidate(delivery: Delivery, note: DeliveryNote | None, by_person: dict[str, str]) -> Candidate:
-    manifest, reason = delivery.manifest, ""
+def why_withdrawn(delivery: Delivery, by_person: Mapping[str, str]) -> str:
+    """Why a delivery counts no longer, by its source or a person (id to why); empty if nobody withdrew it."""
     if delivery.withdrawn:
-        reason = f"{manifest.source} no longer holds it; put the file back to let it count again"
-    elif delivery.delivery_id in by_person:
-        why = f" ({by_person[delivery.delivery_id]})" if by_person[delivery.delivery_id] else ""
-        reason = f"a person withdrew it{why}; nh withdraw {delivery.delivery_id[:12]} --undo lets it count again"
+        return f"{delivery.manifest.source} no longer holds it; put the file back to let it count again"
+    if delivery.delivery_id not in by_person:
+        return ""
+    why = f" ({by_person[delivery.delivery_id]})" if by_person[delivery.delivery_id] else ""
+    return f"a person withdrew it{why}; nh withdraw {delivery.delivery_id[:12]} --undo lets it count again"
+
+
+def _candidate(delivery: Delivery, note: DeliveryNote | None, by_person: dict[str, str]) -> Candidate:
+    manifest = delivery.manifest
     return Candidate(
         delivery_id=delivery.delivery_id,
         coverage=manifest.coverage.key,
         name=manifest.name,
         told=f"{manifest.modified_at:%Y-%m-%d %H:%M}",
         note=note,
-        withdrawn=reason,
+        withdrawn=why_withdrawn(delivery, by_person),
     )
 
 

@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import DELETION, REJECTS, RESOURCE
+from nh_pipeline.datasets.clinical.export import DELETION, REJECTS
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.fhir.extract import About, Extraction
-from nh_pipeline.pipeline.build_state import forget, record_inputs, recorded_inputs
+from nh_pipeline.pipeline.build_state import LANDED, forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
-from nh_pipeline.pipeline.guards import DeliveryStatus
+from nh_pipeline.pipeline.deliveries import why_withdrawn
+from nh_pipeline.pipeline.guards import DeliveryStatus, State
 from nh_pipeline.pipeline.recipe import export_recipe
 from nh_pipeline.pipeline.result import BuildResult
 
@@ -62,8 +63,8 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     landed = tuple(zone.deliveries(export.name))
     taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
     statuses = tuple(_status(d, taken, by_person) for d in landed)
-    built, recipe = recorded_inputs(lake, RESOURCE), export_recipe(export)
-    held = chain.from_iterable(lake.snapshot(table).present for table in (RESOURCE, *_BY_DELIVERY))
+    built, recipe = recorded_inputs(lake, export.leading), export_recipe(export)
+    held = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *_BY_DELIVERY))
     present = {partition.partition(".")[0] for partition in held}
     stale = {}
     for delivery, status in zip(landed, statuses, strict=True):
@@ -72,7 +73,7 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
             if i in present:
                 stale[i] = f"{name} no longer counts: {status.reason}"
         elif i not in built:
-            stale[i] = f"{name} ({delivery.manifest.coverage.key}) has landed and is not in bronze yet"
+            stale[i] = f"{name} ({delivery.manifest.coverage.key}) {LANDED}"
         elif built[i] != recipe:
             stale[i] = f"{name} is read otherwise now"
     return Exports(export, landed, statuses, stale)
@@ -80,19 +81,16 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
 
 def _status(delivery: Delivery, taken: frozenset[str], by_person: Mapping[str, str]) -> DeliveryStatus:
     manifest, facts = delivery.manifest, facts_of(delivery)
-    state, reason = "effective", ""
-    if delivery.withdrawn:
-        state, reason = "withdrawn", f"{manifest.source} no longer holds it; put the file back to let it count again"
-    elif delivery.delivery_id in by_person:
-        state, reason = "withdrawn", f"a person withdrew it: nh withdraw {delivery.delivery_id[:12]} --undo"
+    state: State = "effective"
+    if reason := why_withdrawn(delivery, by_person):
+        state = "withdrawn"
     elif facts.held and delivery.delivery_id not in taken:
-        state = "held"
-        reason = f"{facts.held}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
+        state, reason = "held", f"{facts.held}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
     return DeliveryStatus(
         delivery_id=delivery.delivery_id,
         coverage=manifest.coverage.key,
         name=manifest.name,
-        state=cast("Literal['effective', 'held', 'withdrawn']", state),
+        state=state,
         reason=reason,
         lines=facts.records + facts.refused,
         lines_refused=facts.refused,
@@ -123,7 +121,7 @@ class ParseExports(BaseModel, frozen=True):
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         export = next(e for e in datasets.exports() if e.name == self.export)
-        found = look(context.lake, context.zone, export)
+        found, leading = look(context.lake, context.zone, export), export.leading
         anew = [d for d in found.of_day(self.day) if d.delivery_id in found.stale]
         snapshots = {table.name: context.lake.snapshot(table) for table in export.tables}
         statuses = tuple(s for s in found.statuses if s.coverage == self.day.isoformat())
@@ -134,20 +132,20 @@ class ParseExports(BaseModel, frozen=True):
         counting = [d for d in anew if d.delivery_id in effective]
         gone = [d.delivery_id for d in anew if d.delivery_id not in effective]
         if gone:  # before their rows go, so that they are read again if they come back, whatever is killed in between
-            forget(context.lake, RESOURCE, gone)
+            forget(context.lake, leading, gone)
         written = _written(context, export, counting, {n: _of(s, anew) for n, s in snapshots.items()})
         facts = [facts_of(d) for d in counting]
         lines = accounting(
             sum(f.records + f.refused for f in facts),
-            written[RESOURCE.name].rows + sum(f.duplicates for f in facts) + written[DELETION.name].rows,
+            written[leading.name].rows + sum(f.duplicates for f in facts) + written[DELETION.name].rows,
             written[REJECTS.name].rows,
         )
         recipe, results = export_recipe(export), []
-        for table in sorted(export.tables, key=lambda table: table is RESOURCE):
+        for table in sorted(export.tables, key=lambda table: table is leading):
             staged = written[table.name]
             base = snapshots[table.name].only(staged.replaces)
-            built_from = {d.delivery_id: recipe for d in counting} if table is RESOURCE else {}
-            more = [lines] if table is RESOURCE else []
+            built_from = {d.delivery_id: recipe for d in counting} if table is leading else {}
+            more = [lines] if table is leading else []
             result = TableResult.unchanged(more, base)
             if staged.files or base.files:
                 known = "a delivery counts no longer" if gone else ""

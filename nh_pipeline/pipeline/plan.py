@@ -16,7 +16,6 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.datasets.headers import HeaderError
 from nh_pipeline.lake.refusals import Refusal, Refusals, inputs_of
 from nh_pipeline.model.kinds import Calendar, Daily, PerRelease
@@ -24,7 +23,7 @@ from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_bounds
 from nh_pipeline.pipeline import quality
 from nh_pipeline.pipeline.bucket_staleness import stale_buckets
-from nh_pipeline.pipeline.build_state import NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
+from nh_pipeline.pipeline.build_state import LANDED, NOT_BUILT, deliveries_of, of_deliveries, recorded_inputs, why_stale
 from nh_pipeline.pipeline.chosen import partition_of
 from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
 from nh_pipeline.pipeline.exports import Exports
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.mart import Mart
     from nh_pipeline.pipeline.guards import DeliveryStatus
-
-LANDED = "has landed and is not in bronze yet"
 
 _PLANS: dict[str, tuple[str, Plan]] = {}
 
@@ -193,8 +190,8 @@ def _exports(found: Exports) -> Iterator[Stale]:
     for day in sorted({day for d in found.landed if (day := d.manifest.coverage.start)}):
         told = [found.stale[i] for d in found.of_day(day) if (i := d.delivery_id) in found.stale]
         if told:
-            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
-            yield Stale(RESOURCE, f"{day}", f"{told[0]}{more}", day, day)
+            several = f"{len(told)} deliveries, such as " if len(told) > 1 else ""
+            yield Stale(found.export.leading, f"{day}", f"{several}{told[0]}", day, day)
 
 
 def _why_parse(state: str | None, note: DeliveryNote | None, wanted: str, rules: str) -> str:

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.lake import data_files
@@ -226,7 +225,7 @@ def _of_file(
 def _of_exports(found: Exports) -> Iterator[dict[str, Any]]:
     """What came in exports, what of it could be read, and what came twice."""
     for delivery, status in zip(found.landed, found.statuses, strict=True):
-        row = partial(_row, RESOURCE.name, status.delivery_id, coverage=status.coverage)
+        row = partial(_row, found.export.leading.name, status.delivery_id, coverage=status.coverage)
         why = f"{status.name} is {status.state}{': ' * bool(status.reason)}{status.reason}"
         yield row("counts", passed=status.state == "effective", told=why)
         facts = facts_of(delivery)

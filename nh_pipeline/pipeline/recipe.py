@@ -86,9 +86,8 @@ def export_recipe(export: Export) -> str:
 
 def code_version(table: Table) -> str:
     """What Dagster compares: the recipe; of a bronze table, one that stands for every header."""
-    for export in datasets.exports():
-        if table in export.tables:
-            return _short([export_recipe(export), table.name])
+    if export := datasets.export_of(table):
+        return _short([export_recipe(export), table.name])
     if not isinstance(table.kind, Bronze):
         return recipe(table) if type(table.kind) in _KINDS else PARSE
     dataset = datasets.dataset(table.dataset)

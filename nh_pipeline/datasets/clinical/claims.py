@@ -8,13 +8,37 @@ from __future__ import annotations
 from nh_pipeline.datasets.clinical.care import CPT, ICD_10, SNOMED
 from nh_pipeline.model.view import Field, View, concept, reference, value
 
-_PROVIDER = ("Practitioner", "PractitionerRole", "Organization")
 _CLAIM_TYPE = ("http://terminology.hl7.org/CodeSystem/claim-type",)
 _DIAGNOSES = ("diagnosis.where(type.coding.code = 'principal')", "diagnosis.where(sequence = '1')", "diagnosis[0]")
 _CLM_ID = "https://bluebutton.cms.gov/resources/variables/clm_id"
 _NON_PAYMENT = "https://bluebutton.cms.gov/resources/variables/clm_mdcr_non_pmt_rsn_cd"
 _DENIED_LINE = "https://bluebutton.cms.gov/resources/variables/line_prcsg_ind_cd"
-_SERVICE = (SNOMED, CPT)
+
+# What a claim and the decision on it both say, and the lines of both.
+_WHO = (
+    reference("provider", "Who claims", "provider", to=("Practitioner", "PractitionerRole", "Organization")),
+    reference("facility", "Where", "facility", to=("Location", "Organization")),
+)
+_WHEN = (
+    value("created", "When it was made", "created"),
+    value("billable_start", "First day of service", "billablePeriod.start"),
+    value("billable_end", "Last day of service", "billablePeriod.end"),
+)
+_COVERAGE = reference(
+    "coverage",
+    "Insurance that it is for",
+    "insurance.where(focal = 'true').coverage",
+    "insurance[0].coverage",
+    to=("Coverage",),
+)
+_RELATED = reference("related_claim", "Claim that it follows", "related[0].claim", to=("Claim",))
+_ITEM_COUNT = Field("item_count", "Number of lines", ("item",), "count")
+_SEQUENCE = value("sequence", "Number of the line", "sequence")
+_SERVICE = (
+    concept("service", "What was done", "productOrService", prefers=(SNOMED, CPT)),
+    concept("revenue", "Revenue centre", "revenue"),
+)
+_ENCOUNTER = reference("encounter", "Encounter that it is of", "encounter[0]", to=("Encounter",))
 
 
 def _diagnosis(*, of: str = "") -> tuple[Field, Field]:
@@ -47,26 +71,17 @@ CLAIM = View(
         concept("sub_type", "More exact kind", "subType"),
         value("use", "claim, preauthorization or predetermination", "use"),
         reference("subject", "Whose claim", "patient", to=("Patient",)),
-        reference("provider", "Who claims", "provider", to=_PROVIDER),
-        reference("facility", "Where", "facility", to=("Location", "Organization")),
+        *_WHO,
         reference("insurer", "To whom", "insurer", to=("Organization",)),
-        value("created", "When it was made", "created"),
-        value("billable_start", "First day of service", "billablePeriod.start"),
-        value("billable_end", "Last day of service", "billablePeriod.end"),
+        *_WHEN,
         concept("priority", "Urgency", "priority"),
         reference("prescription", "Prescription", "prescription", to=("MedicationRequest", "DeviceRequest")),
-        reference(
-            "coverage",
-            "Insurance that it is for",
-            "insurance.where(focal = 'true').coverage",
-            "insurance[0].coverage",
-            to=("Coverage",),
-        ),
+        _COVERAGE,
         Field("insurance_count", "Number of insurances", ("insurance",), "count"),
         _amount("total_value", "Total", "total"),
         value("total_currency", "Currency of the total", "total.currency"),
-        Field("item_count", "Number of lines", ("item",), "count"),
-        reference("related_claim", "Claim that it follows", "related[0].claim", to=("Claim",)),
+        _ITEM_COUNT,
+        _RELATED,
         *_diagnosis(),
     ),
 )
@@ -79,9 +94,8 @@ CLAIM_ITEM = View(
     for_each=("item",),
     index="item_index",
     fields=(
-        value("sequence", "Number of the line", "sequence"),
-        concept("service", "What was done", "productOrService", prefers=_SERVICE),
-        concept("revenue", "Revenue centre", "revenue"),
+        _SEQUENCE,
+        *_SERVICE,
         value("serviced_start", "When", "serviced.ofType(date)", "serviced.ofType(Period).start"),
         value("serviced_end", "Until when", "serviced.ofType(Period).end"),
         value("quantity", "How many", "quantity.value"),
@@ -89,7 +103,7 @@ CLAIM_ITEM = View(
         _amount("net", "Price of all", "net"),
         value("currency", "Currency", "net.currency", "unitPrice.currency"),
         value("diagnosis_sequence", "Number of the diagnosis that it is for", "diagnosisSequence[0]"),
-        reference("encounter", "Encounter that it is of", "encounter[0]", to=("Encounter",)),
+        _ENCOUNTER,
     ),
 )
 
@@ -105,8 +119,7 @@ EXPLANATION_OF_BENEFIT = View(
         value("outcome", "queued, complete, error or partial", "outcome"),
         value("disposition", "The same in words", "disposition"),
         reference("subject", "Whose", "patient", to=("Patient",)),
-        reference("provider", "Who claims", "provider", to=_PROVIDER),
-        reference("facility", "Where", "facility", to=("Location", "Organization")),
+        *_WHO,
         reference("insurer", "Who decided", "insurer", to=("Organization",)),
         reference("claim", "The claim", "claim", to=("Claim",)),
         value(
@@ -115,16 +128,8 @@ EXPLANATION_OF_BENEFIT = View(
             f"identifier.where(system = '{_CLM_ID}').value",
         ),
         reference("claim_response", "The decision", "claimResponse", to=("ClaimResponse",)),
-        value("created", "When it was made", "created"),
-        value("billable_start", "First day of service", "billablePeriod.start"),
-        value("billable_end", "Last day of service", "billablePeriod.end"),
-        reference(
-            "coverage",
-            "Insurance that it is for",
-            "insurance.where(focal = 'true').coverage",
-            "insurance[0].coverage",
-            to=("Coverage",),
-        ),
+        *_WHEN,
+        _COVERAGE,
         _amount("payment_amount", "What was paid", "payment.amount"),
         value("payment_currency", "In which currency", "payment.amount.currency"),
         value("payment_date", "When", "payment.date"),
@@ -135,13 +140,13 @@ EXPLANATION_OF_BENEFIT = View(
         _total("deductible", "deductible"),
         _total("noncovered", "noncovered"),
         value("total_currency", "Currency of the totals", "total[0].amount.currency"),
-        reference("related_claim", "Claim that it follows", "related[0].claim", to=("Claim",)),
+        _RELATED,
         value(
             "non_payment_reason",
             "Why Medicare did not pay",
             f"extension('{_NON_PAYMENT}').value.ofType(Coding).code",
         ),
-        Field("item_count", "Number of lines", ("item",), "count"),
+        _ITEM_COUNT,
         *_diagnosis(),
     ),
 )
@@ -154,15 +159,14 @@ EOB_ITEM = View(
     for_each=("item",),
     index="item_index",
     fields=(
-        value("sequence", "Number of the line", "sequence"),
+        _SEQUENCE,
         value("claim_sequence", "Number of the claim's line", "itemSequence[0]"),
-        concept("service", "What was done", "productOrService", prefers=_SERVICE),
-        concept("revenue", "Revenue centre", "revenue"),
+        *_SERVICE,
         value("serviced_start", "When", "serviced.ofType(date)", "serviced.ofType(Period).start"),
         _amount("net", "Price", "net"),
         value("currency", "Currency", "net.currency"),
         value("processing_code", "How Medicare processed it", f"extension('{_DENIED_LINE}').value.ofType(Coding).code"),
-        reference("encounter", "Encounter that it is of", "encounter[0]", to=("Encounter",)),
+        _ENCOUNTER,
     ),
 )
 

@@ -21,7 +21,7 @@ RESOURCE = bronze(
         text("if_none_exist", "Bundle.entry.request.ifNoneExist"),
         text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
-    kind=Exported(),
+    kind=Exported(leads=True),
 )
 
 DELETION = Table(

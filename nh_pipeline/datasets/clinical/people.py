@@ -108,7 +108,7 @@ LOCATION = View(
         value("name", "Name", "name"),
         value("location_status", "Status", "status"),
         concept("type", "Kind of place", "type"),
-        *(value(f.name, f.description, *f.paths) for f in ADDRESS),
+        *ADDRESS,
         reference("managing_organization", "Who runs it", "managingOrganization", to=("Organization",)),
     ),
 )

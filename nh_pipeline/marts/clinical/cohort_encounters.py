@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical.reference.cohorts import COHORTS
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
-from nh_pipeline.marts.clinical.shared import select
+from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER, select
 from nh_pipeline.model.columns import category, date
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms.stays import KNOWN_END, TOOK_PLACE
@@ -67,7 +67,7 @@ MART = Mart(
             )
         ),
     ),
-    foreign_keys=(("encounter_id", "clinical_silver.fct_encounters.encounter_id"),),
+    foreign_keys=(OF_ENCOUNTER,),
     caution="A patient may belong to several cohorts: never sum over them",
 )
 

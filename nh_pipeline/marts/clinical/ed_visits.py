@@ -9,7 +9,7 @@ from nh_pipeline.marts.clinical import acute_care
 from nh_pipeline.marts.clinical.acute_care import ED_LEG, WITHIN
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.readmissions import READMISSIONS
-from nh_pipeline.marts.clinical.shared import select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
@@ -87,7 +87,7 @@ MART = Mart(
         _OF["delivery_id"],
     ),
     rules=(Rule("left_not_before_arrival", "left_at >= arrived_at", "look at the ends that are believed"),),
-    foreign_keys=(("patient_id", "clinical_silver.dim_patients.patient_id"),),
+    foreign_keys=(OF_PATIENT,),
     caution="Rates are of visits with followed_up_on <= horizon (clinical_gold.horizon, by delivery_id)",
 )
 

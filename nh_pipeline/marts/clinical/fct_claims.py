@@ -16,7 +16,7 @@ from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_adjudications import DECIDED, DECISIONS, FCT_ADJUDICATIONS
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, VERSION, select
 from nh_pipeline.model.columns import category, count, flag, text, yes_no
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
@@ -186,7 +186,7 @@ MART = Mart(
         Rule("denied_within_billed", "denied_amount <= billed_amount", "the lines charge more than the total", False),
     ),
     foreign_keys=(
-        ("patient_id", "clinical_silver.dim_patients.patient_id"),
+        OF_PATIENT,
         ("payer_id", "clinical_silver.dim_payers.payer_id"),
     ),
     caution="Money is moved by `use = 'claim'` and `status = 'active'`; paid amounts are NULL where nothing is decided",

@@ -8,7 +8,15 @@ from nh_pipeline.datasets.clinical.care import CONDITION
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import CODE, PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import (
+    CODE,
+    OF_ENCOUNTER,
+    OF_PATIENT,
+    PATIENT_BUCKET,
+    PATIENT_ID,
+    VERSION,
+    select,
+)
 from nh_pipeline.model.columns import category, date, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms import fhir_dates
@@ -63,8 +71,8 @@ MART = Mart(
     reads=(CONDITION.table, LOOKUP, DELETION, ID_CONFLICTS),
     transform=fct_conditions,
     foreign_keys=(
-        ("patient_id", "clinical_silver.dim_patients.patient_id"),
-        ("encounter_id", "clinical_silver.fct_encounters.encounter_id"),
+        OF_PATIENT,
+        OF_ENCOUNTER,
     ),
 )
 

@@ -20,7 +20,7 @@ from nh_pipeline.marts.clinical.encounter_diagnoses import SOURCES, encounter_di
 from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN, Matches, Rule
@@ -180,7 +180,7 @@ MART = Mart(
              blocking=False),
     ),
     foreign_keys=(
-        ("patient_id", "clinical_silver.dim_patients.patient_id"),
+        OF_PATIENT,
         ("care_provider_id", "clinical_silver.dim_providers.care_provider_id"),
         ("organization_id", "clinical_silver.dim_providers.care_provider_id"),
         ("facility_ccn", "silver.dim_providers.provider_id"),

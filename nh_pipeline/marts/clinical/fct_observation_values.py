@@ -12,7 +12,7 @@ from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.observations import OBSERVATION, OBSERVATION_VALUE
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER, OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION, select
 from nh_pipeline.model.columns import Column, category, count, date, flag, instant, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.types import DOUBLE
@@ -131,8 +131,8 @@ COLUMNS = (
 )  # fmt: skip
 _MAY_LACK = ("patient_id", "obs_at", "obs_at_source", "obs_date", "obs_code")
 REFERS = (
-    ("patient_id", "clinical_silver.dim_patients.patient_id"),
-    ("encounter_id", "clinical_silver.fct_encounters.encounter_id"),
+    OF_PATIENT,
+    OF_ENCOUNTER,
 )
 
 MART = Mart(

@@ -19,7 +19,7 @@ from nh_pipeline.datasets.clinical.reference.planned import NO_INDEX_DIAGNOSES, 
 from nh_pipeline.marts.clinical.acute_care import ACUTE_LEG, WITHIN, acute_stays, ed_visits, first_after
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.fct_procedures import FCT_PROCEDURES
-from nh_pipeline.marts.clinical.shared import select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, select
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
@@ -125,7 +125,7 @@ MART = Mart(
         ),
         Rule("discharge_not_before_admission", "discharge_date >= admit_date", "look at the ends that are believed"),
     ),
-    foreign_keys=(("patient_id", "clinical_silver.dim_patients.patient_id"),),
+    foreign_keys=(OF_PATIENT,),
     caution="Rates are of stays with followed_up_on <= horizon (clinical_gold.horizon, by delivery_id): later ones are "
     "not followed up",
 )

@@ -17,6 +17,10 @@ _OF = RESOURCE.by_name
 PATIENT_ID = text("patient_id", "Whose it is", nullable=False)
 PATIENT_BUCKET = _OF["patient_bucket"]
 
+OF_PATIENT = ("patient_id", "clinical_silver.dim_patients.patient_id")
+OF_ENCOUNTER = ("encounter_id", "clinical_silver.fct_encounters.encounter_id")
+"""Foreign keys, as the tables of patients have them."""
+
 CODE: tuple[Column, ...] = (
     text("code_system", "System of the code"),
     text("code_code", "What it is, in that system"),
