@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -23,6 +20,7 @@ from nh_pipeline.tables import domains_of
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.aws_server import signed_in
 from nh_pipeline_tests.support.glue_service import GlueService
+from nh_pipeline_tests.support.jvm import QUICK, built
 from nh_pipeline_tests.support.through_glue import through_glue
 
 pytestmark = [
@@ -42,9 +40,6 @@ READ_BACK = (*FHIR_EXPORT.tables[:2], FHIR_EXPORT.tables[-2], ID_CONFLICTS, DIRE
 
 TABLES = (*FHIR_EXPORT.tables, *(mart.table for mart in clinical.MARTS if domains_of(mart.table) == {"clinical"}))
 
-QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""For JVMs that live for seconds."""
-
 EMPTY = {"clinical_silver.unresolved_references"}
 """The second export brings what the first one lacks."""
 
@@ -60,12 +55,7 @@ def lakes(engine, tmp_path_factory, aws_server):
     write_clinical(drop, cms=Deliveries(quarters=("2024Q1",)), patients=34, homes=2, zipped=True)
     with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, "clinical")
-        command = [sys.executable, "-m", "nh_pipeline_tests.support.chain", "jvm", str(jvm), str(drop)]
-        # A Connect session leaves its mark in this process's environment.
-        bare = {**{n: v for n, v in os.environ.items() if not n.startswith("SPARK_")}, **QUICK}
-        beside = pool.submit(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
-        )
+        beside = pool.submit(built, jvm, drop)
         workspace = chain.workspace_at(sail, engine)
         chain.land(workspace, drop)
         chain.whole(workspace)
@@ -78,8 +68,7 @@ def lakes(engine, tmp_path_factory, aws_server):
                 elsewhere = chain.workspace_at(of_jobs, None)
                 chain.land(elsewhere, drop)
                 assert through_glue(elsewhere, service, patch, some) == [2, 1, 1, 1]
-        done = beside.result()
-        assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
+        beside.result()
         found = {"jvm": Lake(str(jvm)), "glue": elsewhere.lake}
         yield workspace.lake, found, stored
 

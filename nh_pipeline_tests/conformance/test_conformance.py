@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.aws_server import signed_in
 from nh_pipeline_tests.support.declared import BRONZE
 from nh_pipeline_tests.support.glue_service import GlueService
+from nh_pipeline_tests.support.jvm import QUICK, built
 from nh_pipeline_tests.support.text_values import TEXTS, read_all
 from nh_pipeline_tests.support.through_glue import through_glue
 
@@ -42,10 +41,6 @@ SENT = ("daily_nurse_staffing", "providers", "medicare_claims", "penalties")
 """Files that Glue's jobs build, too: they run on the same Spark as the JVM, which builds all."""
 
 LINES = Path(__file__).resolve().parents[2] / "docs" / "staffing-lines.csv"
-
-QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""For JVMs that live for seconds."""
-
 
 EMPTY = {
     "gold.kpi_surge",
@@ -105,13 +100,8 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
         for name in BROKEN:
             id_ = hashlib.md5((drop / name).read_bytes(), usedforsecurity=False).hexdigest()
             Storage(str(root)).write_json(f"state/confirmed/{id_}.json", {"reason": "a test"})
-    command = [sys.executable, "-m", "nh_pipeline_tests.support.chain", "jvm", str(jvm), str(drop)]
-    # A Connect session leaves its mark in this process's environment.
-    bare = {**{n: v for n, v in os.environ.items() if not n.startswith("SPARK_")}, **QUICK}
     with ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
-        )
+        beside = pool.submit(built, jvm, drop)
         workspace = chain.workspace_at(sail, engine)
         chain.land(workspace, drop)
         chain.whole(workspace)
@@ -127,9 +117,8 @@ def lakes(engine, drop, tmp_path_factory, aws_server):
                     elsewhere.zone.land(source, file)
             made = through_glue(elsewhere, service, patch)
             assert len(service.runs) == len(made) - 1  # the last part is built here
-        done = beside.result()
-    assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
-    return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, done.stdout
+        told = beside.result()
+    return workspace.lake, {"jvm": chain.Lake(str(jvm)), "glue": elsewhere.lake}, told
 
 
 @pytest.mark.parametrize(
