@@ -87,6 +87,8 @@ class ExportFacts(BaseModel):
         resource_types: How many of each type.
         held: Why it is not to count until a person confirms it; empty if it may.
         bases: Addresses of the server that it is from, by which absolute references are its own.
+        full: Types of which it has all that the server had, so that what it lacks is deleted.
+        patients: Of such an export, a sample of its patients, as digests.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +101,8 @@ class ExportFacts(BaseModel):
     resource_types: dict[str, int]
     held: str = ""
     bases: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+    patients: tuple[int, ...] = ()
 
 
 class Manifest(Received):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ from nh_pipeline.datasets.clinical.people import PATIENT
 from nh_pipeline.landing.confirmations import confirm, readmit, withdraw
 from nh_pipeline.landing.manifest import Quarantined
 from nh_pipeline.marts.clinical.dim_patients import DIM_PATIENTS
+from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.orchestration.runs import forget
 from nh_pipeline.pipeline import mart
 from nh_pipeline.pipeline.build_state import LANDED
@@ -160,6 +162,41 @@ def test_an_archive_is_one_delivery_and_its_log_says_when(nh, tmp_path):
     (deletion,) = chain.rows(nh.lake, DELETION)
     assert (deletion["resource_type"], deletion["resource_id"]) == ("Patient", "p7")
     assert {row["member"] for row in chain.rows(nh.lake, RESOURCE)} == {"Patient.ndjson", "Encounter.ndjson"}
+
+
+def full_export(day, patients):
+    """An archive of all patients that the server had on a day."""
+    output = [{"type": "Patient", "url": "https://x/1", "count": len(patients)}]
+    manifest = {"transactionTime": f"{day}T00:00:00Z", "request": "https://ours/fhir/$export", "output": output}
+    return fhir.zipped({"1.ndjson": fhir.ndjson(map(fhir.patient, patients)), "m.json": json.dumps(manifest).encode()})
+
+
+def test_what_a_complete_export_lacks_is_gone_unless_it_is_too_much(nh, tmp_path):
+    names = [f"p{n:02}" for n in range(40)]
+    having = {"a": names, "b": names[2:], "c": names[8:], "d": names[6:]}  # -, 5%, 16% and 11% of the one before
+    delivered(
+        nh, tmp_path, **{name: full_export(f"2024-0{n}-01", of) for n, (name, of) in enumerate(having.items(), 1)}
+    )
+
+    def states():
+        return {s.name: s.state for s in look(nh.lake, nh.zone, FHIR_EXPORT).statuses}
+
+    def gone():
+        """Whoever is left out of what counts, by reason."""
+        parsed(nh)
+        chain.published(mart.BuildMart(table=ID_CONFLICTS.name).run(nh).results)
+        return {row["resource_id"] for row in chain.rows(nh.lake, ID_CONFLICTS) if row["reason"] == "left_out"}
+
+    assert states() == {"a": "effective", "b": "effective", "c": "held", "d": "held"}
+    (told, _) = (s.reason for s in plan(nh.lake, nh.zone).not_counting)
+    assert told.startswith("it lacks 15.8% of the patients of b, more than 5%. If it is complete: nh confirm ")
+    assert gone() == set(names[:2])
+    by_name = {d.manifest.name: d for d in nh.zone.deliveries(FHIR_EXPORT.name)}
+    confirm(nh.lake.storage, by_name["c"], reason="a home was sold")
+    assert states() == {"a": "effective", "b": "effective", "c": "effective", "d": "effective"}
+    assert gone() == set(names[:6])  # two are back
+    withdraw(nh.lake.storage, by_name["a"], reason="a test")
+    assert gone() == set(names[2:6])
 
 
 def test_a_table_that_is_to_be_rebuilt_is_read_again_with_all_of_its_export(nh, tmp_path):

@@ -54,6 +54,7 @@ class About:
         modified_at: modified time at its source.
         source: the system that it is from.
         bases: addresses of the server that it is from, by which absolute references are its own.
+        full: types of which it has all that the server had.
         limited: whether it may only unpack to so much.
     """
 
@@ -64,6 +65,7 @@ class About:
     modified_at: datetime
     source: str = "default"
     bases: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
     limited: bool = True
 
 
@@ -158,6 +160,7 @@ class Extraction:
             item.entry.fullUrl,
             item.bundle_type,
             *((request.method, request.url, request.ifNoneExist) if request else (None, None, None)),
+            item.resource_type in self.about.full,
             item.content,
             patient,
             *place,

@@ -23,13 +23,14 @@ from nh_pipeline.landing.fhir.documents import Head, instant
 from nh_pipeline.landing.fhir.found import NO_ENTRY, Bundle, Deleted, Entry, Item, Rejected
 from nh_pipeline.landing.fhir.paths import text
 from nh_pipeline.landing.fhir.references import References
+from nh_pipeline.landing.fhir.told import Told, told
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
     from io import BufferedReader
 
-    from nh_pipeline.landing.fhir.documents import Document, Told
+    from nh_pipeline.landing.fhir.documents import Document
     from nh_pipeline.landing.fhir.found import Found
 
 _POSITION = re.compile(r" \(byte ([0-9]+)\)")
@@ -88,7 +89,7 @@ class Reading:
                     self.members.append(part.path)
                     yield from self._file(part.path, file)
                 elif kind == "told":
-                    self.told.append(documents.told(file, path))
+                    self.told.append(told(file, path))
 
     def _file(self, member: str, file: BufferedReader) -> Iterator[Found]:
         name = f"{self.name}/{member}" if member else self.name

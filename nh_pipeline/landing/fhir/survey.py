@@ -18,6 +18,7 @@ from nh_pipeline.landing.fhir.extract import Copies
 from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
+from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Surveyed:
         formats: ``bundle``, ``ndjson`` or both.
         members: the files in the archive that resources are in.
         bases: addresses of the server that it is from, as its manifest or log says.
+        full: types of which it has every resource that the server had: see :func:`_full`.
+        patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.fhir.sampled`).
         held: why a person is to look at it before it is taken; empty if it is sound.
     """
 
@@ -73,6 +76,8 @@ class Surveyed:
     formats: tuple[str, ...]
     members: tuple[str, ...]
     bases: tuple[str, ...]
+    full: tuple[str, ...]
+    patients: tuple[int, ...]
     held: str = ""
 
 
@@ -128,6 +133,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
     folders = [f"{name}/{member}" for member in reading.members] or [name]
     transaction = max((told.transaction_time for told in reading.told if told.transaction_time), default=None)
     dt, dt_source, exported_at = _exported(_day(folders, name), transaction, read.updated, modified_at)
+    full = _full(reading, read, exported_at)
     stream.seek(0)
     packed = archive.kind(stream.read(4))
     stream.seek(0)
@@ -146,6 +152,8 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
         bases=tuple(sorted({base for told in reading.told for base in told.bases})),
+        full=full,
+        patients=sample(read.patients) if full else (),
         held=read.held,
     )
 
@@ -157,6 +165,7 @@ class _Read:
         self.types = Counter[str]()
         self.refused = self.duplicates = self.deleted = self.invalid_ids = 0
         self.updated: datetime | None = None
+        self.patients = set[int]()
         self._copies, self._older = Copies(), Older()
         self._first: Rejected | None = None
         self._cut_off: Rejected | None = None
@@ -171,6 +180,8 @@ class _Read:
             self.duplicates += self._copies.has(found, found.md5)
             self.invalid_ids += not found.has_valid_id
             self._older.look(found.resource)
+            if found.resource_type == "Patient":
+                self.patients.add(digest(found.resource_id))
             if (at := found.last_updated) and (self.updated is None or at > self.updated):
                 self.updated = at
         elif isinstance(found, Deleted):
@@ -209,6 +220,19 @@ class _Read:
             told = f"the first in {_place(self._first)}: {self._first.reason}"
             return f"{self.refused:,} of {lines:,} lines are refused, more than {MOST_REFUSED:.0%}; {told}"
         return ""
+
+
+def _full(reading: Reading, read: _Read, exported_at: datetime) -> tuple[str, ...]:
+    """The types of a complete export: what the server had of them and is not in it, is deleted.
+
+    That takes a manifest in the archive by which the server was asked for all, of whatever types, patients among them,
+    and that counts what came of each: neither more nor less, no line refused, and no Bundle.
+    """
+    counts = [told.counts for told in reading.told if told.counts is not None]
+    is_asked = not any(told.is_part for told in reading.told)
+    is_at_once = all(told.transaction_time in (exported_at, None) for told in reading.told)
+    has_come = counts == [read.types] and not read.refused and reading.formats == {"ndjson"}
+    return tuple(sorted(read.types)) if is_asked and is_at_once and has_come and "Patient" in read.types else ()
 
 
 def _place(rejected: Rejected) -> str:
