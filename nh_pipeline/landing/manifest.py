@@ -127,6 +127,7 @@ class Manifest(Received):
         strays: Bytes of a file of UTF-8 that are read as Windows-1252.
         first_stray: Line of the first of them.
         export: What is in it, if it is a delivery of many resources.
+        aside: Why nothing is made of it, though it is known; empty if something is, or may be.
     """
 
     dataset: str
@@ -145,15 +146,16 @@ class Manifest(Received):
     strays: int = 0
     first_stray: int = 0
     export: ExportFacts | None = None
+    aside: str = ""
 
     @property
     def told(self) -> str:
-        """What of it is not as CMS writes its files, and how it was read; empty if nothing is."""
+        """What of it is not as CMS writes its files, and how it was read, or why it is not; empty if nothing is."""
         strays = (
             f"{self.strays:,} byte{'s' * (self.strays > 1)} not of UTF-8 read as Windows-1252, the first in line "
             f"{self.first_stray:,}"
         )
-        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays))))
+        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays), self.aside)))
 
 
 class Quarantined(Received):

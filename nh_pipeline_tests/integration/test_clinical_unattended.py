@@ -11,6 +11,7 @@ from nh_pipeline import marts
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.domains import VARIABLE
 from nh_pipeline.lake.lake import Lake
+from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.marts.clinical import (
     dim_patients,
     directory,
@@ -33,8 +34,8 @@ FEW = tuple(
     module.MART
     for module in (id_conflicts, directory, dim_patients, fct_conditions, fct_encounters, readmissions, horizon)
 )
-ONE_AFTER_ANOTHER = ["land_only", "fhir_export_delivery", "clinical", "quality"]
-PLAN = {"cms": Deliveries(quarters=("2024Q1",)), "patients": len(STORIES), "homes": 2, "zipped": True}
+ONE_AFTER_ANOTHER = ["fhir_export_delivery", "clinical", "quality"]
+PLAN = {"cms": Deliveries(quarters=("2024Q1",)), "patients": len(STORIES), "homes": 2}
 
 
 class Unattended:
@@ -100,12 +101,15 @@ def unattended(tmp_path, monkeypatch):
 
 
 def test_dropped_exports_reach_gold_by_themselves_and_once(unattended):
-    first = write_clinical(unattended.drop, **PLAN, exports=(1,))
-    assert unattended.settle() == ONE_AFTER_ANOTHER
+    first = write_clinical(unattended.drop, **PLAN, exports=(1,), zipped=True)
+    assert unattended.settle() == ["land_only", *ONE_AFTER_ANOTHER]
     unattended.is_as_told(first)
-    # Corrections and deletions follow: late versions, a patient who is erased, encounters that never were.
+    # Corrections and deletions follow, as loose files: late versions, a patient who is erased; and the export's log.
     second = write_clinical(unattended.drop, **PLAN, exports=(2,))
-    assert unattended.settle() == ONE_AFTER_ANOTHER
+    files = len(list(unattended.drop.glob("*/*.ndjson")))
+    assert unattended.settle() == [*["land_only"] * files, *ONE_AFTER_ANOTHER]
+    assert len(RawZone(unattended.lake.storage).deliveries("fhir_export_log")) == 1
+    assert RawZone(unattended.lake.storage).quarantined() == []
     assert len(chain.rows(unattended.lake, DELETION)) == second.deleted
     assert second.patients < first.patients
     assert second.encounters != first.encounters

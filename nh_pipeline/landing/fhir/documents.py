@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from nh_pipeline.landing.unpacking import Part
 
+Kind = Literal["fhir", "told", "empty", "other"]
+
 MAX_DOCUMENT = 512 * 1024**2
 """Bytes of a document at most: a Bundle is in memory at once."""
 
@@ -69,7 +71,7 @@ class Document:
         return _BUNDLE.search(self.content, 0, START_BYTES) is not None
 
 
-def kind(start: bytes) -> Literal["fhir", "told", "empty", "other"]:
+def kind(start: bytes) -> Kind:
     """What a file is, by its beginning: resources, a manifest or log of an export, nothing, or something else.
 
     An array of resources is told as if it could be read, so that it is refused in words that help.

@@ -81,14 +81,19 @@ class Surveyed:
     held: str = ""
 
 
-def is_fhir(start: bytes) -> bool:
-    """Whether a file is of FHIR resources, by its first bytes, plain or gzipped; an archive is none by itself."""
+def kind(start: bytes) -> documents.Kind:
+    """What a file is, by its first bytes, plain or gzipped; an archive is none by itself."""
     try:
         if archive.kind(start) != "zip":
-            return documents.kind(archive.start_of_csv(start, "", size=documents.START_BYTES)) == "fhir"
+            return documents.kind(archive.start_of_csv(start, "", size=documents.START_BYTES))
     except Refused:
         pass  # damaged, or an archive in gzip: nothing that can be told
-    return False
+    return "other"
+
+
+def is_fhir(start: bytes) -> bool:
+    """Whether a file is of FHIR resources, by its first bytes."""
+    return kind(start) == "fhir"
 
 
 def is_fhir_archive(stream: BinaryIO) -> bool:
@@ -100,14 +105,14 @@ def is_fhir_archive(stream: BinaryIO) -> bool:
     stream.seek(0)
     if archive.kind(stream.read(4)) != "zip":
         return False
-    kinds = set()
+    kinds = set[documents.Kind]()
     try:
         for part in unpacking.parts(stream, ""):
             if not part.litter:
                 with documents.member(part, part.path) as file:
-                    kind = documents.kind(file.peek(documents.START_BYTES))
-                if kind != "other" or part.info.filename.lower().endswith(_DATA):
-                    kinds.add(kind)
+                    found = documents.kind(file.peek(documents.START_BYTES))
+                if found != "other" or part.info.filename.lower().endswith(_DATA):
+                    kinds.add(found)
     except Refused:
         return False
     return "fhir" in kinds and "other" not in kinds

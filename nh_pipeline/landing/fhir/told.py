@@ -49,18 +49,21 @@ class Told:
         bases: addresses of the server that it is from.
         counts: resources by type, of a manifest that all that the server has was asked for; else None.
         is_part: whether it says that only a part was asked for: of a time, of some patients, or of a group.
+        size: its bytes, unpacked.
     """
 
     transaction_time: datetime | None
     bases: frozenset[str]
     counts: Counter[str] | None
     is_part: bool
+    size: int
 
 
 def told(file: BufferedReader, name: str) -> Told:
     """Reads a manifest or a log."""
-    times, bases, counts, is_part = [], set(), None, False
+    times, bases, counts, is_part, size = [], set(), None, False, 0
     for document in documents(file, name):
+        size += len(document.content)
         try:
             line = msgspec.json.decode(document.content)
         except (msgspec.DecodeError, RecursionError):
@@ -71,7 +74,8 @@ def told(file: BufferedReader, name: str) -> Told:
                 bases.add(asked[1])
                 is_part |= _is_narrow(asked, said.get("requestParameters"))
         counts = counts or _counts(line)
-    return Told(max((at for at in times if at), default=None), frozenset(bases), None if is_part else counts, is_part)
+    made = max((at for at in times if at), default=None)
+    return Told(made, frozenset(bases), None if is_part else counts, is_part, size)
 
 
 def _said(line: object) -> list[dict[str, Any]]:
