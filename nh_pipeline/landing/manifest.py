@@ -14,6 +14,7 @@ from nh_pipeline.landing.archive import Compression
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.dates import DateOrder
 from nh_pipeline.landing.dialect import Dialect
+from nh_pipeline.model.view import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,7 @@ class ExportFacts(BaseModel):
         resource_types: How many of each type.
         held: Why it is not to count until a person confirms it; empty if it may.
         bases: Addresses of the server that it is from, by which absolute references are its own.
+        source: The system that it is from, by the folder that it lay in.
         full: Types of which it has all that the server had, so that what it lacks is deleted.
         patients: Of such an export, a sample of its patients, as digests.
     """
@@ -101,6 +103,7 @@ class ExportFacts(BaseModel):
     resource_types: dict[str, int]
     held: str = ""
     bases: tuple[str, ...] = ()
+    source: str = UNNAMED
     full: tuple[str, ...] = ()
     patients: tuple[int, ...] = ()
 

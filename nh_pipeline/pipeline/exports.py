@@ -83,17 +83,17 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
 def _statuses(
     landed: Iterable[Delivery], taken: frozenset[str], by_person: Mapping[str, str]
 ) -> Iterator[DeliveryStatus]:
-    """Of each delivery, in the order of their exports; each complete one is compared with the one before it."""
-    before: Delivery | None = None
+    """Of each delivery, in the order of their exports; a complete one is compared with the one before of its source."""
+    before: dict[str, Delivery] = {}
     for delivery in landed:
         manifest, facts, confirmed = delivery.manifest, facts_of(delivery), delivery.delivery_id in taken
         state: State = "effective"
         if reason := why_withdrawn(delivery, by_person):
             state = "withdrawn"
-        elif not confirmed and (found := facts.held or (_lacking(facts, before) if before and facts.full else "")):
+        elif not confirmed and (found := facts.held or _lacking(facts, before.get(facts.source))):
             state, reason = "held", f"{found}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
         elif facts.full:
-            before = delivery
+            before[facts.source] = delivery
         yield DeliveryStatus(
             delivery_id=delivery.delivery_id,
             coverage=manifest.coverage.key,
@@ -105,10 +105,10 @@ def _statuses(
         )
 
 
-def _lacking(facts: ExportFacts, before: Delivery) -> str:
+def _lacking(facts: ExportFacts, before: Delivery | None) -> str:
     """Why a complete export is not to delete what it lacks of the one before: too many patients would be gone."""
-    gone = share_gone(facts_of(before).patients, facts.patients)
-    if gone <= LARGEST_LOSS:
+    gone = share_gone(facts_of(before).patients, facts.patients) if before and facts.full else 0
+    if before is None or gone <= LARGEST_LOSS:
         return ""
     return f"it lacks {gone:.1%} of the patients of {before.manifest.name}, more than {LARGEST_LOSS:.0%}"
 
@@ -195,6 +195,7 @@ def _about(delivery: Delivery) -> About:
         modified_at=manifest.modified_at,
         bases=facts_of(delivery).bases,
         full=facts_of(delivery).full,
+        source=facts_of(delivery).source,
         limited=manifest.overruled is None,
     )
 

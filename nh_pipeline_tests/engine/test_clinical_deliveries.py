@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -59,11 +60,12 @@ DELIVERED = {
 }  # fmt: skip
 
 
-def silver(engine, deliveries: list[bytes]) -> dict[str, set[tuple[Any, ...]]]:
-    """What deliveries become, but for where they were from."""
+def silver(engine, deliveries: list[bytes], sources: tuple[str, ...] = ()) -> dict[str, set[tuple[Any, ...]]]:
+    """What deliveries become, but for where they were from: one after the other, of the named sources."""
     at, held = datetime(2024, 6, 1, tzinfo=timezone.utc), {table.name: [] for table in FHIR_EXPORT.tables}
     for number, content in enumerate(deliveries):
         about = About(delivery_id=f"d{number}", name="x", dt=at.date(), exported_at=at, modified_at=at)
+        about = replace(about, source=sources[number]) if sources else about
         for table, _, batch in Extraction(about).batches(io.BytesIO(content)):
             held[table.name] += pa.Table.from_batches([batch]).to_pylist()
     frames = {table.name: frame_of(engine, table, held[table.name]) for table in FHIR_EXPORT.tables}
@@ -97,3 +99,14 @@ def test_what_they_become(once):
 @pytest.mark.parametrize("form", [form for form in DELIVERED if form != "lines"])
 def test_however_they_come_they_are_the_same(engine, once, form):
     assert silver(engine, DELIVERED[form]) == once
+
+
+def test_the_same_ids_of_two_systems_are_two_and_each_refers_to_its_own(engine, once):
+    both = silver(engine, DELIVERED["lines"] * 2, ("east", "west"))
+    for source in ("east:", "west:"):
+        own = {
+            table: {tuple(v.removeprefix(source) if isinstance(v, str) else v for v in row) for row in them
+                    if any(str(v).startswith(source) for v in row)}
+            for table, them in both.items()
+        }  # fmt: skip
+        assert own == {table: rows - {()} for table, rows in once.items()}

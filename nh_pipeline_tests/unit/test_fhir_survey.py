@@ -158,6 +158,18 @@ def test_when_it_was_exported_and_what_says_so(content, name, expected):
 
 
 @pytest.mark.parametrize(
+    ("content", "name", "source"),
+    [
+        (ndjson(A), "in/source=East-2/dt=2024-08-06/a.ndjson", "East-2"),
+        (zipped_as({"source=east/a.json": ndjson(A)}), "a.zip", "east"),
+        (ndjson(A), "resource=x/source=a.ndjson", "default"),
+    ],
+)
+def test_a_folder_names_the_system_that_it_is_from(content, name, source):
+    assert survey(content, name).source == source
+
+
+@pytest.mark.parametrize(
     ("content", "name", "reason"),
     [
         (document(bundle(A))[:-20], "a", "an invalid Bundle"),
@@ -167,6 +179,9 @@ def test_when_it_was_exported_and_what_says_so(content, name, expected):
         (b"{}\n{}\n", "a", "no FHIR resource"),
         (b"", "a", "no FHIR resource"),
         (ndjson(A), "dt=2024-02-30/a.ndjson", "a folder that names no day"),
+        (ndjson(A), "source=our EHR/a.ndjson", "a folder that names no source"),
+        (ndjson(A), "source=/a.ndjson", "a folder that names no source"),
+        (zipped_as({"source=a/a.json": ndjson(A), "source=b/a.json": ndjson(A)}), "a", "a folder that names no source"),
         (zipped_as({"dt=2024-08-06/a.json": ndjson(A), "dt=2024-08-07/a.json": ndjson(A)}), "a", "several days"),
         (gzipped(ndjson(A))[:-9], "a", "damaged archive"),
         (zipped(a__ndjson=ndjson(A)).replace(b"a.ndjson\x00", b"a.ndjson\x01")[:-9], "a", "damaged archive"),

@@ -19,7 +19,7 @@ from nh_pipeline.landing.fhir.found import Deleted, Item, Rejected
 from nh_pipeline.landing.fhir.paths import parse, text
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.rows import patient_of, rows_of
-from nh_pipeline.model.view import BUCKETS, NO_PATIENT
+from nh_pipeline.model.view import BUCKETS, NO_PATIENT, UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class About:
     dt: date
     exported_at: datetime
     modified_at: datetime
-    source: str = "default"
+    source: str = UNNAMED
     bases: tuple[str, ...] = ()
     full: tuple[str, ...] = ()
     limited: bool = True
@@ -131,7 +131,7 @@ class Extraction:
         self._ready: list[Batch] = []
         self._held = 0
         copies = Copies()
-        for found in Reading(stream, self.about.name, self.about.bases, limited=self.about.limited):
+        for found in self._read(stream):
             if isinstance(found, Rejected):
                 self._add(export.REJECTS, NO_PATIENT, _rejected(found))
             elif isinstance(found, Deleted):
@@ -146,6 +146,10 @@ class Extraction:
             yield from self._ready
             self._ready.clear()
         yield from (pending.batch() for pending in self._pending.values() if pending.rows)
+
+    def _read(self, stream: BinaryIO) -> Reading:
+        about = self.about
+        return Reading(stream, about.name, about.bases, about.source, limited=about.limited)
 
     def _resource(self, item: Item, md5: str) -> None:
         resource, request, place = item.resource, item.entry.request, (item.member, item.line)

@@ -20,6 +20,7 @@ from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
 from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.model.view import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,8 @@ MOST_REFUSED = 0.05
 """Of its lines, a delivery may have this part refused; with more it is held."""
 
 _DT = re.compile(r"(?:^|/)dt=([0-9]{4}-[0-9]{2}-[0-9]{2})(?=/|$)")
+_SOURCE = re.compile(r"(?:^|/)source=([^/]*)(?=/)")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
 _DATA = (".json", ".ndjson", ".jsonl", ".csv", ".xml", ".gz", ".zip")
 
 
@@ -57,6 +60,7 @@ class Surveyed:
         formats: ``bundle``, ``ndjson`` or both.
         members: the files in the archive that resources are in.
         bases: addresses of the server that it is from, as its manifest or log says.
+        source: the system that it is from, by the folder that it lay in (``source=east``).
         full: types of which it has every resource that the server had: see :func:`_full`.
         patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.fhir.sampled`).
         held: why a person is to look at it before it is taken; empty if it is sound.
@@ -76,6 +80,7 @@ class Surveyed:
     formats: tuple[str, ...]
     members: tuple[str, ...]
     bases: tuple[str, ...]
+    source: str
     full: tuple[str, ...]
     patients: tuple[int, ...]
     held: str = ""
@@ -157,6 +162,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
         bases=tuple(sorted({base for told in reading.told for base in told.bases})),
+        source=_source(folders, name),
         full=full,
         patients=sample(read.patients) if full else (),
         held=read.held,
@@ -242,6 +248,19 @@ def _full(reading: Reading, read: _Read, exported_at: datetime) -> tuple[str, ..
 
 def _place(rejected: Rejected) -> str:
     return f"{rejected.member + ', ' if rejected.member else ''}line {rejected.line:,}"
+
+
+def _source(paths: Iterable[str], name: str) -> str:
+    """The system that is named in the folders of a delivery, and of what is in it."""
+    sources = {written for path in paths for written in _SOURCE.findall(path)}
+    if len(sources) > 1 or any(not _NAME.fullmatch(source) for source in sources):
+        raise Refused(
+            f"{name}: a folder that names no source",
+            expected="one name of letters, digits and hyphens, such as source=east",
+            found=", ".join(f"source={source}" for source in sorted(sources)),
+            what_to_do="Deliver each system's exports by themselves, in a folder of such a name.",
+        )
+    return sources.pop() if sources else UNNAMED
 
 
 def _day(paths: Iterable[str], name: str) -> date | None:
