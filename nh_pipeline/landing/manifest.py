@@ -144,12 +144,14 @@ class Manifest(Received):
 
     @property
     def told(self) -> str:
-        """What of it is not as CMS writes its files, and how it was read; empty if nothing is."""
+        """What of it is not as it should be written, and how it was read; empty if nothing is."""
         strays = (
             f"{self.strays:,} byte{'s' * (self.strays > 1)} not of UTF-8 read as Windows-1252, the first in line "
             f"{self.first_stray:,}"
         )
-        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays))))
+        undated = "nothing in it says when it was exported: its day is that of its modified time"
+        is_undated = self.export is not None and self.export.dt_source == "modified"
+        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays), undated * is_undated)))
 
 
 class Quarantined(Received):
