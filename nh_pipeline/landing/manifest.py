@@ -74,6 +74,11 @@ class Received(BaseModel):
         return f"{self.file_id}-{self.md5}"
 
 
+DtSource = Literal["folder", "transaction", "last_updated", "modified"]
+DT_SOURCES: tuple[DtSource, ...] = ("folder", "transaction", "last_updated", "modified")
+"""What tells the day of an export, the surest first."""
+
+
 class ExportFacts(BaseModel):
     """What landing found in a delivery of many resources.
 
@@ -91,7 +96,7 @@ class ExportFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    dt_source: Literal["folder", "transaction", "last_updated", "modified"]
+    dt_source: DtSource
     exported_at: AwareDatetime
     records: int
     refused: int

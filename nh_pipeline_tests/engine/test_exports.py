@@ -80,6 +80,21 @@ def test_a_day_is_built_at_once_and_each_delivery_is_a_part_of_it(nh, tmp_path):
     assert {name for name in before if before[name] != after[name]} == {RESOURCE.name, PATIENT.table.name}
 
 
+def test_the_same_bytes_are_one_delivery_of_the_day_that_is_told_best(nh, tmp_path):
+    content, days = fhir.ndjson(GOOD), []
+    for name in ("a", "dt=2024-07-01/a", "dt=2024-07-03/b", "dt=2024-07-02/a", "c"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (AT.timestamp(), AT.timestamp()))
+        chain.land(nh, tmp_path)
+        days.append([str(stale.partition) for stale in plan(nh.lake, nh.zone).part(0)])
+        parsed(nh)
+        assert ids(nh) == ["e1", "p1", "p2"]
+    assert days == [["2024-08-06"], ["2024-07-01"], ["2024-07-03"], [], []]  # a file that says no day is the least
+    assert {row["dt"].isoformat() for row in chain.rows(nh.lake, ENCOUNTER.table)} == {"2024-07-03"}
+
+
 def test_a_line_that_is_refused_says_where_and_why_and_never_what(nh, tmp_path):
     lines = [*(fhir.patient(f"p{i}") for i in range(30)), '{"resourceType":"Patient","id":"SECRET",']
     (document,) = delivered(nh, tmp_path, a=fhir.ndjson([lines[-1], *lines[:-1]])).values()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +25,6 @@ class Entry:
 
     seen: tuple[str, ...]
     commands: tuple[str, ...]
-
-    @property
-    def of_nh(self) -> list[list[str]]:
-        """The words of its commands of ``nh``."""
-        return [shlex.split(line)[1:] for line in self.commands if line.startswith("nh ")]
 
 
 def not_said(quoted: Iterable[str], told: str) -> list[str]:
