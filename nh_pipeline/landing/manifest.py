@@ -75,6 +75,11 @@ class Received(BaseModel):
         return f"{self.file_id}-{self.md5}"
 
 
+DtSource = Literal["folder", "transaction", "last_updated", "modified"]
+DT_SOURCES: tuple[DtSource, ...] = ("folder", "transaction", "last_updated", "modified")
+"""What tells the day of an export, the surest first."""
+
+
 class ExportFacts(BaseModel):
     """What landing found in a delivery of many resources.
 
@@ -95,7 +100,7 @@ class ExportFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    dt_source: Literal["folder", "transaction", "last_updated", "modified"]
+    dt_source: DtSource
     exported_at: AwareDatetime
     records: int
     refused: int
@@ -153,12 +158,15 @@ class Manifest(Received):
 
     @property
     def told(self) -> str:
-        """What of it is not as CMS writes its files, and how it was read, or why it is not; empty if nothing is."""
+        """What of it is not as it should be written, and how it was read, or why it is not; empty if nothing is."""
         strays = (
             f"{self.strays:,} byte{'s' * (self.strays > 1)} not of UTF-8 read as Windows-1252, the first in line "
             f"{self.first_stray:,}"
         )
-        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays), self.aside)))
+        undated = "nothing in it says when it was exported: its day is that of its modified time"
+        is_undated = self.export is not None and self.export.dt_source == "modified"
+        found = (self.dialect.told, strays * bool(self.strays), undated * is_undated, self.aside)
+        return "; ".join(filter(None, found))
 
 
 class Quarantined(Received):

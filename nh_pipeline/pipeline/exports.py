@@ -18,6 +18,7 @@ from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.fhir.extract import About, Extraction
 from nh_pipeline.landing.fhir.sampled import share_gone
+from nh_pipeline.landing.manifest import DT_SOURCES
 from nh_pipeline.pipeline.build_state import LANDED, forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import why_withdrawn
@@ -44,7 +45,7 @@ class Exports:
     """The deliveries of one kind of export, as they were when they were looked at.
 
     Attributes:
-        landed: all of them, in the order of their exports.
+        landed: all of them, each content once, in the order of their exports.
         statuses: of all of them; each counts that is neither held nor withdrawn: none supersedes another.
         stale: those whose rows are to be read, or to be taken away, and why.
     """
@@ -61,7 +62,7 @@ class Exports:
 
 def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     """Looks at the deliveries of an export, and at what of them is in bronze."""
-    landed = tuple(sorted(zone.deliveries(export.name), key=lambda d: (facts_of(d).exported_at, d.delivery_id)))
+    landed = tuple(sorted(_once(zone.deliveries(export.name)), key=lambda d: (facts_of(d).exported_at, d.delivery_id)))
     taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
     statuses = tuple(_statuses(landed, taken, by_person))
     built, recipe = recorded_inputs(lake, export.leading), export_recipe(export)
@@ -75,9 +76,24 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
                 stale[i] = f"{name} no longer counts: {status.reason}"
         elif i not in built:
             stale[i] = f"{name} ({delivery.manifest.coverage.key}) {LANDED}"
-        elif built[i] != recipe:
+        elif built[i] != _read_as(recipe, delivery):
             stale[i] = f"{name} is read otherwise now"
     return Exports(export, landed, statuses, stale)
+
+
+def _once(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Of the same content of several days one delivery: that whose day is told best, the last of those.
+
+    An export that has not changed since is as new as the last one that says so.
+    """
+    return list({d.delivery_id: d for d in sorted(deliveries, key=_trust)}.values())
+
+
+def _trust(delivery: Delivery) -> tuple[bool, int, int]:
+    """Of files with the same content, the greatest counts; of those that nothing but their time tells, the first."""
+    source, day = facts_of(delivery).dt_source, delivery.manifest.coverage.start or date.min
+    told = DT_SOURCES.index(source)
+    return not delivery.withdrawn, -told, -day.toordinal() if source == "modified" else day.toordinal()
 
 
 def _statuses(
@@ -160,7 +176,7 @@ class ParseExports(BaseModel, frozen=True):
         for table in sorted(export.tables, key=lambda table: table is leading):
             staged = written[table.name]
             base = snapshots[table.name].only(staged.replaces)
-            built_from = {d.delivery_id: recipe for d in counting} if table is leading else {}
+            built_from = {d.delivery_id: _read_as(recipe, d) for d in counting} if table is leading else {}
             more = [lines] if table is leading else []
             result = TableResult.unchanged(more, base)
             if staged.files or base.files:
@@ -175,6 +191,11 @@ class ParseExports(BaseModel, frozen=True):
             if built_from and result.published:
                 record_inputs(context.lake, table, built_from, result.published)
         return BuildResult(table=results[-1], others=tuple(results[:-1]), deliveries=statuses)
+
+
+def _read_as(recipe: str, delivery: Delivery) -> str:
+    """How a delivery becomes rows: they say its day and source, which a further file of it may tell better."""
+    return f"{recipe} {delivery.manifest.coverage.key} {facts_of(delivery).source}"
 
 
 def _of(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> set[str]:

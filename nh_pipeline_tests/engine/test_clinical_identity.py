@@ -37,29 +37,30 @@ C = exported("06-15", "C")
 
 VERSIONS: dict[str, tuple[list[dict[str, Any]], str | None]] = {
     # What is delivered of an encounter, and which class the one in silver has; None if it is not there.
+    # [smart-on-fhir/cumulus-etl#356] some systems give no time: C is as old as its export.
     **{f"order{''.join(order)}": ([{"A": A, "B": B, "C": C}[one] | {"class_code": one} for one in order], "C")
        for order in permutations("ABC")},
-    # [fhir-data-pipes: compares texts] 01:00+02:00 is before 23:30Z of the day before.
+    # 01:00+02:00 is before 23:30Z of the day before, though a greater text.
     "instants": ([A | {"version_at": at("05-09", "23:00:00"), "class_code": "text"},
                   B | {"version_at": at("05-09", "23:30:00"), "class_code": "late"}], "late"),
-    # [cumulus-etl#251] an old export, delivered again.
+    # [smart-on-fhir/cumulus-etl#251] an old export, delivered again.
     "old again": ([exported("06-01", "A", class_code="new", version_at=at("05-10")),
                    exported("09-01", "B", class_code="old", version_at=at("05-01"))], "new"),
-    # [cumulus-etl#363] the same time, other content.
+    # [smart-on-fhir/cumulus-etl#363] the same time, other content.
     "numbers": ([A | {"version_id": "9", "class_code": "9"}, B | {"version_at": at("05-10"), "version_id": "10",
                                                                   "class_code": "10"}], "10"),
     "no number": ([A | {"version_id": "1", "class_code": "1"}, A | {"class_code": "none"},
                    A | {"version_id": "x7", "class_code": "x7"}], "1"),
     "same time": ([A | {"class_code": "first"}, A | {"delivery_id": "D", "dt": date(2024, 6, 2), "class_code": "next"}],
                   "next"),
-    # [cumulus-etl#208] duplicates in one delivery: the last line counts.
+    # [smart-on-fhir/cumulus-etl#208] duplicates in one delivery: the last line counts.
     "in one": ([C | {"class_code": "line 1"}, C | {"class_code": "line 2"}], "line 2"),
     "members": ([C | {"member": "b", "source_line": 1, "class_code": "b"},
                  C | {"member": "a", "source_line": 1, "class_code": "a"}], "b"),
     "in error": ([A | {"class_code": "right"}, C | {"class_code": "wrong", "status": "entered-in-error"}], None),
     "error mended": ([A | {"class_code": "w", "status": "entered-in-error"}, C | {"class_code": "r"}], "r"),
     "cancelled": ([A | {"class_code": "c", "status": "cancelled"}], "c"),
-    # [fhir-data-pipes#547, #543, #588]
+    # [ohs-foundation/fhir-data-pipes#547, #543, #588]
     "deleted": ([A | {"class_code": "gone"}], None),
     "back": ([A | {"class_code": "before"}, C | {"class_code": "back"}], "back"),
     "other type deleted": ([A | {"class_code": "stays"}], "stays"),
@@ -109,7 +110,7 @@ LOOSE = exported("08-01", "L")
 RESOURCES = [
     # Another id for each case; what is delivered of it: patient and delivery.
     ("same", "p1", A), ("same", "p1", C),
-    ("collides", "p1", A), ("collides", "p2", A),  # [synthea#1545, #1601]
+    ("collides", "p1", A), ("collides", "p2", A),
     ("collided once", "p1", A), ("collided once", "p2", A), ("collided once", "p3", C),
     ("merged", "p1", A), ("merged", "p2", C),
     ("merged back", "p1", A), ("merged back", "p2", B), ("merged back", "p1", C),
@@ -148,6 +149,7 @@ SUBJECTS = {"same": "p1", "collided once": "p3", "merged": "p2", "merged back": 
 
 
 def test_an_id_is_one_patients(engine):
+    """At a million patients, unrelated ones share ids [synthetichealth/synthea#1545, #1601; OHDSI/dbt-synthea#120]."""
     said = [{"resource_id": name, "patient_id": patient, **of} for name, patient, of in RESOURCES]
     everything = [
         *({"resource_type": "Encounter", **one} for one in said),

@@ -180,7 +180,7 @@ def test_providers(engine, nothing, crosswalk):
         {"resource_id": "none", "npi": None},
         {"resource_id": "home", "npi": None},  # an id of an organization, too
     ]
-    # [OHDSI/ETL-Synthea#132, synthea#608] a clinician of several specialties is one
+    # [OHDSI/ETL-Synthea#132, synthetichealth/synthea#608] a clinician of several specialties is one
     by_npi = f"Practitioner?identifier={NPI}|2"
     roles = [
         {"resource_id": "r2", "practitioner": by_npi, "specialty": "nucc|B", "organization": "Organization/hospital"},

@@ -42,7 +42,8 @@ TO = ("Practitioner",)
             ("Practitioner?identifier=http://x|9 9", "conditional", None),
         ),
         ("#who", ("#who", "contained", "owner#who")),
-        # In NDJSON a uuid is itself an id; whether there is such a resource, silver sees. [synthea#513]
+        # [synthetichealth/synthea#513, smart-on-fhir/fhir-bulk-data-docs#69]
+        # In NDJSON a uuid is itself an id; whether there is such a resource, silver sees.
         (f"urn:uuid:{UUID}", (f"urn:uuid:{UUID}", "urn", UUID)),
         ("Group/1", ("Group/1", "unsupported", None)),
         ("https://ours/fhir/Group/1", (None, "unsupported", None)),

@@ -203,7 +203,7 @@ def test_an_encrypted_archive_is_refused():
         survey(bytes(content))
 
 
-# [WorldVistA#37]
+# [WorldVistA/VistA-FHIR-Data-Loader#37]
 @pytest.mark.parametrize(
     "older",
     [
