@@ -18,6 +18,7 @@ from nh_pipeline.landing.fhir.extract import Copies
 from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
+from nh_pipeline.landing.fhir.rows import IDENTIFIED
 from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.model.view import UNNAMED
@@ -242,13 +243,17 @@ def _full(reading: Reading, read: _Read, exported_at: datetime) -> tuple[str, ..
     """The types of a complete export: what the server had of them and is not in it, is deleted.
 
     That takes a manifest in the archive by which the server was asked for all, of whatever types, patients among them,
-    and that counts what came of each: neither more nor less, no line refused, and no Bundle.
+    and that counts what came of each: neither more nor less, no line refused, and no Bundle. What belongs to no patient
+    may be left out where what belongs to patients was asked for.
     """
     counts = [told.counts for told in reading.told if told.counts is not None]
     is_asked = not any(told.is_part for told in reading.told)
     is_at_once = all(told.transaction_time in (exported_at, None) for told in reading.told)
     has_come = counts == [read.types] and not read.refused and reading.formats == {"ndjson"}
-    return tuple(sorted(read.types)) if is_asked and is_at_once and has_come and "Patient" in read.types else ()
+    if not (is_asked and is_at_once and has_come and "Patient" in read.types):
+        return ()
+    shared = IDENTIFIED if any(told.of_patients for told in reading.told) else ()
+    return tuple(sorted(read.types.keys() - shared))
 
 
 def _place(rejected: Rejected) -> str:
