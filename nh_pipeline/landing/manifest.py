@@ -94,6 +94,7 @@ class ExportFacts(BaseModel):
         held: Why it is not to count until a person confirms it; empty if it may.
         bases: Addresses of the server that it is from, by which absolute references are its own.
         source: The system that it is from, by the folder that it lay in.
+        local_time_zone: Zone of its facilities, if it writes times in UTC and a person has named it.
         full: Types of which it has all that the server had, so that what it lacks is deleted.
         patients: Of such an export, a sample of its patients, as digests.
     """
@@ -109,6 +110,7 @@ class ExportFacts(BaseModel):
     held: str = ""
     bases: tuple[str, ...] = ()
     source: str = UNNAMED
+    local_time_zone: str = ""
     full: tuple[str, ...] = ()
     patients: tuple[int, ...] = ()
 

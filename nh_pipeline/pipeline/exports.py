@@ -217,6 +217,7 @@ def _about(delivery: Delivery) -> About:
         bases=facts_of(delivery).bases,
         full=facts_of(delivery).full,
         source=facts_of(delivery).source,
+        local_time_zone=facts_of(delivery).local_time_zone,
         limited=manifest.overruled is None,
     )
 

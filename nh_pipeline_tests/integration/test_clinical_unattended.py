@@ -7,7 +7,7 @@ from collections import Counter
 import dagster as dg
 import pytest
 
-from nh_pipeline import marts
+from nh_pipeline import marts, tables
 from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.domains import VARIABLE
 from nh_pipeline.lake.lake import Lake
@@ -34,7 +34,7 @@ FEW = tuple(
     module.MART
     for module in (id_conflicts, directory, dim_patients, fct_conditions, fct_encounters, readmissions, horizon)
 )
-ONE_AFTER_ANOTHER = ["fhir_export_delivery", "clinical", "quality"]
+ONE_AFTER_ANOTHER = ["fhir_export_delivery", "clinical"]
 PLAN = {"cms": Deliveries(quarters=("2024Q1",)), "patients": len(STORIES), "homes": 2}
 
 
@@ -96,6 +96,7 @@ class Unattended:
 def unattended(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "clinical")
     monkeypatch.setattr(marts, "MARTS", FEW)
+    monkeypatch.setattr(tables, "QUALITIES", ())
     with dg.DagsterInstance.ephemeral() as instance:
         yield Unattended(tmp_path, instance)
 

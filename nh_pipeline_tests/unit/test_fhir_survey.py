@@ -307,6 +307,17 @@ def test_an_archive_with_all_that_its_manifest_counts_is_a_complete_export(conte
     assert len(set(found.patients)) == 2
 
 
+def test_an_export_of_patients_need_not_have_all_that_belongs_to_none():
+    output = [{"type": of, "url": "https://x/1", "count": 1} for of in ("Patient", "Organization")]
+
+    def export(of):
+        told = {"transactionTime": "2024-08-06T18:12:57Z", "request": f"{SERVER}/{of}$export", "output": output}
+        return zipped(a__ndjson=ndjson(A, resource("Organization", "o")), m__json=document(told))
+
+    assert survey(export("")).full == ("Organization", "Patient")
+    assert survey(export("Patient/")).full == ("Patient",)
+
+
 @pytest.mark.parametrize(
     "content",
     [

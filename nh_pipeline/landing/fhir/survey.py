@@ -18,9 +18,11 @@ from nh_pipeline.landing.fhir.extract import Copies
 from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
+from nh_pipeline.landing.fhir.rows import IDENTIFIED
 from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.model.view import UNNAMED
+from nh_pipeline.sources.time_zones import zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +63,7 @@ class Surveyed:
         members: the files in the archive that resources are in.
         bases: addresses of the server that it is from, as its manifest or log says.
         source: the system that it is from, by the folder that it lay in (``source=east``).
+        local_time_zone: zone of that system's facilities, if it writes times in UTC.
         full: types of which it has every resource that the server had: see :func:`_full`.
         patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.fhir.sampled`).
         held: why a person is to look at it before it is taken; empty if it is sound.
@@ -81,6 +84,7 @@ class Surveyed:
     members: tuple[str, ...]
     bases: tuple[str, ...]
     source: str
+    local_time_zone: str
     full: tuple[str, ...]
     patients: tuple[int, ...]
     held: str = ""
@@ -143,6 +147,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
     folders = [f"{name}/{member}" for member in reading.members] or [name]
     transaction = max((told.transaction_time for told in reading.told if told.transaction_time), default=None)
     dt, dt_source, exported_at = _exported(_day(folders, name), transaction, read.updated, modified_at)
+    source = _source(folders, name)
     full = _full(reading, read, exported_at)
     stream.seek(0)
     packed = archive.kind(stream.read(4))
@@ -162,7 +167,8 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
         bases=tuple(sorted({base for told in reading.told for base in told.bases})),
-        source=_source(folders, name),
+        source=source,
+        local_time_zone=zones().get(source, ""),
         full=full,
         patients=sample(read.patients) if full else (),
         held=read.held,
@@ -237,13 +243,17 @@ def _full(reading: Reading, read: _Read, exported_at: datetime) -> tuple[str, ..
     """The types of a complete export: what the server had of them and is not in it, is deleted.
 
     That takes a manifest in the archive by which the server was asked for all, of whatever types, patients among them,
-    and that counts what came of each: neither more nor less, no line refused, and no Bundle.
+    and that counts what came of each: neither more nor less, no line refused, and no Bundle. What belongs to no patient
+    may be left out where what belongs to patients was asked for.
     """
     counts = [told.counts for told in reading.told if told.counts is not None]
     is_asked = not any(told.is_part for told in reading.told)
     is_at_once = all(told.transaction_time in (exported_at, None) for told in reading.told)
     has_come = counts == [read.types] and not read.refused and reading.formats == {"ndjson"}
-    return tuple(sorted(read.types)) if is_asked and is_at_once and has_come and "Patient" in read.types else ()
+    if not (is_asked and is_at_once and has_come and "Patient" in read.types):
+        return ()
+    shared = IDENTIFIED if any(told.of_patients for told in reading.told) else ()
+    return tuple(sorted(read.types.keys() - shared))
 
 
 def _place(rejected: Rejected) -> str:

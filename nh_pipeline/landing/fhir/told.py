@@ -49,6 +49,7 @@ class Told:
         bases: addresses of the server that it is from.
         counts: resources by type, of a manifest that all that the server has was asked for; else None.
         is_part: whether it says that only a part was asked for: of a time, of some patients, or of a group.
+        of_patients: whether it says that what belongs to patients was asked for, not all there is.
         size: its bytes, unpacked.
     """
 
@@ -56,12 +57,14 @@ class Told:
     bases: frozenset[str]
     counts: Counter[str] | None
     is_part: bool
+    of_patients: bool
     size: int
 
 
 def told(file: BufferedReader, name: str) -> Told:
     """Reads a manifest or a log."""
-    times, bases, counts, is_part, size = [], set(), None, False, 0
+    times, bases, counts, size = [], set(), None, 0
+    is_part = of_patients = False
     for document in documents(file, name):
         size += len(document.content)
         try:
@@ -73,9 +76,10 @@ def told(file: BufferedReader, name: str) -> Told:
             if asked := _EXPORT.match(str(said.get("request") or said.get("exportUrl"))):
                 bases.add(asked[1])
                 is_part |= _is_narrow(asked, said.get("requestParameters"))
+                of_patients |= asked[2] == "Patient/"
         counts = counts or _counts(line)
     made = max((at for at in times if at), default=None)
-    return Told(made, frozenset(bases), None if is_part else counts, is_part, size)
+    return Told(made, frozenset(bases), None if is_part else counts, is_part, of_patients, size)
 
 
 def _said(line: object) -> list[dict[str, Any]]:
