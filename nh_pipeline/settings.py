@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nh_pipeline.domains import selected
+from nh_pipeline.sources.time_zones import zones
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
             with ``dev_`` they are ``dev_bronze``, ``dev_silver`` and ``dev_gold``.
         domains: which domains this process serves, with commas between them (:mod:`nh_pipeline.domains`); empty for
             all.
+        local_time_zones: zones of record systems that write all times in UTC, by source; empty for none
+            (:mod:`nh_pipeline.sources.time_zones`).
         source: where deliveries come from: a folder (default ``drop`` in :attr:`folder`), or ``gdrive://<folder id>``.
         drive_credentials: for Google Drive: path of a JSON key file, ARN of a secret in AWS Secrets Manager, or
             ``secretsmanager://<name>``.
@@ -75,6 +78,7 @@ class Settings(BaseSettings):
     catalog_url: SecretStr | None = None
     database_prefix: str = ""
     domains: str = ""
+    local_time_zones: str = ""
     source: str | None = None
     drive_credentials: SecretStr | None = None
     drive_endpoint: str = ""
@@ -110,6 +114,12 @@ class Settings(BaseSettings):
     @classmethod
     def _served(cls, value: str) -> str:
         selected()  # as declarations read it
+        return value
+
+    @field_validator("local_time_zones")
+    @classmethod
+    def _zones(cls, value: str) -> str:
+        zones()  # as landing reads it
         return value
 
     @field_validator("engine")

@@ -6,6 +6,7 @@ below ``state/``, which it deletes again.
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _ABSENT = {
     "NoSuchPublicAccessBlockConfiguration",
 }
 _DENIED = {"403", "AccessDenied", "AccessDeniedException"}
+_LACKS = re.compile(r"not authorized to perform: (\S+)(?: on resource: (\S+))?")
+"""In AWS's words: the permission, which may be another service's (a bucket's key), and on what."""
 
 
 class MissingError(Exception):
@@ -93,7 +96,7 @@ class Account:
         except (ClientError, BotoCoreError) as error:
             told = explain(error) or str(error)
             if isinstance(error, ClientError) and _code(error) in _DENIED:
-                told = f"{error.operation_name} is denied: give this role the permission, or use the pipeline's role"
+                told = f"{error.operation_name} is denied: give this role {_lacks(error)}, or use the pipeline's role"
             return Finding(what, fine=False, told=told)
 
     def _region(self) -> str:
@@ -216,6 +219,12 @@ def _there(look: Callable[..., Any], **what: str) -> bool:
     except MissingError:
         return False
     return True
+
+
+def _lacks(error: ClientError) -> str:
+    """The permission that is missing, as far as AWS says which."""
+    found = _LACKS.search(str(error))
+    return " on ".join(filter(None, found.groups())) if found else "the permission"
 
 
 def _code(error: ClientError) -> str:

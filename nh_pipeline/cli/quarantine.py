@@ -73,7 +73,7 @@ def show(id_: _Id) -> None:
                 table.add_row(key, safe(value))
         console.print(table)
         if e.lines_refused:
-            console.print(f"{e.lines_refused:,} lines refused, the first of them:")
+            console.print(f"{e.lines_refused:,} lines refused{', the first of them:' * bool(e.rejects)}")
         for reject in e.rejects:
             console.print(f"  {safe(reject[:_LINE])}")
         lines = beginning(zone, e)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timezone
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.coverage import Coverage
-from nh_pipeline.landing.fhir.survey import is_fhir, is_fhir_archive, survey
+from nh_pipeline.landing.fhir import documents
+from nh_pipeline.landing.fhir.survey import is_fhir, is_fhir_archive, kind, survey
+from nh_pipeline.landing.fhir.told import told
 from nh_pipeline.landing.manifest import ExportFacts
 from nh_pipeline.landing.recognise import inspect_file
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.dates import DateOrder
     from nh_pipeline.landing.receiving import Content
@@ -41,7 +46,7 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     Raises:
         Refused: It is no delivery.
     """
-    return (of_export if is_export(storage, content) else of_csv)(storage, content, word)
+    return (of_export if is_export(storage, content) else of_file)(storage, content, word)
 
 
 def is_export(storage: Storage, content: Content) -> bool:
@@ -51,7 +56,18 @@ def is_export(storage: Storage, content: Content) -> bool:
         return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
 
 
-def of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+def of_file(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+    """What a manifest says of a file that is no export: a CSV, or what an export says of itself.
+
+    Raises:
+        Refused: It is neither.
+    """
+    with storage.open(content.path) as stream:
+        is_told = kind(cast("BinaryIO", stream).read(PEEK_BYTES)) == "told"
+    return (_of_told if is_told else _of_csv)(storage, content, word)
+
+
+def _of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     """What a manifest says of a CSV.
 
     Raises:
@@ -80,6 +96,20 @@ def of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     }
 
 
+def _of_told(storage: Storage, content: Content, word: Word) -> dict[str, object]:
+    """What a manifest says of the log or manifest of an export that lies loose: it is kept, and that is all."""
+    received = content.received
+    with (
+        storage.open(content.path) as stream,
+        documents.opened(cast("BinaryIO", stream), received.name, limited=word.limited) as file,
+    ):
+        found = told(file, received.name)
+    day = (found.transaction_time or received.modified_at).astimezone(timezone.utc).date()
+    return _exported(f"{FHIR_EXPORT.name}_log", day, found.size, word) | {
+        "aside": "it says when an export was made, and has no rows: to be heeded, zip it with the export's files"
+    }
+
+
 def of_export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     """What a manifest says of a delivery of many resources.
 
@@ -90,16 +120,21 @@ def of_export(storage: Storage, content: Content, word: Word) -> dict[str, objec
     with storage.open(content.path) as stream:
         found = survey(cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited)
     facts = {name: getattr(found, name) for name in ExportFacts.model_fields}
+    return _exported(FHIR_EXPORT.name, found.dt, found.size, word) | {
+        "records": found.records + found.refused,
+        "export": ExportFacts.model_validate(facts),
+    }
+
+
+def _exported(dataset: str, day: date, size: int, word: Word) -> dict[str, object]:
     return {
-        "dataset": FHIR_EXPORT.name,
+        "dataset": dataset,
         "layout": "r4",
         "encoding": "utf-8",
         "member": None,
-        "coverage": Coverage(kind="export", key=found.dt.isoformat(), start=found.dt, end=found.dt),
-        "csv_size": found.size,
+        "coverage": Coverage(kind="export", key=day.isoformat(), start=day, end=day),
+        "csv_size": size,
         "extras": (),
         "absent": (),
-        "records": found.records + found.refused,
         "overruled": word.overruled,
-        "export": ExportFacts.model_validate(facts),
     }

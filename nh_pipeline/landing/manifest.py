@@ -14,6 +14,7 @@ from nh_pipeline.landing.archive import Compression
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.dates import DateOrder
 from nh_pipeline.landing.dialect import Dialect
+from nh_pipeline.model.view import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,11 @@ class Received(BaseModel):
         return f"{self.file_id}-{self.md5}"
 
 
+DtSource = Literal["folder", "transaction", "last_updated", "modified"]
+DT_SOURCES: tuple[DtSource, ...] = ("folder", "transaction", "last_updated", "modified")
+"""What tells the day of an export, the surest first."""
+
+
 class ExportFacts(BaseModel):
     """What landing found in a delivery of many resources.
 
@@ -87,11 +93,15 @@ class ExportFacts(BaseModel):
         resource_types: How many of each type.
         held: Why it is not to count until a person confirms it; empty if it may.
         bases: Addresses of the server that it is from, by which absolute references are its own.
+        source: The system that it is from, by the folder that it lay in.
+        local_time_zone: Zone of its facilities, if it writes times in UTC and a person has named it.
+        full: Types of which it has all that the server had, so that what it lacks is deleted.
+        patients: Of such an export, a sample of its patients, as digests.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    dt_source: Literal["folder", "transaction", "last_updated", "modified"]
+    dt_source: DtSource
     exported_at: AwareDatetime
     records: int
     refused: int
@@ -99,6 +109,10 @@ class ExportFacts(BaseModel):
     resource_types: dict[str, int]
     held: str = ""
     bases: tuple[str, ...] = ()
+    source: str = UNNAMED
+    local_time_zone: str = ""
+    full: tuple[str, ...] = ()
+    patients: tuple[int, ...] = ()
 
 
 class Manifest(Received):
@@ -123,6 +137,7 @@ class Manifest(Received):
         strays: Bytes of a file of UTF-8 that are read as Windows-1252.
         first_stray: Line of the first of them.
         export: What is in it, if it is a delivery of many resources.
+        aside: Why nothing is made of it, though it is known; empty if something is, or may be.
     """
 
     dataset: str
@@ -141,15 +156,19 @@ class Manifest(Received):
     strays: int = 0
     first_stray: int = 0
     export: ExportFacts | None = None
+    aside: str = ""
 
     @property
     def told(self) -> str:
-        """What of it is not as CMS writes its files, and how it was read; empty if nothing is."""
+        """What of it is not as it should be written, and how it was read, or why it is not; empty if nothing is."""
         strays = (
             f"{self.strays:,} byte{'s' * (self.strays > 1)} not of UTF-8 read as Windows-1252, the first in line "
             f"{self.first_stray:,}"
         )
-        return "; ".join(filter(None, (self.dialect.told, strays * bool(self.strays))))
+        undated = "nothing in it says when it was exported: its day is that of its modified time"
+        is_undated = self.export is not None and self.export.dt_source == "modified"
+        found = (self.dialect.told, strays * bool(self.strays), undated * is_undated, self.aside)
+        return "; ".join(filter(None, found))
 
 
 class Quarantined(Received):

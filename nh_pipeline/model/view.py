@@ -30,6 +30,9 @@ NO_PATIENT = -1
 
 DATABASE = "clinical_bronze"
 
+UNNAMED = "default"
+"""The source of what names none: its ids stand as they are. Those of another begin with its name: ``east:1``."""
+
 REFERENCE = "_ref"
 """What the columns end with that hold references as written."""
 
@@ -49,7 +52,10 @@ _PARTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("codings", "all its codings, as a JSON array, where there are several"),
     ),
     "reference": (
-        ("ref", "as written; of a logical one `Type?identifier=system|value`, as of a conditional one"),
+        (
+            "ref",
+            "as written; of a logical one `Type?identifier=system|value`, as of a conditional one; with its source",
+        ),
         ("kind", "relative, urn, absolute, conditional, logical, contained, display, unsupported, or none"),
         ("id", "id of the resource, where the file itself tells"),
         ("display", "display of the reference"),
@@ -112,7 +118,11 @@ def reference(name: str, description: str, *paths: str, to: tuple[str, ...]) -> 
 
 
 _VERSION = (
-    text("resource_id", "Resource.id; if it has none, the uuid of its fullUrl", nullable=False),
+    text(
+        "resource_id",
+        "Resource.id, of a named source `source:id`; if it has none, the uuid of its fullUrl",
+        nullable=False,
+    ),
     text("version_id", "Resource.meta.versionId"),
     instant("version_at", "Resource.meta.lastUpdated, else when the delivery was exported", nullable=False),
     text("content_md5", "md5 of the resource's JSON without the blanks between tokens", nullable=False),
@@ -122,7 +132,7 @@ _DELIVERY = (
     date("dt", "Day of the export", nullable=False),
     instant("exported_at", "When the delivery was exported", nullable=False),
     instant("modified_at", "Modified time of the delivery at its source", nullable=False),
-    text("source", "The system that it is from", nullable=False),
+    text("source", f"The system that it is from; `{UNNAMED}` if it does not say", nullable=False),
     text("member", "File in the delivered archive; empty if it is none", nullable=False),
     LINE,
     text("delivery_id", "md5 of the delivered file", nullable=False),

@@ -17,15 +17,17 @@ from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.fhir.extract import About, Extraction
+from nh_pipeline.landing.fhir.sampled import share_gone
+from nh_pipeline.landing.manifest import DT_SOURCES
 from nh_pipeline.pipeline.build_state import LANDED, forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import why_withdrawn
-from nh_pipeline.pipeline.guards import DeliveryStatus, State
+from nh_pipeline.pipeline.guards import LARGEST_LOSS, DeliveryStatus, State
 from nh_pipeline.pipeline.recipe import export_recipe
 from nh_pipeline.pipeline.result import BuildResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     from nh_pipeline.lake.lake import Lake, TableSnapshot
@@ -43,7 +45,7 @@ class Exports:
     """The deliveries of one kind of export, as they were when they were looked at.
 
     Attributes:
-        landed: all of them.
+        landed: all of them, each content once, in the order of their exports.
         statuses: of all of them; each counts that is neither held nor withdrawn: none supersedes another.
         stale: those whose rows are to be read, or to be taken away, and why.
     """
@@ -60,9 +62,9 @@ class Exports:
 
 def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     """Looks at the deliveries of an export, and at what of them is in bronze."""
-    landed = tuple(zone.deliveries(export.name))
+    landed = tuple(sorted(_once(zone.deliveries(export.name)), key=lambda d: (facts_of(d).exported_at, d.delivery_id)))
     taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
-    statuses = tuple(_status(d, taken, by_person) for d in landed)
+    statuses = tuple(_statuses(landed, taken, by_person))
     built, recipe = recorded_inputs(lake, export.leading), export_recipe(export)
     held = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *_BY_DELIVERY))
     present = {partition.partition(".")[0] for partition in held}
@@ -74,27 +76,57 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
                 stale[i] = f"{name} no longer counts: {status.reason}"
         elif i not in built:
             stale[i] = f"{name} ({delivery.manifest.coverage.key}) {LANDED}"
-        elif built[i] != recipe:
+        elif built[i] != _read_as(recipe, delivery):
             stale[i] = f"{name} is read otherwise now"
     return Exports(export, landed, statuses, stale)
 
 
-def _status(delivery: Delivery, taken: frozenset[str], by_person: Mapping[str, str]) -> DeliveryStatus:
-    manifest, facts = delivery.manifest, facts_of(delivery)
-    state: State = "effective"
-    if reason := why_withdrawn(delivery, by_person):
-        state = "withdrawn"
-    elif facts.held and delivery.delivery_id not in taken:
-        state, reason = "held", f"{facts.held}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
-    return DeliveryStatus(
-        delivery_id=delivery.delivery_id,
-        coverage=manifest.coverage.key,
-        name=manifest.name,
-        state=state,
-        reason=reason,
-        lines=facts.records + facts.refused,
-        lines_refused=facts.refused,
-    )
+def _once(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Of the same content of several days one delivery: that whose day is told best, the last of those.
+
+    An export that has not changed since is as new as the last one that says so.
+    """
+    return list({d.delivery_id: d for d in sorted(deliveries, key=_trust)}.values())
+
+
+def _trust(delivery: Delivery) -> tuple[bool, int, int]:
+    """Of files with the same content, the greatest counts; of those that nothing but their time tells, the first."""
+    source, day = facts_of(delivery).dt_source, delivery.manifest.coverage.start or date.min
+    told = DT_SOURCES.index(source)
+    return not delivery.withdrawn, -told, -day.toordinal() if source == "modified" else day.toordinal()
+
+
+def _statuses(
+    landed: Iterable[Delivery], taken: frozenset[str], by_person: Mapping[str, str]
+) -> Iterator[DeliveryStatus]:
+    """Of each delivery, in the order of their exports; a complete one is compared with the one before of its source."""
+    before: dict[str, Delivery] = {}
+    for delivery in landed:
+        manifest, facts, confirmed = delivery.manifest, facts_of(delivery), delivery.delivery_id in taken
+        state: State = "effective"
+        if reason := why_withdrawn(delivery, by_person):
+            state = "withdrawn"
+        elif not confirmed and (found := facts.held or _lacking(facts, before.get(facts.source))):
+            state, reason = "held", f"{found}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
+        elif facts.full:
+            before[facts.source] = delivery
+        yield DeliveryStatus(
+            delivery_id=delivery.delivery_id,
+            coverage=manifest.coverage.key,
+            name=manifest.name,
+            state=state,
+            reason=reason,
+            lines=facts.records + facts.refused,
+            lines_refused=facts.refused,
+        )
+
+
+def _lacking(facts: ExportFacts, before: Delivery | None) -> str:
+    """Why a complete export is not to delete what it lacks of the one before: too many patients would be gone."""
+    gone = share_gone(facts_of(before).patients, facts.patients) if before and facts.full else 0
+    if before is None or gone <= LARGEST_LOSS:
+        return ""
+    return f"it lacks {gone:.1%} of the patients of {before.manifest.name}, more than {LARGEST_LOSS:.0%}"
 
 
 def facts_of(delivery: Delivery) -> ExportFacts:
@@ -144,7 +176,7 @@ class ParseExports(BaseModel, frozen=True):
         for table in sorted(export.tables, key=lambda table: table is leading):
             staged = written[table.name]
             base = snapshots[table.name].only(staged.replaces)
-            built_from = {d.delivery_id: recipe for d in counting} if table is leading else {}
+            built_from = {d.delivery_id: _read_as(recipe, d) for d in counting} if table is leading else {}
             more = [lines] if table is leading else []
             result = TableResult.unchanged(more, base)
             if staged.files or base.files:
@@ -159,6 +191,11 @@ class ParseExports(BaseModel, frozen=True):
             if built_from and result.published:
                 record_inputs(context.lake, table, built_from, result.published)
         return BuildResult(table=results[-1], others=tuple(results[:-1]), deliveries=statuses)
+
+
+def _read_as(recipe: str, delivery: Delivery) -> str:
+    """How a delivery becomes rows: they say its day and source, which a further file of it may tell better."""
+    return f"{recipe} {delivery.manifest.coverage.key} {facts_of(delivery).source}"
 
 
 def _of(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> set[str]:
@@ -178,6 +215,9 @@ def _about(delivery: Delivery) -> About:
         exported_at=facts_of(delivery).exported_at,
         modified_at=manifest.modified_at,
         bases=facts_of(delivery).bases,
+        full=facts_of(delivery).full,
+        source=facts_of(delivery).source,
+        local_time_zone=facts_of(delivery).local_time_zone,
         limited=manifest.overruled is None,
     )
 

@@ -28,7 +28,7 @@ class DatasetStatus(BaseModel):
 
     ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
     ``header_drift`` tells of header cells that nobody knows, where a known column is away; ``read_otherwise`` of files
-    that are not written as CMS does, and how they were read.
+    that are not written as they should be, and how they were read.
     """
 
     dataset: str

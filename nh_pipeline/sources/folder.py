@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,6 +29,9 @@ from nh_pipeline.sources.protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+_TELLS = re.compile(r"\w+=")
+"""A folder that says what is in it (``dt=2024-08-06``) is part of the names of its files, even if it is the source."""
 
 _CURSOR = TypeAdapter(dict[str, tuple[int, int]])
 
@@ -160,6 +164,9 @@ class FolderSource:
                 f"no such folder or file: {str(self.path)!r}. Expected the folder that deliveries arrive in; create "
                 "it, mount it, or correct the configured path."
             )
+        base = root.parent if root.is_file() else root
+        while _TELLS.match(base.name):
+            base = base.parent
         for path in [root] if root.is_file() else self._walk(root):
             if is_litter(path.name):
                 continue
@@ -170,7 +177,7 @@ class FolderSource:
                 continue  # gone since it was listed, or a link to nowhere or to itself
             if not stat.S_ISREG(status.st_mode) or not target.is_relative_to(root):
                 continue
-            relative = os.fsencode(path.relative_to(root.parent if path == root else root).as_posix())
+            relative = os.fsencode(path.relative_to(base).as_posix())
             file_id = hashlib.blake2b(relative, digest_size=8).hexdigest()
             self._paths[file_id] = path
             # A name that is not UTF-8 reaches the manifest with its odd bytes replaced.

@@ -56,10 +56,11 @@ def decisions(b: Billing) -> None:
             ("1", f"{BLUE_BUTTON}line_bene_ptb_ddctbl_amt", "0", None),
             ("1", f"{BLUE_BUTTON}line_alowd_chrg_amt", "1.4052E2", None))  # fmt: skip
     b.eob("rounded", "ERound", of="Rounded", lines=[("140.52", {})], decided=line)
-    b.claim("twice", "Twice", lines=[("10", {"sequence": "1"}), ("15", {"sequence": "1"})])  # [synthea#1648]
+    # [synthetichealth/synthea#1648] numbers of lines that are not unique
+    b.claim("twice", "Twice", lines=[("10", {"sequence": "1"}), ("15", {"sequence": "1"})])
     b.claim("revised", "Revised")
     b.claim("revised", "Revised", version=2, billed="90")
-    for patient in ("left", "right"):  # [synthea#1545]
+    for patient in ("left", "right"):  # [synthetichealth/synthea#1545]
         b.claim(patient, "Shared")
         b.add(
             "id_conflicts", patient, resource_type="Claim", resource_id="Shared", delivery_id="d1", reason="collision"
@@ -226,7 +227,10 @@ def test_a_decision_before_its_claim_is_a_claim_that_the_claim_takes_over(engine
 
 
 def test_money(made):
-    """[synthea#1513, tuva-core#261] a total is not the sum of its lines: it counts, and is flagged."""
+    """A total is not the sum of its lines: it counts, and is flagged [synthetichealth/synthea#1513].
+
+    What was paid is not added up from lines either, where it is said [tuva-health/tuva-core#261].
+    """
     c = made.fct_claims
     assert (c["C8"]["currency"], c["C1"]["currency"], c["eob:Alone"]["currency"]) == ("EUR", "USD", "USD")
     assert {name for name, row in c.items() if row["is_paid_over_billed"]} == {"C6"}

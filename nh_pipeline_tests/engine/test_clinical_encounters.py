@@ -35,7 +35,7 @@ def kind(class_code: str | None, type_code: str | None = None, at: str = HOSPITA
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # Length of stay.
     "three days": (stay("2024-03-01", "2024-03-04"), {"length_of_stay": 3, "midnights": 3, "is_open": False}),
-    # [tuva-core#923] a stay of one day is one day
+    # [tuva-health/tuva-core#923] a stay of one day is one day
     "same day": (stay("2024-03-01T08:00:00Z", "2024-03-01T20:00:00Z"), {"length_of_stay": 1, "midnights": 0}),
     "over midnight": (stay("2024-03-01T23:50:00-05:00", "2024-03-02T00:10:00-05:00"),
                       {"length_of_stay": 1, "midnights": 1}),
@@ -44,13 +44,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "leap day": (stay("2024-02-28", "2024-03-01"), {"length_of_stay": 2}),
     "open": (stay("2024-03-01", None, status="in-progress"),
              {"length_of_stay": None, "midnights": None, "is_open": True, "end_date": None}),
-    # By the facility's clock, whatever the day in UTC; [kind-lab/mimic-fhir#124]
+    # By the facility's clock, whatever the day in UTC.
     "written": (stay("2024-01-01T23:58:00-05:00", "2024-01-02T23:58:00-05:00"),
                 {"start_date": date(2024, 1, 1), "end_date": date(2024, 1, 2), "utc_offset_minutes": -300,
                  "start_at": utc("2024-01-02T04:58"), "end_at": utc("2024-01-03T04:58"), "length_of_stay": 1}),
-    # [hapi-fhir#873, synthea#300, #537] the clock goes back: later as text, earlier as an instant
+    # [hapifhir/hapi-fhir#873, synthetichealth/synthea#300, #537]
+    # The clock goes back: later as text, earlier as an instant.
     "clock back": (stay("2010-11-07T01:59:26-04:00", "2010-11-07T01:57:26-05:00"),
                    {"is_end_before_start": False, "length_of_stay": 1, "midnights": 0, "utc_offset_minutes": -240}),
+    # [kind-lab/mimic-fhir#124] the clock goes forward: no hour is added to what no clock has shown
+    "clock forward": (stay("2024-03-10T02:30:00-05:00", "2024-03-10T03:40:00-04:00"),
+                      {"start_at": utc("2024-03-10T07:30"), "end_at": utc("2024-03-10T07:40"), "midnights": 0}),
+    "no clock": (stay("2024-03-10T02:30:00", None), {"start_date": date(2024, 3, 10), "start_at": None}),
     "reversed": (stay("2024-03-04T10:00:00Z", "2024-03-01T10:00:00Z"),
                  {"is_end_before_start": True, "length_of_stay": None, "midnights": None}),
     "reversed days": (stay("2024-03-04", "2024-03-01"), {"is_end_before_start": True, "length_of_stay": None}),
@@ -89,7 +94,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ambulatory": (kind("AMB", "185349003"), {"encounter_kind": "ambulatory", "type_code": "185349003"}),
     "unknown class": (kind("XYZ"), {"encounter_kind": "other"}),
     "no class": (kind(None), {"encounter_kind": "other"}),
-    # [synthea#948; codes 1 and 01 both occur]
+    # [synthetichealth/synthea#948; codes 1 and 01 both occur]
     "home 1": ({"discharge_disposition_code": "1"}, {"discharge_disposition_code": "01"}),
     "home 01": ({"discharge_disposition_code": "01"}, {"discharge_disposition_code": "01"}),
     "died": ({"discharge_disposition_code": "exp"}, {"discharge_disposition_code": "20"}),
@@ -99,7 +104,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # States: what is planned or cancelled stays.
     "cancelled": ({"status": "cancelled"}, {"status": "cancelled"}),
     "odd": ({"status": "beamed"}, {"status": "unknown"}),
-    # [synthea#673] born on 1990-05-05, died on 2020-06-01 at 12:00 UTC.
+    # [synthetichealth/synthea#673] born on 1990-05-05, died on 2020-06-01 at 12:00 UTC.
     "before birth": (stay("1990-05-04T23:00:00Z", None), {"is_before_birth": True, "is_after_death": False}),
     "at birth": (stay("1990-05-05", None), {"is_before_birth": False}),
     "certificate": (stay("2020-06-01T12:00:01Z", None), {"is_after_death": True, "is_before_birth": False}),

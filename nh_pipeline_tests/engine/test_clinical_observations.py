@@ -60,7 +60,7 @@ TOLD: dict[str, tuple[Leaves, set[tuple[Any, ...]]]] = {
 }  # fmt: skip
 
 VALUES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # [flatquack#2, pathling#2737, fhir-data-pipes#156] numbers keep their digits
+    # [gotdan/flatquack#2, aehrc/pathling#2737, ohs-foundation/fhir-data-pipes#156] numbers keep their digits
     "small": (number("0.0006"), {"value_text": "0.0006", "value_number": 0.0006}),
     "long": (number("0.10000000894069672"), {"value_text": "0.10000000894069672"}),
     "zeros": (number("1.00"), {"value_text": "1.00", "value_number": 1.0, "value_kind": "quantity"}),

@@ -10,6 +10,7 @@ import pytest
 from nh_pipeline.datasets.clinical.care import CONDITION, ICD_10, PROCEDURE, SNOMED
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER
 from nh_pipeline.datasets.clinical.people import CCN_SYSTEM, ORGANIZATION, PATIENT, PRACTITIONER, PRACTITIONER_ROLE
+from nh_pipeline.datasets.cms.nppes import DIM_NPI
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS as CMS_PROVIDERS
 from nh_pipeline.datasets.cms.snf_enrollments import DIM_SNF_ENROLLMENTS
 from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
@@ -179,7 +180,7 @@ def test_providers(engine, nothing, crosswalk):
         {"resource_id": "none", "npi": None},
         {"resource_id": "home", "npi": None},  # an id of an organization, too
     ]
-    # [OHDSI/ETL-Synthea#132, synthea#608] a clinician of several specialties is one
+    # [OHDSI/ETL-Synthea#132, synthetichealth/synthea#608] a clinician of several specialties is one
     by_npi = f"Practitioner?identifier={NPI}|2"
     roles = [
         {"resource_id": "r2", "practitioner": by_npi, "specialty": "nucc|B", "organization": "Organization/hospital"},
@@ -188,9 +189,19 @@ def test_providers(engine, nothing, crosswalk):
         {"resource_id": "r0", "practitioner": "Practitioner/wise", "organization": "Organization/two"},
         {"resource_id": "r3", "practitioner": "Practitioner/elsewhere", "specialty": "nucc|C"},
     ]  # fmt: skip
+    registry = [
+        {"npi": "1234567893", "first_name": "ADA", "last_name": "WISE", "primary_taxonomy": "207Q00000X",
+         "enumeration_date": date(2006, 5, 1), "is_active": True, "is_current": True},
+        {"npi": "1234567893", "first_name": "ADA", "last_name": "YOUNG", "is_active": True, "is_current": False},
+        {"npi": "1234567894", "first_name": "TY", "last_name": "PO", "primary_taxonomy": "363L00000X",
+         "deactivation_date": date(2020, 1, 1), "is_active": False, "is_current": True},
+        # Reactivated, and known under another name.
+        {"npi": "4", "organization_name": "HILLTOP HOLDING, LLC", "deactivation_date": date(2020, 1, 1),
+         "is_active": True, "is_current": True},
+    ]  # fmt: skip
     made = dim_providers(
         rows(engine, PRACTITIONER.table, *clinicians), rows(engine, PRACTITIONER_ROLE.table, *roles), organizations,
-        known, directory, *rest,
+        known, rows(engine, DIM_NPI, *registry), directory, *rest,
     )  # fmt: skip
     found = {(row["provider_kind"], row["care_provider_id"]): row for row in passed(engine, DIM_PROVIDERS, made)}
     assert len(found) == len(clinicians) + len(ORGANIZATIONS)
@@ -201,7 +212,16 @@ def test_providers(engine, nothing, crosswalk):
     assert (wise["specialty_code"], wise["specialty_name"], wise["specialty_source"]) == ("A", "Alpha", "role")
     assert (wise["name"], wise["n_roles"], wise["organization_id"], wise["ccn"]) == ("Ada Wise", 3, "home", "175545")
     typo = found["practitioner", "typo"]
-    assert (typo["name"], typo["specialty_source"], typo["n_roles"], typo["ccn"]) == (None, "none", 0, None)
+    assert (typo["name"], typo["n_roles"], typo["ccn"], typo["name_differs"]) == (None, 0, None, None)
+    assert (typo["specialty_code"], typo["specialty_source"], typo["nppes_name"]) == ("363L00000X", "nppes", "TY PO")
+    assert (typo["is_npi_active"], typo["nppes_deactivation_date"]) == (False, date(2020, 1, 1))
+    assert (wise["nppes_name"], wise["name_differs"], wise["is_npi_active"]) == ("ADA WISE", False, True)
+    assert (wise["nppes_enumeration_date"], wise["nppes_deactivation_date"]) == (date(2006, 5, 1), None)
+    holding = found["organization", "enrolled as two"]
+    assert (holding["nppes_name"], holding["name_differs"]) == ("HILLTOP HOLDING, LLC", True)
+    assert (holding["is_npi_active"], holding["nppes_deactivation_date"]) == (True, None)
+    unknown = found["practitioner", "made up"]
+    assert (unknown["specialty_source"], unknown["is_npi_active"], unknown["nppes_name"]) == ("none", None, None)
     two = found["organization", "two"]
     assert (two["name"], two["organization_id"], two["ccn"]) == (None, "home", None)
     assert found["organization", "hospital"]["ccn"] == "17A001"

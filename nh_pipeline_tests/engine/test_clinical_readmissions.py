@@ -45,6 +45,7 @@ FIRST = stay("01-01", "01-05")
 STAYS = {
     "thirty_days": ([FIRST, stay("02-04", "02-06", diagnosis=B)], (2, 1), (2, 1)),
     "thirty_one_days": ([FIRST, stay("02-05", "02-06")], (2, 0), (2, 0)),
+    # [tuva-health/tuva-core#643] discharge and admission of one day are one stay only for one and the same illness
     "same_day_other_diagnosis": ([FIRST, stay("01-05", "01-08", diagnosis=B)], (2, 1), (2, 1)),
     "same_day_same_diagnosis": ([FIRST, stay("01-05", "01-08")], (1, 0), (1, 0)),
     "transfer": ([FIRST, stay("01-06", "01-09", "K")], (1, 0), (1, 0)),
@@ -71,6 +72,7 @@ STAYS = {
         (2, 0),
     ),
     "readmission_is_an_index": ([FIRST, stay("01-20", "01-22"), stay("02-10", "02-12")], (3, 2), (3, 2)),
+    # [tuva-health/tuva-core#932]
     "overlap_drops_neither": ([FIRST, stay("01-04", "01-08", "K"), stay("02-01", "02-03")], (2, 1), (2, 1)),
     "left_against_advice": (
         [stay("01-01", "01-05", discharge_disposition_code="07"), stay("01-07", "01-09")],
@@ -101,6 +103,7 @@ STAYS = {
         (1, 0),
     ),
     "cancelled": ([FIRST, stay("01-10", "01-11", status="cancelled")], (1, 0), (1, 0)),
+    # [tuva-health/tuva-core#947] nobody knows whether it is another one: no transfer, in whatever order they come
     "unknown_hospital": ([stay("01-01", "01-05", None), stay("01-06", "01-09", "K")], (2, 1), (2, 1)),
     "never_closed": ([stay("01-01"), stay("02-20", "02-25"), stay("03-01", "03-02")], (2, 1), (2, 1)),
     "still_there_after_a_transfer": ([FIRST, stay("01-04", None, "K")], (0, 0), (0, 0)),
@@ -182,6 +185,7 @@ def test_why_a_stay_is_no_index(stays):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_the_order_of_rows_changes_nothing(engine, stays, seed):
+    """Nor does it among visits of one day [OHDSI/dbt-synthea#43, #47]."""
     assert built(readmissions.MART, *frames(engine, CASES, seed)) == stays
 
 

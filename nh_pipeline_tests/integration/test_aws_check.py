@@ -8,8 +8,9 @@ import pytest
 
 from nh_pipeline.aws import code
 from nh_pipeline.aws.code import build
-from nh_pipeline_tests.support.aws_server import denied, expired
+from nh_pipeline_tests.support.aws_server import denied, expired, key_denied
 from nh_pipeline_tests.support.deployment import bucket_of, environment, nh
+from nh_pipeline_tests.support.runbook import RUNBOOK, not_said
 
 pytestmark = pytest.mark.integration
 
@@ -66,18 +67,19 @@ def test_what_is_missing_is_said(deployed, changed, subject, says):
 
 
 @pytest.mark.parametrize(
-    ("calls", "subject", "says"),
+    ("calls", "fault", "says"),
     [
-        ("s3:PutObject", "files", "PutObject is denied: give this role the permission"),
-        ("glue:GetDatabase", "databases", "GetDatabase is denied"),
-        ("glue:GetJob", "glue job", "GetJob is denied"),
-        ("athena:GetWorkGroup", "workgroup", "GetWorkGroup is denied"),
+        *zip(("s3:PutObject", "glue:GetDatabase", "s3:PutObject"), (denied, denied, key_denied),
+             RUNBOOK["Access is denied"].seen, strict=True),
+        ("glue:GetJob", denied, "✗ glue job GetJob is denied: give this role glue:GetJob on …, or use"),
+        ("athena:GetWorkGroup", denied, "✗ workgroup GetWorkGroup is denied: give this role athena:GetWorkGroup on"),
     ],
-)
-def test_what_is_denied_is_said(deployed, calls, subject, says):
-    with deployed.failing(calls, denied):
-        mark, text = found(nh("aws", "check", exits=1, **deployed.settings))[subject]
-    assert (mark, says in text) == ("✗", True), text
+    ids=["files", "databases", "key", "glue job", "workgroup"],
+)  # fmt: skip
+def test_what_is_denied_is_said(deployed, calls, fault, says):
+    with deployed.failing(calls, fault):
+        told = nh("aws", "check", exits=1, **deployed.settings)
+    assert not_said([says], told) == [], told
 
 
 def test_expired_credentials_end_the_check(deployed):

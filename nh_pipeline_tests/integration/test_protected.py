@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -13,6 +16,7 @@ from nh_pipeline.queries.duck import connect
 from nh_pipeline.tables import table
 from nh_pipeline_tests.support import fhir
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.runbook import RUNBOOK
 
 pytestmark = [
     pytest.mark.integration,
@@ -127,6 +131,19 @@ def test_it_is_in_nothing_that_nh_says(leaking):
     _, said = leaking
     assert {text for text in said if found_in(text)} == set()
     assert any("nobody_is_right" in text for text in said)
+
+
+def test_whoever_looks_for_it_as_the_runbook_says_finds_nothing(leaking):
+    nh, _ = leaking
+    search, query = (line.replace("NAME", NAME) for line in RUNBOOK["Something protected may be in a log"].commands)
+
+    def printed(command):
+        asked = {"capture_output": True, "text": True, "timeout": 60, "env": {**os.environ, "NH_HOME": str(nh.home)}}
+        return subprocess.run(command, shell=True, check=False, **asked).stdout  # noqa: S602
+
+    assert printed(search) == ""
+    assert "delivery" in printed(search.partition(" --exclude")[0])
+    assert nh(*shlex.split(query)[1:]).stdout.split() == ["n", "0"]
 
 
 def test_samples_show_keys_alone(leaking):

@@ -76,6 +76,13 @@ def denied(call: Call) -> AwsError:
                     f"{resource} because no identity-based policy allows the {action} action")  # fmt: skip
 
 
+def key_denied(call: Call) -> AwsError:
+    """A permission that is missing on the key that a bucket is encrypted with."""
+    who, key = f"arn:aws:iam::{call.account}:user/test", f"arn:aws:kms:us-west-2:{call.account}:key/1234abcd"
+    return AwsError("AccessDenied", f"User: {who} is not authorized to perform: kms:GenerateDataKey on resource: {key} "
+                    "because no identity-based policy allows the kms:GenerateDataKey action", 403)  # fmt: skip
+
+
 def unknown_key(call: Call) -> AwsError:
     """Credentials that AWS does not know."""
     if call.service == "s3":

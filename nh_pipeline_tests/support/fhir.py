@@ -8,7 +8,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     Resource = dict[str, Any]
 
@@ -76,6 +76,13 @@ def deleted(*names: str) -> bytes:
     """What a bulk export says is deleted: ``Patient/1``."""
     lines = ({"request": {"method": "DELETE", "url": name}} for name in names)
     return ndjson({"resourceType": "Bundle", "type": "transaction", "entry": [line]} for line in lines)
+
+
+def full_export(day: str, patients: Sequence[str]) -> bytes:
+    """An archive of all patients that the server had on a day."""
+    output = [{"type": "Patient", "url": "https://x/1", "count": len(patients)}]
+    manifest = {"transactionTime": f"{day}T00:00:00Z", "request": "https://ours/fhir/$export", "output": output}
+    return zipped({"1.ndjson": ndjson(map(patient, patients)), "m.json": json.dumps(manifest).encode()})
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -97,7 +97,7 @@ def test_types_that_no_view_is_of_are_resources_alone():
     assert {name: len(of) for name, of in found.items()} == {"resource": 2}
 
 
-# [fhir-data-pipes#932]: names times identifiers are no rows.
+# [ohs-foundation/fhir-data-pipes#932]: names times identifiers are no rows.
 def test_a_resource_with_several_names_and_identifiers_is_one_row():
     names = [{"family": f, "given": [f, "x"]} for f in "ab"]
     found, _ = extracted(ndjson(resource("Practitioner", "d", name=names, identifier=[{"value": "1"}, {"value": "2"}])))
@@ -105,6 +105,7 @@ def test_a_resource_with_several_names_and_identifiers_is_one_row():
     assert found["practitioner"][0]["family_name"] == "a"
 
 
+# [synthetichealth/synthea#1685]: such numbers are not unique, and no keys.
 def test_identifiers_of_patients_and_of_what_is_theirs_stay_where_they_are():
     ssn = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "999"}]
     types = ("Patient", "RelatedPerson", "Person", "Encounter", "Device", "Claim")
@@ -183,7 +184,7 @@ def test_insurances_within_resources_are_rows_that_references_find():
     assert found["explanation_of_benefit"][0]["coverage_id"] == "e#c"
 
 
-# [cumulus-etl#208]: copies in one delivery.
+# [smart-on-fhir/cumulus-etl#208]: copies in one delivery.
 def test_a_further_copy_of_a_resource_is_no_row_and_counts():
     organization = resource("Organization", "o", name="x")
     found, extraction = extracted(

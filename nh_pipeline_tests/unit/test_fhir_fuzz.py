@@ -36,15 +36,28 @@ PIECES = st.sampled_from(
 )
 
 
+def attempt(read, content):
+    """What a reading makes of a delivery; else why it is refused."""
+    try:
+        return read(content), None
+    except Refused as refused:
+        return None, str(refused)
+
+
 def taken(content):
-    """Whether a delivery is taken, by both of its readings; what is told of it holds no name."""
-    for read in (lambda: extracted(content)[0].get("rejects"), lambda: survey(content)):
-        try:
-            told = str(read())
-        except Refused as refused:
-            told = str(refused)
-        assert NAME not in told
+    """Whether a delivery is taken, alike by both of its readings; what is told of it holds no name."""
+    (held, refused), (found, why) = attempt(extracted, content), attempt(survey, content)
+    assert NAME not in str((held and held[0].get("rejects"), refused, found, why))
+    if found:
+        assert counted(held) == (found.records, found.refused)
     is_fhir(content)
+
+
+def counted(held):
+    """Records, which are rows, further copies and deletions, and refused lines."""
+    rows, extraction = held
+    records = len(rows.get("resource", [])) + len(rows.get("deletion", [])) + extraction.duplicates.total()
+    return records, len(rows.get("rejects", []))
 
 
 @settings(max_examples=60)
@@ -54,6 +67,17 @@ def test_damaged_text(content, changes):
         at = start % (len(content) + 1)
         content = content[:at] + piece + content[at + length :]
     taken(content)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 12), PIECES), max_size=4))
+def test_every_line_is_a_record_or_refused(changes):
+    first, content = ndjson(patient("first")), ndjson(*RESOURCES, *RESOURCES)
+    for start, length, piece in changes:
+        at = start % (len(content) + 1)
+        content = content[:at] + piece + content[at + length :]
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    assert sum(counted(extracted(first + content))) == 1 + len(lines)
 
 
 @settings(max_examples=60)

@@ -150,7 +150,7 @@ def test_a_count_is_0_where_there_is_nothing_and_a_choice_tells_its_type():
     assert columns({"valueCodeableConcept": {}, "valueSet": "no type"}, *fields) == [0, "CodeableConcept"]
 
 
-# [fhir-data-pipes#156, pathling#2737, gotdan/flatquack#2]: FHIR says 1.00 is not 1.0.
+# [ohs-foundation/fhir-data-pipes#156, aehrc/pathling#2737, #39, gotdan/flatquack#2]: FHIR says 1.00 is not 1.0.
 @pytest.mark.parametrize(
     "number",
     ["1.00", "0.0006", "1E+2", "-0.0", "12345678901234567890.123456789", "12345678901234567890123", "120", "1e999",

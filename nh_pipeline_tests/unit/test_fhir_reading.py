@@ -118,7 +118,7 @@ def test_bundles_in_bundles_are_opened_once():
     ]  # fmt: skip
 
 
-# [fhir-data-pipes#547, #543, #588]
+# [ohs-foundation/fhir-data-pipes#547, #543, #588]
 def test_deleted_resources_of_a_bulk_export_are_tombstones():
     deletes = [
         bundle(*({"request": {"method": "DELETE", "url": url}} for url in urls), meta={"lastUpdated": at})

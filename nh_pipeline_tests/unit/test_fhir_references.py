@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from nh_pipeline.landing.fhir.references import References
 from nh_pipeline_tests.support.fhir_deliveries import (
+    ABOUT,
     bundle,
     document,
     entry,
@@ -38,7 +42,8 @@ TO = ("Practitioner",)
             ("Practitioner?identifier=http://x|9 9", "conditional", None),
         ),
         ("#who", ("#who", "contained", "owner#who")),
-        # In NDJSON a uuid is itself an id; whether there is such a resource, silver sees. [synthea#513]
+        # [synthetichealth/synthea#513, smart-on-fhir/fhir-bulk-data-docs#69]
+        # In NDJSON a uuid is itself an id; whether there is such a resource, silver sees.
         (f"urn:uuid:{UUID}", (f"urn:uuid:{UUID}", "urn", UUID)),
         ("Group/1", ("Group/1", "unsupported", None)),
         ("https://ours/fhir/Group/1", (None, "unsupported", None)),
@@ -50,6 +55,43 @@ TO = ("Practitioner",)
 def test_a_reference_by_its_text(written, expected):
     found = References(bases=["https://ours/fhir/"]).resolve({"reference": written, "display": "Dr"}, TO, "owner")
     assert found == (expected[0] or written, *expected[1:], "Dr")
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"reference": "Practitioner/1/_history/2"}, ("Practitioner/east:1", "relative", "east:1")),
+        ({"reference": "https://ours/fhir/Practitioner/1"}, ("https://ours/fhir/Practitioner/1", "absolute", "east:1")),
+        ({"reference": f"urn:uuid:{UUID}"}, (f"urn:uuid:{UUID}", "urn", f"east:{UUID}")),
+        (
+            {"reference": "Practitioner?identifier=s|9"},
+            ("Practitioner?identifier=s|9&_source=east", "conditional", None),
+        ),
+        (
+            {"identifier": {"system": "s", "value": "9"}},
+            ("Practitioner?identifier=s|9&_source=east", "logical", None),
+        ),
+        ({"reference": "#who"}, ("#who", "contained", "east:e#who")),
+        ({"reference": "https://theirs/fhir/Practitioner/1"}, ("https://theirs/fhir/Practitioner/1", "absolute", None)),
+    ],
+)
+def test_a_reference_leads_to_what_its_own_source_has(reference, expected):
+    references = References(bases=["https://ours/fhir/"], source="east")
+    assert references.resolve(reference, TO, references.own("e")) == (*expected, None)
+
+
+def test_ids_of_a_named_source_begin_with_its_name():
+    about = replace(ABOUT, source="east")
+    made = document(bundle(
+        encounter_of(diagnosis=[{"condition": {"reference": "Condition/c"}}]),
+        entry(patient("p"), url=f"urn:uuid:{UUID}"),
+        {"request": {"method": "DELETE", "url": "Patient/9"}},
+    ))  # fmt: skip
+    found = row(made, "encounter", about)
+    assert (found["resource_id"], found["patient_id"], found["source"]) == ("east:e", "east:p", "east")
+    assert [one["resource_id"] for one in rows(made, "patient", about)] == ["east:p"]
+    assert row(made, "deletion", about)["resource_id"] == "east:9"
+    assert json.loads(rows(made, "resource", about)[1]["resource"])["id"] == "p"
 
 
 @pytest.mark.parametrize(

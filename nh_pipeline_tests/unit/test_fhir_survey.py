@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 
 from nh_pipeline.landing import Refused
 from nh_pipeline.landing.fhir import is_fhir, is_fhir_archive
+from nh_pipeline.landing.fhir.sampled import digest, sample, share_gone
 from nh_pipeline_tests.support.fhir_deliveries import (
     bundle,
     document,
@@ -156,6 +158,18 @@ def test_when_it_was_exported_and_what_says_so(content, name, expected):
 
 
 @pytest.mark.parametrize(
+    ("content", "name", "source"),
+    [
+        (ndjson(A), "in/source=East-2/dt=2024-08-06/a.ndjson", "East-2"),
+        (zipped_as({"source=east/a.json": ndjson(A)}), "a.zip", "east"),
+        (ndjson(A), "resource=x/source=a.ndjson", "default"),
+    ],
+)
+def test_a_folder_names_the_system_that_it_is_from(content, name, source):
+    assert survey(content, name).source == source
+
+
+@pytest.mark.parametrize(
     ("content", "name", "reason"),
     [
         (document(bundle(A))[:-20], "a", "an invalid Bundle"),
@@ -165,6 +179,9 @@ def test_when_it_was_exported_and_what_says_so(content, name, expected):
         (b"{}\n{}\n", "a", "no FHIR resource"),
         (b"", "a", "no FHIR resource"),
         (ndjson(A), "dt=2024-02-30/a.ndjson", "a folder that names no day"),
+        (ndjson(A), "source=our EHR/a.ndjson", "a folder that names no source"),
+        (ndjson(A), "source=/a.ndjson", "a folder that names no source"),
+        (zipped_as({"source=a/a.json": ndjson(A), "source=b/a.json": ndjson(A)}), "a", "a folder that names no source"),
         (zipped_as({"dt=2024-08-06/a.json": ndjson(A), "dt=2024-08-07/a.json": ndjson(A)}), "a", "several days"),
         (gzipped(ndjson(A))[:-9], "a", "damaged archive"),
         (zipped(a__ndjson=ndjson(A)).replace(b"a.ndjson\x00", b"a.ndjson\x01")[:-9], "a", "damaged archive"),
@@ -186,7 +203,7 @@ def test_an_encrypted_archive_is_refused():
         survey(bytes(content))
 
 
-# [WorldVistA#37]
+# [WorldVistA/VistA-FHIR-Data-Loader#37]
 @pytest.mark.parametrize(
     "older",
     [
@@ -247,3 +264,109 @@ def test_a_manifest_tells_the_server_that_it_is_from(asked):
             "https://ours/fhir/r4",
         )
     assert survey(zipped(a__ndjson=ndjson(A), m__json=MANIFEST)).bases == ()
+
+
+SERVER = "https://ours/fhir"
+OBSERVED = [observation("o1"), observation("o2")]
+
+
+def full_export(*more, lines=(A, B), manifest=None, **said):
+    """An archive of two files of patients and one of observations, with the manifest of all that the server has."""
+    told = {
+        "transactionTime": "2024-08-06T18:12:57Z",
+        "request": f"{SERVER}/$export?_outputFormat=ndjson&_type=Patient,Observation",
+        "requiresAccessToken": False,
+        "output": [
+            {"type": "Patient", "url": "https://x/1", "count": 1},
+            {"type": "Patient", "url": "https://x/2", "count": 1},
+            {"type": "Observation", "url": "https://x/3", "count": 2},
+            {"type": "Claim", "url": "https://x/4", "count": 0},
+        ],
+        "error": [],
+        **said,
+    }
+    files = {f"{n}.ndjson": ndjson(line) for n, line in enumerate(lines)}
+    manifest = document(told) if manifest is None else manifest
+    return zipped_as({**files, "3.ndjson": ndjson(*OBSERVED), "manifest.json": manifest, **dict(more)})
+
+
+ASKED = json.dumps({"exportId": "e", "eventDetail": {"exportUrl": f"{SERVER}/$export", "requestParameters": {}}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        full_export(),
+        full_export(request=f"{SERVER}/Patient/$export"),
+        full_export(("log.ndjson", ASKED.encode())),
+    ],
+)
+def test_an_archive_with_all_that_its_manifest_counts_is_a_complete_export(content):
+    found = survey(content)
+    assert found.full == ("Observation", "Patient")
+    assert len(set(found.patients)) == 2
+
+
+def test_an_export_of_patients_need_not_have_all_that_belongs_to_none():
+    output = [{"type": of, "url": "https://x/1", "count": 1} for of in ("Patient", "Organization")]
+
+    def export(of):
+        told = {"transactionTime": "2024-08-06T18:12:57Z", "request": f"{SERVER}/{of}$export", "output": output}
+        return zipped(a__ndjson=ndjson(A, resource("Organization", "o")), m__json=document(told))
+
+    assert survey(export("")).full == ("Organization", "Patient")
+    assert survey(export("Patient/")).full == ("Patient",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # What was asked for is a part, or may be.
+        full_export(request=f"{SERVER}/$export?_since=2024-01-01T00:00:00Z"),
+        full_export(request=f"{SERVER}/$export?_typeFilter=Patient%3Factive%3Dtrue"),
+        full_export(request=f"{SERVER}/$export?_elements=id"),
+        full_export(request=f"{SERVER}/Patient/$export?patient=Patient/a"),
+        full_export(request=f"{SERVER}/Group/g/$export"),
+        full_export(request=None),
+        full_export(("log.ndjson", ASKED.replace("{}", '{"_since": "2024"}').encode())),
+        # It has not all come, or not as it was.
+        full_export(lines=(A,)),
+        full_export(lines=(A, B, B)),
+        full_export(lines=(A, "{")),
+        full_export(("4.ndjson", ndjson(resource("Claim", "c")))),
+        full_export(("error.ndjson", ndjson(resource("OperationOutcome", "x")))),
+        full_export(("gone.ndjson", ndjson(bundle({"request": {"method": "DELETE", "url": "Patient/9"}})))),
+        full_export(error=[{"type": "OperationOutcome", "url": "https://x/9"}]),
+        full_export(link=[{"relation": "next", "url": "https://x/next"}]),
+        full_export(output=[{"type": "Patient", "url": "https://x/1"}]),
+        full_export(("second.json", document({"transactionTime": "2024-08-06T18:13:00Z"}))),
+        full_export(manifest=MANIFEST),
+        full_export(manifest=LOG),
+        # It says nothing of patients.
+        zipped(a__ndjson=ndjson(*OBSERVED), m__json=document({
+            "transactionTime": "2024-08-06T18:12:57Z", "request": f"{SERVER}/$export",
+            "output": [{"type": "Observation", "url": "https://x/3", "count": 2}],
+        })),
+        ndjson(A, B),
+        document(bundle(A, B)),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_all_is_no_complete_export(content):
+    found = survey(content)
+    assert found.full == found.patients == ()
+
+
+def test_a_complete_export_is_of_one_instant():
+    assert survey(full_export(), "dt=2024-08-06/a.zip").full
+    assert not survey(full_export(), "dt=2024-08-07/a.zip").full
+
+
+def test_the_patients_of_two_exports_are_compared_by_samples():
+    few, some, many = ([digest(f"p{n}") for n in range(count)] for count in (40, 3000, 30_000))
+    assert share_gone(sample(few), sample(few[2:])) == 0.05
+    assert share_gone(sample(few), sample(many)) == 0
+    assert share_gone(sample(many), sample(few)) > 0.9
+    assert share_gone((1 << 47,), sample(many)) == 0
+    assert share_gone(sample(some), sample(many)) == share_gone(sample(many), sample(many)) == 0
+    assert abs(share_gone(sample(many), sample(many[3000:])) - 0.1) < 0.02
+    assert abs(share_gone(sample(some), sample(some[300:])) - 0.1) < 0.02

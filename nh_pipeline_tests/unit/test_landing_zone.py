@@ -122,6 +122,28 @@ def test_an_empty_file_and_a_cut_off_archive(zone, source):
     assert "damaged" in zone.land(source, source.file("f2", gzip.compress(Q2)[:-9])).document.reason
 
 
+LOG = (
+    b'{"exportId":"e","eventId":"kickoff"}\n{"exportId":"e","eventDetail":{"transactionTime":"2024-08-06T18:12:57Z"}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "day"),
+    [
+        (LOG, "2024-08-06"),
+        (gzip.compress(LOG), "2024-08-06"),
+        (b'{"transactionTime":"2024-08-06T23:30:00-04:00",\n"output":[]}', "2024-08-07"),
+        (b'{"exportId":"e","eventId":"kickoff"}', f"{DAY:%Y-%m-%d}"),
+    ],
+)
+def test_what_an_export_says_of_itself_is_kept_beside_its_files_and_has_no_rows(zone, source, content, day):
+    landed = zone.land(source, source.file("f1", content))
+    assert landed.path == f"raw/fhir_export_log/{day}/f1-{md5_of(content)}"
+    assert "has no rows" in landed.document.told
+    assert landed.document.csv_size == len(gzip.decompress(content) if content[:1] == b"\x1f" else content)
+    assert zone.land(source, source.file("f1", content)).document == landed.document
+
+
 def test_a_quarantined_content_that_is_understood_now_is_landed(zone, source, monkeypatch):
     file = source.file("f1", Q2)
     with monkeypatch.context() as older:

@@ -135,6 +135,11 @@ def test_a_domain_that_is_none(monkeypatch):
     assert said == "NH_DOMAINS names clincal: expected some of cms, clinical, or nothing"
 
 
+@pytest.mark.parametrize("named", ["east=America/Nowhere", "America/Chicago", "east=", "a=UTC,b=../UTC"])
+def test_a_time_zone_that_is_none(monkeypatch, named):
+    assert "expected a source and a time zone of IANA's" in refused(monkeypatch, NH_LOCAL_TIME_ZONES=named)
+
+
 @pytest.mark.parametrize("prefix", ["clinical_", "dev_clinical_"])
 def test_a_prefix_does_not_make_one_domain_look_like_another(monkeypatch, prefix):
     assert f"{prefix}gold would have the name of a database of the clinical" in refused(

@@ -30,6 +30,17 @@ def test_lists_recursively_and_only_what_is_complete(tmp_path):
     assert {len(file.file_id) for file in changes.files} == {16}
 
 
+def test_folders_that_say_what_is_in_them_are_part_of_names_wherever_the_source_begins(tmp_path):
+    name = "source=east/dt=2024-08-06/a.ndjson"
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(b"x")
+    (whole,) = FolderSource(tmp_path).changes().files
+    assert whole.name == name
+    for root in (tmp_path / name, *(tmp_path / name).parents[:2]):
+        assert FolderSource(root).changes().files == [whole]
+        assert FolderSource(root).peek(whole) == b"x"
+
+
 @pytest.mark.parametrize(
     "name",
     [".DS_Store", "._PBJ.csv", "Thumbs.db", "thumbs.DB", "desktop.ini", "~$NH_ProviderInfo.xlsx",

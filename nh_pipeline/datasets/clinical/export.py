@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nh_pipeline.model.columns import category, text
+from nh_pipeline.model.columns import category, flag, text
 from nh_pipeline.model.table import REJECTS as CMS_REJECTS
 from nh_pipeline.model.table import Partitioning, Table
 from nh_pipeline.model.view import DATABASE, LINE, Exported, View, bronze, value
@@ -19,6 +19,7 @@ RESOURCE = bronze(
         text("request_method", "Bundle.entry.request.method"),
         text("request_url", "Bundle.entry.request.url"),
         text("if_none_exist", "Bundle.entry.request.ifNoneExist"),
+        flag("is_of_full_export", "The delivery has every resource of the type that the server had"),
         text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
     kind=Exported(leads=True),

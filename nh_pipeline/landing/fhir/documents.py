@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from nh_pipeline.landing.unpacking import Part
 
+Kind = Literal["fhir", "told", "empty", "other"]
+
 MAX_DOCUMENT = 512 * 1024**2
 """Bytes of a document at most: a Bundle is in memory at once."""
 
@@ -37,7 +39,6 @@ _BOM = b"\xef\xbb\xbf"
 _RESOURCE = re.compile(rb'"resourceType"\s*:')
 _BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"')
 _TOLD = re.compile(rb'"transactionTime"\s*:')
-_EXPORT = re.compile(r"(https?://.+?)/(?:Patient/|Group/[^/]+/)?\$export")
 _INSTANT = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -70,7 +71,7 @@ class Document:
         return _BUNDLE.search(self.content, 0, START_BYTES) is not None
 
 
-def kind(start: bytes) -> Literal["fhir", "told", "empty", "other"]:
+def kind(start: bytes) -> Kind:
     """What a file is, by its beginning: resources, a manifest or log of an export, nothing, or something else.
 
     An array of resources is told as if it could be read, so that it is refused in words that help.
@@ -178,35 +179,6 @@ def _is_resource(line: bytes) -> bool:
         return bool(msgspec.json.decode(line, type=Head).resourceType)
     except (msgspec.MsgspecError, RecursionError):
         return False
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a manifest or log says of an export.
-
-    Attributes:
-        transaction_time: when it was made, if it says so.
-        bases: addresses of the server that it is from.
-    """
-
-    transaction_time: datetime | None
-    bases: frozenset[str]
-
-
-def told(file: io.BufferedReader, name: str) -> Told:
-    """Reads a manifest or a log."""
-    times, bases = [], set()
-    for document in documents(file, name):
-        try:
-            line = msgspec.json.decode(document.content)
-        except (msgspec.DecodeError, RecursionError):
-            continue  # of a log, what can be read tells
-        for said in (line, line.get("eventDetail")) if isinstance(line, dict) else ():
-            if isinstance(said, dict):
-                times.append(instant(said.get("transactionTime")))
-                asked = _EXPORT.match(str(said.get("request") or said.get("exportUrl")))
-                bases.update([asked[1]] if asked else [])
-    return Told(max((at for at in times if at), default=None), frozenset(bases))
 
 
 @lru_cache(1024)

@@ -7,7 +7,7 @@ What belongs here: rows into batches of tables, in bounded memory. Not here: rea
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from nh_pipeline.datasets.clinical import export
 from nh_pipeline.landing.fhir.found import Deleted, Item, Rejected
+from nh_pipeline.landing.fhir.local_time import localized
 from nh_pipeline.landing.fhir.paths import parse, text
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.rows import patient_of, rows_of
-from nh_pipeline.model.view import BUCKETS, NO_PATIENT
+from nh_pipeline.model.view import BUCKETS, NO_PATIENT, UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,8 @@ class About:
         modified_at: modified time at its source.
         source: the system that it is from.
         bases: addresses of the server that it is from, by which absolute references are its own.
+        local_time_zone: zone of its facilities, if it writes times in UTC.
+        full: types of which it has all that the server had.
         limited: whether it may only unpack to so much.
     """
 
@@ -62,8 +65,10 @@ class About:
     dt: date
     exported_at: datetime
     modified_at: datetime
-    source: str = "default"
+    source: str = UNNAMED
+    local_time_zone: str = ""
     bases: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
     limited: bool = True
 
 
@@ -129,7 +134,7 @@ class Extraction:
         self._ready: list[Batch] = []
         self._held = 0
         copies = Copies()
-        for found in Reading(stream, self.about.name, self.about.bases, limited=self.about.limited):
+        for found in self._read(stream):
             if isinstance(found, Rejected):
                 self._add(export.REJECTS, NO_PATIENT, _rejected(found))
             elif isinstance(found, Deleted):
@@ -140,10 +145,18 @@ class Extraction:
                 self.duplicates[found.resource_type] += 1
             else:
                 self.resources[found.resource_type] += 1
-                self._resource(found, md5.hex())
+                self._resource(self._as_the_clock_shows(found), md5.hex())
             yield from self._ready
             self._ready.clear()
         yield from (pending.batch() for pending in self._pending.values() if pending.rows)
+
+    def _read(self, stream: BinaryIO) -> Reading:
+        about = self.about
+        return Reading(stream, about.name, about.bases, about.source, limited=about.limited)
+
+    def _as_the_clock_shows(self, item: Item) -> Item:
+        zone = self.about.local_time_zone
+        return replace(item, resource=localized(item.resource, zone)) if zone else item
 
     def _resource(self, item: Item, md5: str) -> None:
         resource, request, place = item.resource, item.entry.request, (item.member, item.line)
@@ -158,6 +171,7 @@ class Extraction:
             item.entry.fullUrl,
             item.bundle_type,
             *((request.method, request.url, request.ifNoneExist) if request else (None, None, None)),
+            item.resource_type in self.about.full,
             item.content,
             patient,
             *place,

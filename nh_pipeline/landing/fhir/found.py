@@ -71,7 +71,7 @@ class Item:
         member: the file in the archive; empty if the delivery is none.
         line: of the NDJSON, or place of the entry, from 1.
         resource_type: Resource.resourceType.
-        resource_id: Resource.id; if it has none, the uuid of its fullUrl.
+        resource_id: Resource.id; if it has none, the uuid of its fullUrl; the name of its source is before it.
         resource: decoded; its decimals are text as written.
         content: its JSON without blanks between tokens, all else as delivered.
         references: what its references mean.

@@ -23,13 +23,15 @@ from nh_pipeline.landing.fhir.documents import Head, instant
 from nh_pipeline.landing.fhir.found import NO_ENTRY, Bundle, Deleted, Entry, Item, Rejected
 from nh_pipeline.landing.fhir.paths import text
 from nh_pipeline.landing.fhir.references import References
+from nh_pipeline.landing.fhir.told import Told, told
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.model.view import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
     from io import BufferedReader
 
-    from nh_pipeline.landing.fhir.documents import Document, Told
+    from nh_pipeline.landing.fhir.documents import Document
     from nh_pipeline.landing.fhir.found import Found
 
 _POSITION = re.compile(r" \(byte ([0-9]+)\)")
@@ -51,6 +53,7 @@ class Reading:
         stream: the delivery; seekable, it stays open.
         name: of it, for messages.
         bases: addresses of the server that it is from, by which absolute references are its own.
+        source: the system that it is from.
         limited: whether it may only unpack to so much.
         size: bytes read so far, unpacked.
         formats: of its files so far: ``bundle``, ``ndjson``.
@@ -61,6 +64,7 @@ class Reading:
     stream: BinaryIO
     name: str
     bases: Collection[str] = ()
+    source: str = UNNAMED
     limited: bool = True
     size: int = 0
     formats: set[str] = field(default_factory=set)
@@ -88,11 +92,11 @@ class Reading:
                     self.members.append(part.path)
                     yield from self._file(part.path, file)
                 elif kind == "told":
-                    self.told.append(documents.told(file, path))
+                    self.told.append(told(file, path))
 
     def _file(self, member: str, file: BufferedReader) -> Iterator[Found]:
         name = f"{self.name}/{member}" if member else self.name
-        references, beyond = References(bases=self.bases), 0
+        references, beyond = References(bases=self.bases, source=self.source), 0
         for document in documents.documents(file, name):
             self.size += len(document.content)
             at = (member, document.line + beyond)
@@ -126,11 +130,11 @@ class Reading:
         own = {
             entry.fullUrl: (head.resourceType, _id(head.id, entry)) for entry, head in entries if entry.fullUrl and head
         }
-        references, (member, line) = References(own, self.bases), at
+        references, (member, line) = References(own, self.bases, self.source), at
         for entry, head in entries:
             places = 1
             if entry.request and entry.request.method == "DELETE":
-                yield _deleted((member, line), entry, bundle)
+                yield _deleted((member, line), entry, bundle, references)
             elif head and head.resourceType == "Bundle" and not nested:
                 places = yield from self._bundle((member, line), _BUNDLE.decode(entry.resource), nested=True)
             elif head and not head.resourceType:
@@ -186,16 +190,19 @@ def _item(
     if twice := several(resource):
         reason = f"several values: expected one of a choice of types, found {twice}"
         return Rejected(*at, "resource", reason, "Leave the one that holds.")
-    return Item(*at, resource["resourceType"], resource_id, resource, content, references, entry, bundle_type)
+    own = references.own(resource_id)
+    return Item(*at, resource["resourceType"], own, resource, content, references, entry, bundle_type)
 
 
-def _deleted(at: tuple[str, int], entry: Entry, bundle: Bundle) -> Deleted | Rejected:
+def _deleted(at: tuple[str, int], entry: Entry, bundle: Bundle, references: References) -> Deleted | Rejected:
     found = _DELETED.fullmatch((entry.request and entry.request.url) or entry.fullUrl or "")
     if found is None:
         reason = "expected Type/id of what is deleted, found another address"
         return Rejected(*at, "resource", reason, "Delete by id, not by a search.")
     said = [entry.response and entry.response.lastModified, bundle.meta and bundle.meta.lastUpdated]
-    return Deleted(*at, found[1], found[2], next((known for one in said if (known := instant(one))), None))
+    return Deleted(
+        *at, found[1], references.own(found[2]), next((known for one in said if (known := instant(one))), None)
+    )
 
 
 def _unparsed(at: tuple[str, int], document: Document | None, error: Exception) -> Rejected:

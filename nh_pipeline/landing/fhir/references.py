@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+from nh_pipeline.model.view import UNNAMED
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -63,17 +65,26 @@ class References:
     Args:
         entries: type and id of each resource by its fullUrl; None if it is no Bundle, where a uuid is itself an id.
         bases: addresses of the server that the resources are from: what follows them is an id of its own.
+        source: the system that they are from: ids are those of its own resources, and what is looked up is, too.
     """
 
     def __init__(
-        self, entries: Mapping[str, tuple[str, str | None]] | None = None, bases: Collection[str] = ()
+        self,
+        entries: Mapping[str, tuple[str, str | None]] | None = None,
+        bases: Collection[str] = (),
+        source: str = UNNAMED,
     ) -> None:
+        self._prefix, self._within = (f"{source}:", f"&_source={source}") if source != UNNAMED else ("", "")
         self._entries = entries
         self._bases = {base.rstrip("/") for base in bases}
         for url in entries or ():
             if found := _ABSOLUTE.fullmatch(url):
                 self._bases.add(found[1])
         self._known: dict[str, _Target] = {}
+
+    def own(self, of_id: str) -> str:
+        """An id of the source, as it is one among those of all."""
+        return self._prefix + of_id
 
     def resolve(self, reference: dict[str, Any] | None, to: tuple[str, ...], owner: str) -> Reference:
         """Reads a reference.
@@ -106,25 +117,27 @@ class References:
 
     def _read(self, written: str) -> _Target:
         if self._entries and (entry := self._entries.get(written)):
-            return _Target(written, "urn" if written.startswith("urn:") else "absolute", *entry)
+            of, of_id = entry
+            kind = "urn" if written.startswith("urn:") else "absolute"
+            return _Target(written, kind, of, None if of_id is None else self.own(of_id))
         if found := _URN.fullmatch(written):
-            return _Target(written, "urn", None, found[1] if self._entries is None else None)
+            return _Target(written, "urn", None, self.own(found[1]) if self._entries is None else None)
         if found := _RELATIVE.fullmatch(written):
-            return _Target(written, "relative", found[1], found[2])
+            own = self.own(found[2])
+            return _Target(f"{found[1]}/{own}" if self._prefix else written, "relative", found[1], own)
         if found := _ABSOLUTE.fullmatch(written):
-            return _Target(written, "absolute", found[2], found[3] if found[1] in self._bases else None)
+            return _Target(written, "absolute", found[2], self.own(found[3]) if found[1] in self._bases else None)
         decoded = unquote(written)
         if found := _CONDITIONAL.fullmatch(decoded):
-            return _Target(_shown(decoded, found[1]), "conditional", found[1], None)
+            return _Target(_shown(decoded, found[1]) + self._within, "conditional", found[1], None)
         return _Target(written, "unsupported", None, None)
 
-    @staticmethod
-    def _without(reference: dict[str, Any], display: str | None, to: tuple[str, ...]) -> Reference:
+    def _without(self, reference: dict[str, Any], display: str | None, to: tuple[str, ...]) -> Reference:
         identifier = reference.get("identifier")
         if type(identifier) is dict and type(value := identifier.get("value")) is str:
             said = reference.get("type")
             of = said.rpartition("/")[2] if type(said) is str else to[0] if len(to) == 1 else ""
-            ref = _shown(f"{of}?identifier={identifier.get('system') or ''}|{value}", of)
+            ref = _shown(f"{of}?identifier={identifier.get('system') or ''}|{value}", of) + self._within
             display = None if of in PEOPLE else display
             if of and to and of not in to:
                 return Reference(ref, "unsupported", None, display)

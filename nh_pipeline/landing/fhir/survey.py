@@ -18,7 +18,11 @@ from nh_pipeline.landing.fhir.extract import Copies
 from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
+from nh_pipeline.landing.fhir.rows import IDENTIFIED
+from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.model.view import UNNAMED
+from nh_pipeline.sources.time_zones import zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +36,8 @@ MOST_REFUSED = 0.05
 """Of its lines, a delivery may have this part refused; with more it is held."""
 
 _DT = re.compile(r"(?:^|/)dt=([0-9]{4}-[0-9]{2}-[0-9]{2})(?=/|$)")
+_SOURCE = re.compile(r"(?:^|/)source=([^/]*)(?=/)")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
 _DATA = (".json", ".ndjson", ".jsonl", ".csv", ".xml", ".gz", ".zip")
 
 
@@ -56,6 +62,10 @@ class Surveyed:
         formats: ``bundle``, ``ndjson`` or both.
         members: the files in the archive that resources are in.
         bases: addresses of the server that it is from, as its manifest or log says.
+        source: the system that it is from, by the folder that it lay in (``source=east``).
+        local_time_zone: zone of that system's facilities, if it writes times in UTC.
+        full: types of which it has every resource that the server had: see :func:`_full`.
+        patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.fhir.sampled`).
         held: why a person is to look at it before it is taken; empty if it is sound.
     """
 
@@ -73,17 +83,26 @@ class Surveyed:
     formats: tuple[str, ...]
     members: tuple[str, ...]
     bases: tuple[str, ...]
+    source: str
+    local_time_zone: str
+    full: tuple[str, ...]
+    patients: tuple[int, ...]
     held: str = ""
 
 
-def is_fhir(start: bytes) -> bool:
-    """Whether a file is of FHIR resources, by its first bytes, plain or gzipped; an archive is none by itself."""
+def kind(start: bytes) -> documents.Kind:
+    """What a file is, by its first bytes, plain or gzipped; an archive is none by itself."""
     try:
         if archive.kind(start) != "zip":
-            return documents.kind(archive.start_of_csv(start, "", size=documents.START_BYTES)) == "fhir"
+            return documents.kind(archive.start_of_csv(start, "", size=documents.START_BYTES))
     except Refused:
         pass  # damaged, or an archive in gzip: nothing that can be told
-    return False
+    return "other"
+
+
+def is_fhir(start: bytes) -> bool:
+    """Whether a file is of FHIR resources, by its first bytes."""
+    return kind(start) == "fhir"
 
 
 def is_fhir_archive(stream: BinaryIO) -> bool:
@@ -95,14 +114,14 @@ def is_fhir_archive(stream: BinaryIO) -> bool:
     stream.seek(0)
     if archive.kind(stream.read(4)) != "zip":
         return False
-    kinds = set()
+    kinds = set[documents.Kind]()
     try:
         for part in unpacking.parts(stream, ""):
             if not part.litter:
                 with documents.member(part, part.path) as file:
-                    kind = documents.kind(file.peek(documents.START_BYTES))
-                if kind != "other" or part.info.filename.lower().endswith(_DATA):
-                    kinds.add(kind)
+                    found = documents.kind(file.peek(documents.START_BYTES))
+                if found != "other" or part.info.filename.lower().endswith(_DATA):
+                    kinds.add(found)
     except Refused:
         return False
     return "fhir" in kinds and "other" not in kinds
@@ -128,6 +147,8 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
     folders = [f"{name}/{member}" for member in reading.members] or [name]
     transaction = max((told.transaction_time for told in reading.told if told.transaction_time), default=None)
     dt, dt_source, exported_at = _exported(_day(folders, name), transaction, read.updated, modified_at)
+    source = _source(folders, name)
+    full = _full(reading, read, exported_at)
     stream.seek(0)
     packed = archive.kind(stream.read(4))
     stream.seek(0)
@@ -146,6 +167,10 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         formats=tuple(sorted(reading.formats)),
         members=tuple(reading.members),
         bases=tuple(sorted({base for told in reading.told for base in told.bases})),
+        source=source,
+        local_time_zone=zones().get(source, ""),
+        full=full,
+        patients=sample(read.patients) if full else (),
         held=read.held,
     )
 
@@ -157,6 +182,7 @@ class _Read:
         self.types = Counter[str]()
         self.refused = self.duplicates = self.deleted = self.invalid_ids = 0
         self.updated: datetime | None = None
+        self.patients = set[int]()
         self._copies, self._older = Copies(), Older()
         self._first: Rejected | None = None
         self._cut_off: Rejected | None = None
@@ -171,6 +197,8 @@ class _Read:
             self.duplicates += self._copies.has(found, found.md5)
             self.invalid_ids += not found.has_valid_id
             self._older.look(found.resource)
+            if found.resource_type == "Patient":
+                self.patients.add(digest(found.resource_id))
             if (at := found.last_updated) and (self.updated is None or at > self.updated):
                 self.updated = at
         elif isinstance(found, Deleted):
@@ -211,8 +239,38 @@ class _Read:
         return ""
 
 
+def _full(reading: Reading, read: _Read, exported_at: datetime) -> tuple[str, ...]:
+    """The types of a complete export: what the server had of them and is not in it, is deleted.
+
+    That takes a manifest in the archive by which the server was asked for all, of whatever types, patients among them,
+    and that counts what came of each: neither more nor less, no line refused, and no Bundle. What belongs to no patient
+    may be left out where what belongs to patients was asked for.
+    """
+    counts = [told.counts for told in reading.told if told.counts is not None]
+    is_asked = not any(told.is_part for told in reading.told)
+    is_at_once = all(told.transaction_time in (exported_at, None) for told in reading.told)
+    has_come = counts == [read.types] and not read.refused and reading.formats == {"ndjson"}
+    if not (is_asked and is_at_once and has_come and "Patient" in read.types):
+        return ()
+    shared = IDENTIFIED if any(told.of_patients for told in reading.told) else ()
+    return tuple(sorted(read.types.keys() - shared))
+
+
 def _place(rejected: Rejected) -> str:
     return f"{rejected.member + ', ' if rejected.member else ''}line {rejected.line:,}"
+
+
+def _source(paths: Iterable[str], name: str) -> str:
+    """The system that is named in the folders of a delivery, and of what is in it."""
+    sources = {written for path in paths for written in _SOURCE.findall(path)}
+    if len(sources) > 1 or any(not _NAME.fullmatch(source) for source in sources):
+        raise Refused(
+            f"{name}: a folder that names no source",
+            expected="one name of letters, digits and hyphens, such as source=east",
+            found=", ".join(f"source={source}" for source in sorted(sources)),
+            what_to_do="Deliver each system's exports by themselves, in a folder of such a name.",
+        )
+    return sources.pop() if sources else UNNAMED
 
 
 def _day(paths: Iterable[str], name: str) -> date | None:

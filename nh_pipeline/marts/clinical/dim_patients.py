@@ -55,7 +55,7 @@ MART = Mart(
     sort=("patient_id",),
     bucket="patient_bucket",
     columns=(
-        PATIENT_ID.having(description="Patient.id"),
+        PATIENT_ID.having(description="Patient.id; of a named source `source:id`"),
         PATIENT_BUCKET,
         category("gender", "Administrative gender", GENDERS),
         date("birth_date", "Date of birth; the first day of it if only the year or the month is known"),

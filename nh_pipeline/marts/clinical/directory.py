@@ -9,6 +9,7 @@ from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
 from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import count, text
 from nh_pipeline.model.mart import Lookup, Mart
+from nh_pipeline.model.view import UNNAMED
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,15 +27,14 @@ def directory(resources: DataFrame, identifiers: DataFrame, deletions: DataFrame
     shared = latest(resources.where("patient_id is null").drop("resource"), deletions, conflicts)
     ids = elements(identifiers.where("identifier_value is not null"), shared)
     named = ids.selectExpr(
-        "resource_type", "resource_id", "coalesce(system, '') as system", "identifier_value as value"
-    ).union(shared.selectExpr("resource_type", "resource_id", f"'{BY_ID}' as system", "resource_id as value"))
-    found = named.distinct().groupBy("resource_type", "system", "value").agg(
+        "resource_type", "resource_id", "source", "coalesce(system, '') as system", "identifier_value as value"
+    ).union(shared.selectExpr("resource_type", "resource_id", "source", f"'{BY_ID}' as system", "resource_id as value"))
+    found = named.distinct().groupBy("resource_type", "source", "system", "value").agg(
         F.min("resource_id").alias("_id"), F.count(F.lit(1)).alias("n_candidates")
     )  # fmt: skip
-    by_id, by_identifier = (
-        "concat(resource_type, '/', value)",
-        "concat(resource_type, '?identifier=', system, '|', value)",
-    )
+    by_id = "concat(resource_type, '/', value)"
+    within = f"case when source = '{UNNAMED}' then '' else concat('&_source=', source) end"
+    by_identifier = f"concat(resource_type, '?identifier=', system, '|', value, {within})"
     sql = {
         "lookup": f"case when system = '{BY_ID}' then {by_id} else {by_identifier} end",
         "resource_id": "case when n_candidates = 1 then _id end",
@@ -48,15 +48,20 @@ MART = Mart(
     "directory",
     database="clinical_silver",
     description=(
-        "Which clinician, organization or place a reference means, one row per type, system and value: what references "
-        "look up."
+        "Which clinician, organization or place a reference means, one row per type, source, system and value: what "
+        "references look up."
     ),
-    grain=("resource_type", "system", "value"),
+    grain=("resource_type", "source", "system", "value"),
     columns=(
         _OF["resource_type"],
+        _OF["source"],
         text("system", f"System of the identifier, empty if it has none; `{BY_ID}` of the id itself", nullable=False),
         text("value", "The identifier", nullable=False),
-        text("lookup", "How a reference names it: `Type?identifier=system|value`, or `Type/id`", nullable=False),
+        text(
+            "lookup",
+            "How a reference of its source names it: `Type?identifier=system|value`, or `Type/id`",
+            nullable=False,
+        ),
         text("resource_id", "The resource; NULL if several have the identifier"),
         count("n_candidates", "How many resources have it", nullable=False),
     ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 REASONS = {
     "collision": "one delivery has the id for several patients: nobody knows whose it is",
+    "left_out": "a later complete export no longer has it",
     "subject_changed": "the latest version is of another patient",
     "patient_deleted": "the patient is deleted, and with the patient what belongs to it",
 }
@@ -42,7 +43,14 @@ def id_conflicts(resources: DataFrame, deletions: DataFrame) -> DataFrame:
         .selectExpr("*", f"{owner} as _owner")
         .selectExpr(*_ID, "delivery_id", "patient_id", reason)
     )
-    deleted = deletions.where("resource_type = 'Patient'").groupBy("resource_id").agg(F.max("version_at").alias("_at"))
+    left = _left_out(resources)
+    deleted = (
+        deletions.selectExpr(*_ID, "version_at as _at")
+        .union(left)
+        .where("resource_type = 'Patient'")
+        .groupBy("resource_id")
+        .agg(F.max("_at").alias("_at"))
+    )
     patients = rows.where("resource_type = 'Patient'").groupBy("resource_id").agg(F.max("version_at").alias("_last"))
     gone = deleted.join(patients, "resource_id", "left").where("_last is null or _at > _last")
     orphaned = (
@@ -51,8 +59,30 @@ def id_conflicts(resources: DataFrame, deletions: DataFrame) -> DataFrame:
         .selectExpr(*_ID, "delivery_id", "patient_id", "'patient_deleted' as reason")
     )
     grain = ID_CONFLICTS.grain
-    found = contested.where("reason is not null").union(orphaned).groupBy(*grain).agg(F.min("reason").alias("reason"))
+    left_out = (
+        rows.join(left, [*_ID])
+        .where("version_at < _at")
+        .selectExpr(*_ID, "delivery_id", "patient_id", "'left_out' as reason")
+    )
+    taken = contested.where("reason is not null").union(orphaned).union(left_out)
+    found = taken.groupBy(*grain).agg(F.min("reason").alias("reason"))
     return found.selectExpr(*select(ID_CONFLICTS.columns, {}))
+
+
+def _left_out(resources: DataFrame) -> DataFrame:
+    """What a complete export had and a later one has not, and no delivery since the first of these.
+
+    By when they were exported, and not by versions: a resource that is there need not have changed.
+    """
+    from pyspark.sql import functions as F
+
+    of = ("source", "resource_type")
+    full = resources.where("is_of_full_export").selectExpr(*of, "exported_at as _at").distinct()
+    seen = resources.groupBy(*of, "resource_id").agg(
+        F.max("exported_at").alias("_seen"), F.expr("max(is_of_full_export) as _was_in_full")
+    )
+    later = seen.where("_was_in_full").join(full, [*of]).where("_at > _seen")
+    return later.groupBy(*_ID).agg(F.min("_at").alias("_at"))
 
 
 _OF = RESOURCE.by_name
