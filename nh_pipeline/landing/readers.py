@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nh_pipeline.datasets.clinical import FHIR_EXPORT
-from nh_pipeline.landing import fhir
+from nh_pipeline.datasets.treatments import TREATMENTS
+from nh_pipeline.landing import dynamodb, fhir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +49,14 @@ READERS = (
         fhir.is_fhir_archive,
         fhir.survey,
         lambda about, stream: fhir.Extraction(about).batches(stream),
+    ),
+    Reader(
+        TREATMENTS,
+        "dynamodb_json",
+        dynamodb.is_items,
+        dynamodb.is_items_archive,
+        dynamodb.survey,
+        dynamodb.batches,
     ),
 )
 
