@@ -55,7 +55,7 @@ class Summary(msgspec.Struct, rename="camel"):
     manifest_files_s3_key: str = msgspec.field(name="manifestFilesS3Key")
     item_count: int
     output_format: str = "DYNAMODB_JSON"
-    table_arn: str = ""
+    table_arn: str | None = None
     export_type: str | None = None
     export_time: datetime | None = None
     export_from_time: datetime | None = None
@@ -219,7 +219,7 @@ def _told(summary: Summary, name: str) -> Told:
         started = _utc(own.started_at)
         return Told(own.mode, own.table, own.mode == "scan" and own.from_at is None, own.from_at and _utc(own.from_at),
                     started, own.overlap_seconds)  # fmt: skip
-    table = re.search(r":table/([^/]+)", summary.table_arn)
+    table = re.search(r":table/([^/]+)", summary.table_arn or "")
     is_window = summary.export_type == "INCREMENTAL_EXPORT"
     at = summary.export_to_time if is_window else summary.export_time
     if at is None:
