@@ -36,6 +36,7 @@ MOST_BYTES = 16 * 1024**2
 """Bytes of a summary, or of a list of files, at most."""
 
 _FIRST = re.compile(rb'\s*\{\s*"(?:Item|Keys|NewImage|OldImage|Metadata)"\s*:\s*\{')
+_JSON = re.compile(r"\.json(\.gz)?$", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -113,12 +114,13 @@ def is_items(start: bytes) -> bool:
 
 
 def is_items_archive(stream: BinaryIO) -> bool:
-    """Whether a delivery is a zip archive of an export: with a summary in it, or items."""
+    """Whether a delivery is a zip archive of an export: with a summary in it, or items, in files named as JSON."""
     stream.seek(0)
     if archive.kind(stream.read(4)) != "zip":
         return False
     try:
-        return any(_kind(part) in ("summary", "items") for part in unpacking.parts(stream, "") if not part.litter)
+        parts = (part for part in unpacking.parts(stream, "") if _JSON.search(part.info.filename) and not part.litter)
+        return any(_kind(part) in ("summary", "items") for part in parts)
     except Refused:
         return False
 
