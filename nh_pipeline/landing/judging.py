@@ -10,9 +10,10 @@ from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.coverage import Coverage
 from nh_pipeline.landing.fhir import documents
-from nh_pipeline.landing.fhir.survey import is_fhir, is_fhir_archive, kind, survey
+from nh_pipeline.landing.fhir.survey import kind
 from nh_pipeline.landing.fhir.told import told
 from nh_pipeline.landing.manifest import ExportFacts
+from nh_pipeline.landing.readers import reader_of
 from nh_pipeline.landing.recognise import inspect_file
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.dates import DateOrder
+    from nh_pipeline.landing.readers import Reader
     from nh_pipeline.landing.receiving import Content
 
 
@@ -46,14 +48,15 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     Raises:
         Refused: It is no delivery.
     """
-    return (of_export if is_export(storage, content) else of_file)(storage, content, word)
+    reader = export_reader(storage, content)
+    return of_export(storage, content, word, reader) if reader else of_file(storage, content, word)
 
 
-def is_export(storage: Storage, content: Content) -> bool:
-    """Whether a content is one of many FHIR resources, an archive of them included."""
+def export_reader(storage: Storage, content: Content) -> Reader | None:
+    """What reads a content, if it is an export, an archive included."""
     with storage.open(content.path) as stream:
         delivery = cast("BinaryIO", stream)
-        return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
+        return reader_of(delivery, delivery.read(PEEK_BYTES))
 
 
 def of_file(storage: Storage, content: Content, word: Word) -> dict[str, object]:
@@ -105,31 +108,35 @@ def _of_told(storage: Storage, content: Content, word: Word) -> dict[str, object
     ):
         found = told(file, received.name)
     day = (found.transaction_time or received.modified_at).astimezone(timezone.utc).date()
-    return _exported(f"{FHIR_EXPORT.name}_log", day, found.size, word) | {
+    return _exported(f"{FHIR_EXPORT.name}_log", "r4", day, found.size, word) | {
         "aside": "it says when an export was made, and has no rows: to be heeded, zip it with the export's files"
     }
 
 
-def of_export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
-    """What a manifest says of a delivery of many resources.
+def of_export(storage: Storage, content: Content, word: Word, reader: Reader) -> dict[str, object]:
+    """What a manifest says of an export.
 
     Raises:
-        Refused: It is damaged, or holds none that can be taken.
+        Refused: It is damaged, or holds nothing that can be taken.
     """
     received = content.received
     with storage.open(content.path) as stream:
-        found = survey(cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited)
-    facts = {name: getattr(found, name) for name in ExportFacts.model_fields}
-    return _exported(FHIR_EXPORT.name, found.dt, found.size, word) | {
+        found = reader.survey(
+            cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited
+        )
+    facts = {name: getattr(found, name) for name in ExportFacts.model_fields if hasattr(found, name)}
+    return _exported(reader.export.name, reader.layout, found.dt, found.size, word) | {
+        "extras": getattr(found, "extras", ()),
+        "absent": getattr(found, "absent", ()),
         "records": found.records + found.refused,
         "export": ExportFacts.model_validate(facts),
     }
 
 
-def _exported(dataset: str, day: date, size: int, word: Word) -> dict[str, object]:
+def _exported(dataset: str, layout: str, day: date, size: int, word: Word) -> dict[str, object]:
     return {
         "dataset": dataset,
-        "layout": "r4",
+        "layout": layout,
         "encoding": "utf-8",
         "member": None,
         "coverage": Coverage(kind="export", key=day.isoformat(), start=day, end=day),

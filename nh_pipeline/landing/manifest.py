@@ -80,6 +80,30 @@ DT_SOURCES: tuple[DtSource, ...] = ("folder", "transaction", "last_updated", "mo
 """What tells the day of an export, the surest first."""
 
 
+class ExtractionFacts(BaseModel):
+    """How items of a table of DynamoDB were extracted.
+
+    Attributes:
+        mode: By a scan of the table, a query of an index, DynamoDB's own export; ``file`` if nobody says.
+        table_name: The table; empty if nobody says.
+        is_full: Whether it has all that the table held.
+        from_at: Of a window: items changed since then.
+        started_at: When it began, or to when DynamoDB exported.
+        overlap_seconds: So much clocks may differ.
+        newest_modified_at: The latest time at which an item in it was changed, by the source's own clock.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Literal["scan", "query", "export", "file"]
+    table_name: str
+    is_full: bool
+    from_at: AwareDatetime | None
+    started_at: AwareDatetime
+    overlap_seconds: int
+    newest_modified_at: AwareDatetime | None
+
+
 class ExportFacts(BaseModel):
     """What landing found in a delivery of many resources.
 
@@ -97,6 +121,7 @@ class ExportFacts(BaseModel):
         local_time_zone: Zone of its facilities, if it writes times in UTC and a person has named it.
         full: Types of which it has all that the server had, so that what it lacks is deleted.
         patients: Of such an export, a sample of its patients, as digests.
+        extraction: How it was extracted, if it is of items of a table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,6 +138,7 @@ class ExportFacts(BaseModel):
     local_time_zone: str = ""
     full: tuple[str, ...] = ()
     patients: tuple[int, ...] = ()
+    extraction: ExtractionFacts | None = None
 
 
 class Manifest(Received):
@@ -126,8 +152,8 @@ class Manifest(Received):
         member: Name of the CSV within a zip archive, else None.
         coverage: What it covers.
         csv_size: Bytes of the CSV, unpacked.
-        extras: Header cells that the layout does not know.
-        absent: Canonical columns that the file does not have.
+        extras: Header cells that the layout does not know; of items, attributes.
+        absent: Canonical columns that the file does not have; of items, attributes that none of them has.
         records: Lines after the header, as landing counted them; None in manifests of older versions.
         overruled: Why a person took it although it was refused, else None.
         header: Cells of its header as the file writes them; None in manifests of older versions.

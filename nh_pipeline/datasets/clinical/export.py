@@ -22,7 +22,7 @@ RESOURCE = bronze(
         flag("is_of_full_export", "The delivery has every resource of the type that the server had"),
         text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
-    kind=Exported(leads=True),
+    kind=Exported(leads=True, counts="records"),
 )
 
 DELETION = Table(
@@ -38,7 +38,7 @@ DELETION = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind=Exported(),
+    kind=Exported(counts="records"),
 )
 
 IDENTIFIER = View(
@@ -72,5 +72,5 @@ REJECTS = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind=Exported(),
+    kind=Exported(counts="refused"),
 )
