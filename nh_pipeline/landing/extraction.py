@@ -1,0 +1,289 @@
+"""Extracting a DynamoDB table: each time one delivery lands, and then the table's watermark moves.
+
+What belongs here: from which instant on items are read, all or nothing, and how far a table has landed. Not here:
+asking DynamoDB (:mod:`nh_pipeline.sources.dynamodb`), and what a delivery says (:mod:`nh_pipeline.landing`).
+
+The watermark is the greatest time of modification that has landed, of those that are not after the extraction began:
+never a clock's. The next extraction begins an overlap before it. It is kept in ``state/dynamodb/<table>.json``, moves
+when a delivery has landed, and if it is lost it follows from the deliveries. Killed between any two steps, an
+extraction is begun again and nothing is missing: at the worst, items land twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from threading import Event
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from nh_pipeline.errors import translate_infrastructure_errors
+from nh_pipeline.failpoints import Point, reached
+from nh_pipeline.landing.confirmations import confirmed, withdrawn
+from nh_pipeline.landing.handing_over import hand_over, workplace
+from nh_pipeline.landing.manifest import Manifest
+from nh_pipeline.sources.dynamodb import Table
+from nh_pipeline.sources.dynamodb_export import DataFile, Extraction, said_of_itself, write_export
+from nh_pipeline.sources.dynamodb_items import modified_at
+from nh_pipeline.sources.protocol import SourceUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from nh_pipeline.landing.keeping import Landed
+    from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.settings import Settings
+    from nh_pipeline.sources.dynamodb import Mode, Request
+
+
+_EVER = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class Watermark(BaseModel):
+    """How far a table has landed.
+
+    Attributes:
+        modified_at: Everything up to then has landed, but for what is written later; None if nothing has.
+        since: From when on the last extraction read; None if that was everything.
+        digest: Of the items of the last extraction, in any order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    modified_at: AwareDatetime | None = None
+    since: AwareDatetime | None = None
+    digest: str = ""
+
+    def after(self, since: datetime | None, greatest: datetime | None) -> datetime | None:
+        """How far it has landed with an extraction: as far as before, if that left a gap."""
+        if greatest is None or (since and (self.modified_at is None or since > self.modified_at)):
+            return self.modified_at
+        return max(greatest, self.modified_at or greatest)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What came of an extraction.
+
+    Attributes:
+        mode: How it was read.
+        since: From when on, by time of modification; None for everything.
+        items: How many were read.
+        landed: What became of the delivery; None if it would have been the last one again.
+        watermark: How far the table has landed by now.
+    """
+
+    mode: Mode
+    since: datetime | None
+    items: int
+    landed: Landed | None
+    watermark: datetime | None
+
+
+@translate_infrastructure_errors()
+def extract(
+    settings: Settings,
+    zone: RawZone,
+    *,
+    full: bool = False,
+    mode: Mode | None = None,
+    since: datetime | None = None,
+    table: Table | None = None,
+) -> Extracted:
+    """Extracts what has changed in the table of the settings, or all of it, and lands it.
+
+    Args:
+        settings: Which table, and how.
+        zone: Where to.
+        full: All items; also if none have landed yet. Always a scan, as an index need not have all.
+        mode: Instead of the settings'.
+        since: From when on, instead of the watermark less the overlap. A gap before it leaves the watermark as it is.
+        table: Instead of the settings'.
+
+    Returns:
+        What came of it. A delivery in quarantine, or one that is held, leaves the watermark as it is.
+
+    Raises:
+        SourceUnavailable: DynamoDB does not give everything. Nothing has landed.
+        LandingError: The delivery could not be landed. Nothing is left behind.
+    """
+    table, started = table or table_of(settings), datetime.now(tz=timezone.utc)
+    overlap, known = timedelta(minutes=settings.treatments_overlap), watermark(zone, table.name)
+    if full:
+        since = None
+    elif since is None and known.modified_at:
+        since = known.modified_at - overlap
+    mode, described = (mode or settings.treatments_mode) if since else "scan", table.described()
+    requests = table.query(since, described) if since and mode == "query" else table.scan(since)
+    with workplace(zone.storage) as folder:
+        found = _read(table, requests, folder, since, started)
+        if since and (since, found.digest) == (known.since, known.digest):
+            return Extracted(mode, since, found.items, None, known.modified_at)
+        path = folder / f"dynamodb-{table.name[:150]}-{mode}-{started:%Y%m%dT%H%M%SZ}.zip"
+        own = {
+            "mode": mode,
+            "table": table.name,
+            "from": since,
+            "overlap_seconds": int(overlap.total_seconds()),
+            "started_at": started,
+            "greatest_modified_at": found.greatest,
+        }
+        with path.open("wb") as out:
+            write_export(out, [part.file for part in found.parts], _summary(described, started, own), started)
+        reached(Point.EXTRACTED, table.name)
+        landed = hand_over(zone, path, started)
+    if not _counts(landed):
+        return Extracted(mode, since, found.items, landed, known.modified_at)
+    now = watermark(zone, table.name).after(since, found.greatest)  # another extraction may have moved it
+    said = Watermark(modified_at=now, since=since, digest=found.digest)
+    zone.storage.write(_path(table.name), said.model_dump_json(indent=1).encode())
+    return Extracted(mode, since, found.items, landed, now)
+
+
+def table_of(settings: Settings) -> Table:
+    """The table of the settings.
+
+    Raises:
+        SourceUnavailable: None is named.
+    """
+    if not settings.treatments_table:
+        raise SourceUnavailable("No table is named: set NH_TREATMENTS_TABLE to the DynamoDB table of the treatments.")
+    return Table(
+        settings.treatments_table,
+        region=settings.treatments_region,
+        index=settings.treatments_index,
+        shards=settings.treatments_shards,
+        segments=settings.treatments_segments,
+    )
+
+
+def watermark(zone: RawZone, table: str) -> Watermark:
+    """How far a table has landed."""
+    path = _path(table)
+    if zone.storage.exists(path):
+        try:
+            return Watermark.model_validate_json(zone.storage.read(path))
+        except ValidationError:  # damaged: as if lost
+            pass
+    return _derived(zone, table)
+
+
+def _derived(zone: RawZone, table: str) -> Watermark:
+    """The watermark as it follows from what has landed: everything once, and windows without a gap."""
+    overruled, not_counting = confirmed(zone.storage), withdrawn(zone.storage)
+    extractions = list[Extraction]()
+    for delivery in zone.deliveries():
+        manifest = delivery.manifest
+        held = manifest.export and manifest.export.held and manifest.md5 not in overruled
+        if not manifest.export or held or delivery.withdrawn or manifest.md5 in not_counting:
+            continue
+        with zone.storage.open(delivery.file) as stream:
+            said = said_of_itself(cast("BinaryIO", stream))
+        if said and said.table == table:
+            extractions.append(said)
+    found = Watermark()
+    for said in sorted(extractions, key=lambda said: said.since or _EVER):
+        found = Watermark(modified_at=found.after(said.since, said.greatest_modified_at))
+    return found
+
+
+def _path(table: str) -> str:
+    return f"state/dynamodb/{table}.json"
+
+
+def _counts(landed: Landed) -> bool:
+    """Whether a delivery counts as it is."""
+    document = landed.document
+    return isinstance(document, Manifest) and not (document.export and document.export.held)
+
+
+def _summary(described: dict[str, Any], started: datetime, own: dict[str, Any]) -> dict[str, Any]:
+    """A summary as AWS writes it; what only an export of AWS has is null."""
+    return {
+        "version": "2020-06-30",
+        "exportArn": None,
+        "startTime": started,
+        "endTime": datetime.now(tz=timezone.utc),
+        "tableArn": described.get("TableArn"),
+        "tableId": described.get("TableId"),
+        "exportTime": started,
+        "s3Bucket": None,
+        "s3Prefix": None,
+        "s3SseAlgorithm": None,
+        "s3SseKmsKeyId": None,
+        "manifestFilesS3Key": "manifest-files.json",
+        "billedSizeBytes": 0,
+        "outputFormat": "DYNAMODB_JSON",
+        "nh": own,
+    }
+
+
+class _Part:
+    """What one request gives, in a file."""
+
+    def __init__(self, path: Path, since: datetime | None, started: datetime) -> None:
+        self.file = DataFile(path)
+        self.greatest: datetime | None = None
+        self.digest = 0
+        self._since, self._started = since, started
+
+    def read(self, table: Table, request: Request, stop: Event) -> None:
+        """Reads all pages, unless another part failed."""
+        with closing(self.file):
+            for page in table.pages(request):
+                self.file.write(item for item in page if self._takes(item))
+                reached(Point.PAGE, table.name)
+                if stop.is_set():
+                    return
+
+    def _takes(self, item: Any) -> bool:
+        """Whether an item is of the window; one whose time cannot be read is for the reader to refuse."""
+        at = modified_at(item)
+        if self._since is not None:
+            if at is not None and at < self._since:
+                return False
+            self.digest += int.from_bytes(hashlib.md5(item, usedforsecurity=False).digest(), "big")
+        if at is not None and at <= self._started:  # a time in the future says nothing of what is yet to be written
+            self.greatest = max(at, self.greatest or at)
+        return True
+
+
+@dataclass(frozen=True)
+class _Found:
+    parts: list[_Part]
+
+    @property
+    def items(self) -> int:
+        return sum(part.file.items for part in self.parts)
+
+    @property
+    def greatest(self) -> datetime | None:
+        return max((part.greatest for part in self.parts if part.greatest), default=None)
+
+    @property
+    def digest(self) -> str:
+        return f"{self.items}-{sum(part.digest for part in self.parts) % 2**128:032x}"
+
+
+def _read(table: Table, requests: list[Request], folder: Path, since: datetime | None, started: datetime) -> _Found:
+    """Reads all parts at once, to their ends: all or nothing.
+
+    Raises:
+        SourceUnavailable: One of them failed.
+    """
+    stop, parts = Event(), [_Part(folder / f"{n:04}.json.gz", since, started) for n in range(len(requests))]
+    with ThreadPoolExecutor(table.segments) as pool:
+        reading = [pool.submit(part.read, table, request, stop) for part, request in zip(parts, requests, strict=True)]
+        try:
+            for each in as_completed(reading):
+                each.result()
+        finally:
+            stop.set()
+            for each in reading:
+                each.cancel()
+    return _Found(parts)

@@ -1,0 +1,179 @@
+"""Two servers of DynamoDB on loopback, and a lake that keeps what is extracted of them.
+
+moto's is part of :mod:`.aws_server`. dynalite (npm) is stricter: it has AWS's limits and writes numbers as AWS does; it
+is asked through :class:`.aws_server.Aws`, so that faults, permissions and the record of calls are the same for both.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+import pytest
+
+from nh_pipeline import failpoints
+from nh_pipeline.lake.storage import Storage
+from nh_pipeline.landing import Coverage, RawZone
+from nh_pipeline.landing.extraction import extract
+from nh_pipeline.landing.manifest import ExportFacts
+from nh_pipeline.landing.receiving import receiving
+from nh_pipeline.settings import Settings
+from nh_pipeline_tests.support.aws_calls import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nh_pipeline.landing import Landed
+    from nh_pipeline.sources import Source, SourceFile
+    from nh_pipeline_tests.support.aws_calls import Call
+    from nh_pipeline_tests.support.aws_server import Aws
+
+DYNALITE = Path(os.environ.get("NH_TEST_DYNALITE", Path(sys.prefix) / "dynalite"))
+"""Where ``make test`` installs it."""
+
+_PROGRAM = """
+const server = require('dynalite')({createTableMs: 0, deleteTableMs: 0, updateTableMs: 0})
+server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+process.stdin.resume().on('end', () => process.exit())
+"""
+_OPERATIONS = ("CreateTable", "DescribeTable", "PutItem", "DeleteItem", "BatchWriteItem", "Scan", "Query")
+
+
+@contextmanager
+def dynalite() -> Iterator[int]:
+    """A server of this process, which ends with it: its port."""
+    node = shutil.which("node")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout if node else "none"
+    if node is None or int(version.strip().lstrip("v").partition(".")[0]) < 20:
+        pytest.skip(f"dynalite needs node 20 or later, found {version}")
+    if not (DYNALITE / "node_modules" / "dynalite").is_dir():
+        pytest.skip(f"no dynalite in {DYNALITE}, where make test installs it, with npm")
+    with subprocess.Popen(
+        [node, "-e", _PROGRAM], cwd=DYNALITE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+def asked_of(aws: Aws, port: int) -> None:
+    """Lets dynalite answer what the account is asked of DynamoDB."""
+
+    def answered(call: Call) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        headers = {k: v for k, v in call.headers.items() if k in ("authorization", "x-amz-date", "x-amz-target")}
+        connection.request(
+            "POST", "/", json.dumps(call.params), {**headers, "Content-Type": "application/x-amz-json-1.0"}
+        )
+        response = connection.getresponse()
+        content = json.loads(response.read())
+        connection.close()
+        if response.status != 200:
+            raise AwsError(content["__type"].rpartition("#")[2], content.get("message", ""), response.status)
+        return content
+
+    aws.handlers |= {f"dynamodb:{operation}": answered for operation in _OPERATIONS}
+
+
+class Treatments:
+    """A table of an account, with an index by time of modification.
+
+    Attributes:
+        name: Of the table.
+        kind: Of the index's range key: ``S`` or ``N``.
+    """
+
+    index = "by_time"
+
+    def __init__(self, aws: Aws, *, kind: str = "S", projection: str = "ALL") -> None:
+        self.aws, self.client = aws, aws.client("dynamodb")
+        self.name = f"treatments-{aws.account}-{kind}"
+        attributes = {"treatment_id_partition_key": "S", "shard": "N", "metadata_modified_at": kind}
+        keys = [{"AttributeName": "shard", "KeyType": "HASH"}]
+        self.client.create_table(
+            TableName=self.name,
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in attributes.items()],
+            KeySchema=[{"AttributeName": "treatment_id_partition_key", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": self.index,
+                    "KeySchema": [*keys, {"AttributeName": "metadata_modified_at", "KeyType": "RANGE"}],
+                    "Projection": {"ProjectionType": projection},
+                }
+            ],
+        )
+        self.client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1})
+
+    def put(self, number: int, modified_at: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        """Writes an item, which is returned."""
+        item = {
+            "treatment_id_partition_key": {"S": str(number)},
+            "treatment": {"M": {"id": {"N": str(number)}}},
+            **({"metadata": {"M": {"modified_at": modified_at}}} if modified_at else {}),
+            **more,
+        }
+        self.client.put_item(TableName=self.name, Item=item)
+        return item
+
+    def delete(self, number: int) -> None:
+        self.client.delete_item(TableName=self.name, Key={"treatment_id_partition_key": {"S": str(number)}})
+
+
+def members(path: Path) -> dict[str, bytes]:
+    """Files of a zip."""
+    with ZipFile(path) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
+class Keeping(RawZone):
+    """A raw zone that takes every delivery as it is."""
+
+    def land(self, source: Source, file: SourceFile) -> Landed:
+        day = file.modified_at.date()
+        about = {
+            "dataset": "treatments",
+            "layout": "dynamodb",
+            "encoding": "utf-8",
+            "member": None,
+            "coverage": Coverage(kind="export", key=day.isoformat(), start=day, end=day),
+            "csv_size": 0,
+            "extras": (),
+            "absent": (),
+            "export": ExportFacts(
+                dt_source="transaction",
+                exported_at=file.modified_at,
+                records=0,
+                refused=0,
+                duplicates=0,
+                resource_types={},
+            ),
+        }
+        with receiving(self.storage, source.name, file, lambda out: source.download(file, out)) as content:
+            return self._kept.landed(content.received.key) or self._kept.admit(content, about)
+
+
+def extract_and_die(home: str, point: str) -> None:
+    """Extracts the table of the environment's settings, and is killed at a point."""
+
+    def observer(reached: failpoints.Point, _: str) -> None:
+        if reached.name == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    failpoints.observer = observer
+    extract(Settings(), Keeping(Storage(home)))
+
+
+if __name__ == "__main__":
+    extract_and_die(*sys.argv[1:])
