@@ -242,10 +242,10 @@ class _Part:
                     return
 
     def _takes(self, item: Any) -> bool:
-        """Whether an item is of the window; one whose time cannot be read is for the reader to refuse."""
+        """Whether an item is of the window: one without a time that can be read is of none, but of everything."""
         at = modified_at(item)
         if self._since is not None:
-            if at is not None and at < self._since:
+            if at is None or at < self._since:
                 return False
             self.digest += int.from_bytes(hashlib.md5(item, usedforsecurity=False).digest(), "big")
         if at is not None and at <= self._started:  # a time in the future says nothing of what is yet to be written

@@ -13,8 +13,8 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (msgspec reads the annotations)
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -28,12 +28,19 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.keeping import Landed
     from nh_pipeline.landing.zone import RawZone
 
+_UNSAID = datetime(1980, 1, 1, tzinfo=timezone.utc)  # the first day of a zip: landing refuses the export
 _Document = TypeVar("_Document")
 
 
 class _Summary(msgspec.Struct):
-    exportTime: datetime  # noqa: N815 - AWS's names
-    manifestFilesS3Key: str  # noqa: N815
+    manifestFilesS3Key: str  # noqa: N815 - AWS's names
+    exportTime: datetime | None = None  # noqa: N815
+    exportToTime: datetime | None = None  # noqa: N815
+
+    @property
+    def at(self) -> datetime:
+        """As of when the export is."""
+        return self.exportTime or self.exportToTime or _UNSAID
 
 
 class _DataFile(msgspec.Struct):
@@ -71,7 +78,7 @@ def _landed(zone: RawZone, export: _Export) -> Landed:
         path = folder / f"dynamodb-export-{export.name}.zip"
         with path.open("wb") as out:
             export.write(out, summary)
-        return hand_over(zone, path, summary.exportTime)
+        return hand_over(zone, path, summary.at)
 
 
 @dataclass(frozen=True)
@@ -98,17 +105,16 @@ class _Export:
 
     def write(self, out: BinaryIO, summary: _Summary) -> None:
         """Writes it as one zip; data files by their base names, which are unique."""
-        export = ExportZip(out, summary.exportTime)
         listed = self._read(FILES)
-        for line in filter(bytes.strip, listed.splitlines()):
-            key = self._decoded(FILES, line, _DataFile).dataFileS3Key
-            # Where it is from the manifests, which were moved or copied with it.
-            path = posixpath.relpath(key, posixpath.dirname(summary.manifestFilesS3Key))
-            with self._open(path) as content:
-                export.add(f"data/{posixpath.basename(key)}", cast("BinaryIO", content))
-        export.write(FILES, listed)
-        export.write(SUMMARY, self._read(SUMMARY))
-        export.close()
+        with ExportZip(out, summary.at) as export:
+            for line in filter(bytes.strip, listed.splitlines()):
+                key = self._decoded(FILES, line, _DataFile).dataFileS3Key
+                # Where it is from the manifests, which were moved or copied with it.
+                path = posixpath.relpath(key, posixpath.dirname(summary.manifestFilesS3Key))
+                with self._open(path) as content:
+                    export.add(f"data/{posixpath.basename(key)}", content)
+            export.write(FILES, listed)
+            export.write(SUMMARY, self._read(SUMMARY))
 
     def _read(self, name: str) -> bytes:
         with self._open(name) as stream:

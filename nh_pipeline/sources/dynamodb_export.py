@@ -16,7 +16,7 @@ import base64
 import gzip
 import hashlib
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import msgspec
@@ -26,6 +26,8 @@ from nh_pipeline.sources.protocol import CHUNK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from typing_extensions import Self
 
 SUMMARY, FILES = "manifest-summary.json", "manifest-files.json"
 _LEVEL = 4
@@ -90,13 +92,19 @@ class ExportZip:
     """The zip of one delivery. The same entries at the same time are the same bytes.
 
     Args:
-        out: Where it is written.
+        out: Where it is written; it stays open.
         at: The time of all its entries.
     """
 
     def __init__(self, out: BinaryIO, at: datetime) -> None:
         self._zip = ZipFile(out, "w", ZIP_STORED)
         self._time = at.astimezone(timezone.utc).timetuple()[:6]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def add(self, name: str, content: BinaryIO) -> bytes:
         """Copies a file into it, in bounded memory; its md5."""
@@ -111,10 +119,6 @@ class ExportZip:
         """Writes a small file into it."""
         self._zip.writestr(ZipInfo(name, self._time), content)
 
-    def close(self) -> None:
-        """Ends it; what it is written to stays open."""
-        self._zip.close()
-
 
 def write_export(out: BinaryIO, parts: Iterable[DataFile], summary: dict[str, Any], at: datetime) -> None:
     """Writes a delivery of parts, and deletes them.
@@ -125,20 +129,20 @@ def write_export(out: BinaryIO, parts: Iterable[DataFile], summary: dict[str, An
         summary: Of the export; the number of items is added.
         at: When it was begun.
     """
-    export, lines, items = ExportZip(out, at), list[bytes](), 0
-    for part in parts:
-        name = f"data/{part.path.name}"
-        with part.path.open("rb") as content:
-            md5 = export.add(name, cast("BinaryIO", content))
-        part.path.unlink()
-        line = {
-            "itemCount": part.items,
-            "md5Checksum": base64.b64encode(md5).decode(),
-            "etag": md5.hex(),
-            "dataFileS3Key": name,
-        }
-        lines.append(msgspec.json.encode(line) + b"\n")
-        items += part.items
-    export.write(FILES, b"".join(lines))
-    export.write(SUMMARY, msgspec.json.encode({**summary, "itemCount": items}))
-    export.close()
+    lines, items = list[bytes](), 0
+    with ExportZip(out, at) as export:
+        for part in parts:
+            name = f"data/{part.path.name}"
+            with part.path.open("rb") as content:
+                md5 = export.add(name, content)
+            part.path.unlink()
+            line = {
+                "itemCount": part.items,
+                "md5Checksum": base64.b64encode(md5).decode(),
+                "etag": md5.hex(),
+                "dataFileS3Key": name,
+            }
+            lines.append(msgspec.json.encode(line) + b"\n")
+            items += part.items
+        export.write(FILES, b"".join(lines))
+        export.write(SUMMARY, msgspec.json.encode({**summary, "itemCount": items}))

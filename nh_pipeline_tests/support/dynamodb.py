@@ -6,6 +6,9 @@ is asked through :class:`.aws_server.Aws`, so that faults, permissions and the r
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import http.client
 import json
 import os
@@ -14,6 +17,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -135,6 +139,56 @@ def members(path: Path) -> dict[str, bytes]:
     """Files of a zip."""
     with ZipFile(path) as found:
         return {name: found.read(name) for name in found.namelist()}
+
+
+AT = datetime(2024, 7, 1, 3, tzinfo=timezone.utc)
+"""As of when exports are that AWS makes."""
+
+
+def exported(folder: Path, *files: list[dict[str, Any]], since: datetime | None = None) -> Path:
+    """Writes an export as AWS does, below ``AWSDynamoDB`` in a folder; of what changed since then, or of everything.
+
+    Returns:
+        The folder of its manifests.
+    """
+    name = "01719802800000-a1b2c3d4" if since is None else "01719806400000-e5f6a7b8"
+    data = "AWSDynamoDB/data" if since else f"AWSDynamoDB/{name}/data"
+    listed = []
+    for lines in files:
+        content = gzip.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode(), mtime=0)
+        digest = hashlib.md5(content, usedforsecurity=False)
+        path = folder / data / f"{digest.hexdigest()[:26]}.json.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        listed.append(
+            {
+                "itemCount": len(lines),
+                "md5Checksum": base64.b64encode(digest.digest()).decode(),
+                "etag": f"{digest.hexdigest()}-1",
+                "dataFileS3Key": f"exports/{data}/{path.name}",
+            }
+        )
+    kind: dict[str, Any] = {"exportType": "FULL_EXPORT", "exportTime": f"{AT:%FT%TZ}"}
+    if since:
+        window = {"exportFromTime": f"{since:%FT%TZ}", "exportToTime": f"{AT:%FT%TZ}", "outputView": "NEW_IMAGE"}
+        kind = {"exportType": "INCREMENTAL_EXPORT", **window}
+    summary = {
+        "version": "2023-08-01",
+        "exportArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/treatments/export/{name}",
+        "tableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/treatments",
+        "s3Bucket": "exports",
+        "s3Prefix": "exports",
+        "manifestFilesS3Key": f"exports/AWSDynamoDB/{name}/manifest-files.json",
+        "itemCount": sum(map(len, files)),
+        "outputFormat": "DYNAMODB_JSON",
+        **kind,
+    }
+    manifests = folder / "AWSDynamoDB" / name
+    manifests.mkdir(parents=True, exist_ok=True)
+    (manifests / "manifest-files.json").write_text("".join(f"{json.dumps(line)}\n" for line in listed))
+    (manifests / "manifest-summary.json").write_text(json.dumps(summary))
+    (manifests / "manifest-summary.md5").write_text("x")
+    return manifests
 
 
 class Keeping(RawZone):
