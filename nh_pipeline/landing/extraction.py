@@ -11,12 +11,8 @@ extraction is begun again and nothing is missing: at the worst, items land twice
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -27,18 +23,17 @@ from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.handing_over import hand_over, workplace
 from nh_pipeline.landing.manifest import Manifest
 from nh_pipeline.sources.dynamodb import Table
-from nh_pipeline.sources.dynamodb_export import DataFile, Extraction, said_of_itself, write_export
-from nh_pipeline.sources.dynamodb_items import modified_at
+from nh_pipeline.sources.dynamodb_export import Extraction, said_of_itself, write_export
+from nh_pipeline.sources.dynamodb_reading import read_all
 from nh_pipeline.sources.protocol import SourceUnavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
     from nh_pipeline.landing.keeping import Landed
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.settings import Settings
-    from nh_pipeline.sources.dynamodb import Mode, Request
+    from nh_pipeline.sources.dynamodb import Mode
 
 
 _EVER = datetime.min.replace(tzinfo=timezone.utc)
@@ -121,7 +116,7 @@ def extract(
     mode, described = (mode or settings.treatments_mode) if since else "scan", table.described()
     requests = table.query(since, described) if since and mode == "query" else table.scan(since)
     with workplace(zone.storage) as folder:
-        found = _read(table, requests, folder, since, started)
+        found = read_all(table, requests, folder, since, started)
         if since and (since, found.digest) == (known.since, known.digest):
             return Extracted(mode, since, found.items, None, known.modified_at)
         path = folder / f"dynamodb-{table.name[:150]}-{mode}-{started:%Y%m%dT%H%M%SZ}.zip"
@@ -221,69 +216,3 @@ def _summary(described: dict[str, Any], started: datetime, own: dict[str, Any]) 
         "outputFormat": "DYNAMODB_JSON",
         "nh": own,
     }
-
-
-class _Part:
-    """What one request gives, in a file."""
-
-    def __init__(self, path: Path, since: datetime | None, started: datetime) -> None:
-        self.file = DataFile(path)
-        self.greatest: datetime | None = None
-        self.digest = 0
-        self._since, self._started = since, started
-
-    def read(self, table: Table, request: Request, stop: Event) -> None:
-        """Reads all pages, unless another part failed."""
-        with closing(self.file):
-            for page in table.pages(request):
-                self.file.write(item for item in page if self._takes(item))
-                reached(Point.PAGE, table.name)
-                if stop.is_set():
-                    return
-
-    def _takes(self, item: Any) -> bool:
-        """Whether an item is of the window: one without a time that can be read is of none, but of everything."""
-        at = modified_at(item)
-        if self._since is not None:
-            if at is None or at < self._since:
-                return False
-            self.digest += int.from_bytes(hashlib.md5(item, usedforsecurity=False).digest(), "big")
-        if at is not None and at <= self._started:  # a time in the future says nothing of what is yet to be written
-            self.greatest = max(at, self.greatest or at)
-        return True
-
-
-@dataclass(frozen=True)
-class _Found:
-    parts: list[_Part]
-
-    @property
-    def items(self) -> int:
-        return sum(part.file.items for part in self.parts)
-
-    @property
-    def greatest(self) -> datetime | None:
-        return max((part.greatest for part in self.parts if part.greatest), default=None)
-
-    @property
-    def digest(self) -> str:
-        return f"{self.items}-{sum(part.digest for part in self.parts) % 2**128:032x}"
-
-
-def _read(table: Table, requests: list[Request], folder: Path, since: datetime | None, started: datetime) -> _Found:
-    """Reads all parts at once, to their ends: all or nothing.
-
-    Raises:
-        SourceUnavailable: One of them failed.
-    """
-    stop, parts = Event(), [_Part(folder / f"{n:04}.json.gz", since, started) for n in range(len(requests))]
-    with ThreadPoolExecutor(table.segments) as pool:
-        reading = [pool.submit(part.read, table, request, stop) for part, request in zip(parts, requests, strict=True)]
-        try:
-            for each in as_completed(reading):
-                each.result()
-        finally:
-            stop.set()
-            for each in reading:
-                each.cancel()
-    return _Found(parts)
