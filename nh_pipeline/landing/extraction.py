@@ -101,7 +101,8 @@ def extract(
         table: Instead of the settings'.
 
     Returns:
-        What came of it. A delivery in quarantine, or one that is held, leaves the watermark as it is.
+        What came of it. A delivery in quarantine, or one that is held, leaves the watermark as it is; the same window
+        does not land again, all the same.
 
     Raises:
         SourceUnavailable: DynamoDB does not give everything. Nothing has landed.
@@ -132,12 +133,11 @@ def extract(
             write_export(out, [part.file for part in found.parts], _summary(described, started, own), started)
         reached(Point.EXTRACTED, table.name)
         landed = hand_over(zone, path, started)
-    if not _counts(landed):
-        return Extracted(mode, since, found.items, landed, known.modified_at)
-    now = watermark(zone, table.name).after(since, found.greatest)  # another extraction may have moved it
-    said = Watermark(modified_at=now, since=since, digest=found.digest)
+    current = watermark(zone, table.name)  # another extraction may have moved it
+    so_far = current.after(since, found.greatest) if _counts(landed) else current.modified_at
+    said = Watermark(modified_at=so_far, since=since, digest=found.digest)
     zone.storage.write(_path(table.name), said.model_dump_json(indent=1).encode())
-    return Extracted(mode, since, found.items, landed, now)
+    return Extracted(mode, since, found.items, landed, so_far)
 
 
 def table_of(settings: Settings) -> Table:

@@ -353,6 +353,24 @@ def test_a_window_with_nothing_new_does_not_land_again(lake):
     assert lake(full=True).landed.created  # what a full scan lacks is gone: each one tells
 
 
+def test_what_is_held_leaves_the_watermark_as_it_is(lake):
+    lake.table.put(1, at(hours=3))
+    lake()
+    lake.table.put(2, at(hours=2))
+    lake.zone.held = "looks odd"
+    assert lake.items(lake()).keys() == {1, 2}
+    assert lake.watermark == NOW - timedelta(hours=3)
+    assert lake().landed is None  # once is enough
+    lake.table.put(3, at(hours=1))
+    lake.zone.held = ""
+    found = lake()
+    assert (lake.items(found).keys(), found.watermark) == ({1, 2, 3}, NOW - timedelta(hours=1))
+    lake.zone.held = "looks odd"
+    lake(full=True)
+    lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
+    assert lake.watermark == NOW - timedelta(hours=1)
+
+
 def test_a_gap_leaves_the_watermark_as_it_is(lake):
     lake.table.put(1, at(hours=3))
     lake()

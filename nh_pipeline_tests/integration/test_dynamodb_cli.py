@@ -53,7 +53,7 @@ def test_wrong_usage_is_said(table, arguments, env, exits, says):
 
 
 def test_exports_are_imported_once(table, tmp_path):
-    exported(tmp_path / "exports", [{"Item": {}}])
+    exported(tmp_path / "exports", [{"Item": {"treatment_id_partition_key": {"S": "1"}}}])
     assert nh("treatments", "import", tmp_path / "exports").startswith("landed: dynamodb-export-0171980")
     assert nh("treatments", "import", tmp_path / "exports").startswith("known already: dynamodb-export-0171980")
 

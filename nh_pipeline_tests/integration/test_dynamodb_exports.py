@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-ITEMS = [{"Item": {"treatment_id_partition_key": {"S": str(n)}}} for n in range(5)]
-DELETED = {"Metadata": {"WriteTimestampMicros": {"N": "1719802800000000"}}, "Keys": {"id": {"S": "1"}}}
+KEY = "treatment_id_partition_key"
+ITEMS = [{"Item": {KEY: {"S": str(n)}}} for n in range(5)]
+DELETED = {"Metadata": {"WriteTimestampMicros": {"N": "1719802800000000"}}, "Keys": {KEY: {"S": "1"}}}
 
 
 @pytest.fixture

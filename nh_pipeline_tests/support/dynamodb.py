@@ -192,7 +192,13 @@ def exported(folder: Path, *files: list[dict[str, Any]], since: datetime | None 
 
 
 class Keeping(RawZone):
-    """A raw zone that takes every delivery as it is."""
+    """A raw zone that takes every delivery as it is.
+
+    Attributes:
+        held: Why those that come now are held; empty if they count.
+    """
+
+    held = ""
 
     def land(self, source: Source, file: SourceFile) -> Landed:
         day = file.modified_at.date()
@@ -212,6 +218,7 @@ class Keeping(RawZone):
                 refused=0,
                 duplicates=0,
                 resource_types={},
+                held=self.held,
             ),
         }
         with receiving(self.storage, source.name, file, lambda out: source.download(file, out)) as content:
