@@ -133,18 +133,24 @@ def _settings() -> Settings:
 
 
 def _tell(landed: Iterable[Landed]) -> None:
-    """What became of deliveries; ends the command if some went into quarantine."""
+    """What became of deliveries; ends the command if some went into quarantine, or are held."""
     from nh_pipeline.cli.show import safe
-    from nh_pipeline.landing import Quarantined
+    from nh_pipeline.landing import Manifest, Quarantined
 
-    quarantined = False
+    counting = True
     for each in landed:
-        if isinstance(each.document, Quarantined):
-            quarantined = True
-            console.print(f"[red]quarantined[/] {safe(each.document.reason)}")
+        document = each.document
+        held = document.export.held if isinstance(document, Manifest) and document.export else ""
+        if isinstance(document, Quarantined):
+            console.print(f"[red]quarantined[/] {safe(document.reason)}")
+        elif held:
+            console.print(
+                f"[yellow]held[/] {safe(document.name)}: {safe(held)}. If it is right: nh confirm {document.md5[:8]}"
+            )
         else:
-            console.print(f"{'landed' if each.created else 'known already'}: {safe(each.document.name)}")
-    if quarantined:
+            console.print(f"{'landed' if each.created else 'known already'}: {safe(document.name)}")
+        counting = counting and not held and not isinstance(document, Quarantined)
+    if not counting:
         raise typer.Exit(QUARANTINED)
 
 

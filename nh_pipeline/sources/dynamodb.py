@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import boto3
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.errors import explain
@@ -215,18 +216,20 @@ class Table:
             told = f"there is no table {self.name}. Correct NH_TREATMENTS_TABLE, NH_TREATMENTS_REGION or the account"
         elif code in _DENIED:
             told = f"{permission} on {self.name} is denied. Give this user or role the permission"
+        elif isinstance(error, NoRegionError):
+            told = "no region is set. Set NH_TREATMENTS_REGION, or AWS_REGION"
         elif _passes(error):
             told = f"{self.name} did not answer {MOST_TRIES} times ({code or error}). Wait, or raise its capacity"
         else:
             told = explain(error) or f"{self.name}: {error}"
-        raise SourceUnavailable(f"DynamoDB: {told}; nothing was extracted.") from error
+        raise SourceUnavailable(f"DynamoDB: {told.rstrip('.')}. Nothing was extracted.") from error
 
 
 def _passes(error: BaseException) -> bool:
     """Whether a failure may be gone when the request is sent again."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in _PASSING
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, (HTTPClientError, NoConnectionError))
 
 
 def _as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

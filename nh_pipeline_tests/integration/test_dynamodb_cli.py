@@ -37,6 +37,14 @@ def test_extracting_says_what_was_read_and_what_became_of_it(table):
     assert "(scan)" in nh("treatments", "extract", "--mode", "scan")
 
 
+def test_what_is_held_ends_with_3(table, monkeypatch):
+    table.put(1, {"S": "2024-05-01T10:00:00Z"})
+    monkeypatch.setattr(Keeping, "held", "most lines are refused")
+    told = " ".join(nh("treatments", "extract", exits=3).split())
+    assert "watermark: none held dynamodb-treatments" in told
+    assert "most lines are refused. If it is right: nh confirm" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "exits", "says"),
     [
