@@ -39,6 +39,9 @@ NOW = datetime.now(tz=timezone.utc).replace(microsecond=0)
 LARGE = {"notes": {"S": "x" * 150_000}}
 """Some of these make more than a page, which holds 1 MB."""
 
+DEAR = {"M": {"id": {"N": "2"}, "cost": {"S": "a lot"}}}
+"""What cannot be taken of a treatment."""
+
 
 def at(**ago: float) -> dict[str, str]:
     return {"S": (NOW - timedelta(**ago)).isoformat().replace("+00:00", "Z")}
@@ -356,17 +359,19 @@ def test_a_window_with_nothing_new_does_not_land_again(lake):
 def test_what_is_held_leaves_the_watermark_as_it_is(lake):
     lake.table.put(1, at(hours=3))
     lake()
-    lake.table.put(2, at(hours=2))
-    lake.zone.held = "looks odd"
+    lake.table.put(2, at(hours=2), treatment=DEAR)
+    lake.zone.held = "1 of 2 lines are refused"
     assert lake.items(lake()).keys() == {1, 2}
     assert lake.watermark == NOW - timedelta(hours=3)
     assert lake().landed is None  # once is enough
+    lake.table.put(2, at(hours=2))
     lake.table.put(3, at(hours=1))
     lake.zone.held = ""
     found = lake()
     assert (lake.items(found).keys(), found.watermark) == ({1, 2, 3}, NOW - timedelta(hours=1))
-    lake.zone.held = "looks odd"
-    lake(full=True)
+    lake.table.put(4, at(minutes=30), treatment=DEAR)
+    lake.zone.held = "1 of 4 lines are refused"
+    assert lake(full=True).watermark == NOW - timedelta(hours=1)
     lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
     assert lake.watermark == NOW - timedelta(hours=1)
 
