@@ -1,4 +1,4 @@
-"""Which domains of the data a process knows: ``cms`` (public) and ``clinical`` (protected).
+"""Which domains of the data a process knows: ``cms`` (public), ``clinical`` and ``treatments`` (protected).
 
 ``NH_DOMAINS`` chooses them, so that what is protected can be served by a process of its own: another one has no assets,
 tables or pages of it. Read from the environment itself, since declarations ask, which know no settings.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 
-DOMAINS = ("cms", "clinical")
+DOMAINS = ("cms", "clinical", "treatments")
+
+PROTECTED = DOMAINS[1:]
+"""Domains of data of people."""
 
 VARIABLE = "NH_DOMAINS"
 

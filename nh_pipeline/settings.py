@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from nh_pipeline.domains import selected
+from nh_pipeline.domains import PROTECTED, selected
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -152,10 +152,10 @@ class Settings(BaseSettings):
                 f"NH_DATABASE_PREFIX is {self.database_prefix}: expected lower-case letters, digits and underscores, a "
                 "letter first"
             )
-        if re.search(r"(^|_)clinical_$", self.database_prefix):
+        if re.search(rf"(^|_)({'|'.join(PROTECTED)})_$", self.database_prefix):
             raise ValueError(
                 f"NH_DATABASE_PREFIX is {self.database_prefix}: {self.database_prefix}gold would have the name of a "
-                "database of the clinical domain; expected another word before the last underscore"
+                "database of a domain; expected another word before the last underscore"
             )
         url = self.catalog_url.get_secret_value() if self.catalog_url else ""
         if self.on_s3 and url.startswith("sqlite"):

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from nh_pipeline.cli.terminal import FAILED, USAGE, console, read_settings, stop
+from nh_pipeline.domains import PROTECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,8 @@ def deploy(
     """Make or change the stack of an environment, upload what the job runs, print the settings to use."""
     if not re.fullmatch(r"([a-z][a-z0-9]{0,15})?", environment):
         _stop(f"--environment {environment}: expected up to 16 lower-case letters and digits, a letter first", USAGE)
-    if environment == "clinical":
-        _stop("--environment clinical: its databases would be named like those of the clinical domain", USAGE)
+    if environment in PROTECTED:
+        _stop(f"--environment {environment}: its databases would be named like those of the domain", USAGE)
     given = dict(p.partition("=")[::2] for p in parameter or [])
     if "" in given or not all("=" in p for p in parameter or []):
         _stop("--parameter: expected a name and a value, as Workers=4", USAGE)

@@ -30,6 +30,7 @@ from nh_pipeline.datasets.cms.state_us_averages import STATE_US_AVERAGES
 from nh_pipeline.datasets.cms.surveys import SURVEY_DATES, SURVEY_SUMMARY
 from nh_pipeline.datasets.facility_map import FACILITY_MAP
 from nh_pipeline.datasets.staffing_lines import STAFFING_LINES
+from nh_pipeline.datasets.treatments import TREATMENTS
 
 if TYPE_CHECKING:
     from nh_pipeline.model.dataset import Dataset
@@ -80,7 +81,7 @@ def with_tables() -> tuple[Dataset, ...]:
 
 def exports() -> tuple[Export, ...]:
     """Deliveries of the selected domains that are many resources each."""
-    return tuple(export for export in (FHIR_EXPORT,) if export.domain in domains.selected())
+    return tuple(export for export in (FHIR_EXPORT, TREATMENTS) if export.domain in domains.selected())
 
 
 def export_of(table: Table) -> Export | None:

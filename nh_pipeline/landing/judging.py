@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.coverage import Coverage
-from nh_pipeline.landing.fhir.survey import is_fhir, is_fhir_archive, survey
 from nh_pipeline.landing.manifest import ExportFacts
+from nh_pipeline.landing.readers import reader_of
 from nh_pipeline.landing.recognise import inspect_file
 from nh_pipeline.sources.protocol import PEEK_BYTES
 
 if TYPE_CHECKING:
     from nh_pipeline.lake.storage import Storage
     from nh_pipeline.landing.dates import DateOrder
+    from nh_pipeline.landing.readers import Reader
     from nh_pipeline.landing.receiving import Content
 
 
@@ -41,14 +41,15 @@ def judged(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     Raises:
         Refused: It is no delivery.
     """
-    return (of_export if is_export(storage, content) else of_csv)(storage, content, word)
+    reader = export_reader(storage, content)
+    return of_export(storage, content, word, reader) if reader else of_csv(storage, content, word)
 
 
-def is_export(storage: Storage, content: Content) -> bool:
-    """Whether a content is one of many FHIR resources, an archive of them included."""
+def export_reader(storage: Storage, content: Content) -> Reader | None:
+    """What reads a content, if it is an export, an archive included."""
     with storage.open(content.path) as stream:
         delivery = cast("BinaryIO", stream)
-        return is_fhir(delivery.read(PEEK_BYTES)) or is_fhir_archive(delivery)
+        return reader_of(delivery, delivery.read(PEEK_BYTES))
 
 
 def of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
@@ -80,19 +81,21 @@ def of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]:
     }
 
 
-def of_export(storage: Storage, content: Content, word: Word) -> dict[str, object]:
-    """What a manifest says of a delivery of many resources.
+def of_export(storage: Storage, content: Content, word: Word, reader: Reader) -> dict[str, object]:
+    """What a manifest says of an export.
 
     Raises:
-        Refused: It is damaged, or holds none that can be taken.
+        Refused: It is damaged, or holds nothing that can be taken.
     """
     received = content.received
     with storage.open(content.path) as stream:
-        found = survey(cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited)
-    facts = {name: getattr(found, name) for name in ExportFacts.model_fields}
+        found = reader.survey(
+            cast("BinaryIO", stream), received.name, modified_at=received.modified_at, limited=word.limited
+        )
+    facts = {name: getattr(found, name) for name in ExportFacts.model_fields if hasattr(found, name)}
     return {
-        "dataset": FHIR_EXPORT.name,
-        "layout": "r4",
+        "dataset": reader.export.name,
+        "layout": reader.layout,
         "encoding": "utf-8",
         "member": None,
         "coverage": Coverage(kind="export", key=found.dt.isoformat(), start=found.dt, end=found.dt),

@@ -74,6 +74,30 @@ class Received(BaseModel):
         return f"{self.file_id}-{self.md5}"
 
 
+class ExtractionFacts(BaseModel):
+    """How items of a table of DynamoDB were extracted.
+
+    Attributes:
+        mode: By a scan of the table, a query of an index, DynamoDB's own export; ``file`` if nobody says.
+        table_name: The table; empty if nobody says.
+        is_full: Whether it has all that the table held.
+        from_at: Of a window: items changed since then.
+        started_at: When it began, or to when DynamoDB exported.
+        overlap_seconds: So much clocks may differ.
+        newest_modified_at: The latest time at which an item in it was changed, by the source's own clock.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Literal["scan", "query", "export", "file"]
+    table_name: str
+    is_full: bool
+    from_at: AwareDatetime | None
+    started_at: AwareDatetime
+    overlap_seconds: int
+    newest_modified_at: AwareDatetime | None
+
+
 class ExportFacts(BaseModel):
     """What landing found in a delivery of many resources.
 
@@ -87,6 +111,7 @@ class ExportFacts(BaseModel):
         resource_types: How many of each type.
         held: Why it is not to count until a person confirms it; empty if it may.
         bases: Addresses of the server that it is from, by which absolute references are its own.
+        extraction: How it was extracted, if it is of items of a table.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +124,7 @@ class ExportFacts(BaseModel):
     resource_types: dict[str, int]
     held: str = ""
     bases: tuple[str, ...] = ()
+    extraction: ExtractionFacts | None = None
 
 
 class Manifest(Received):

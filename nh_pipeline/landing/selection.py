@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from nh_pipeline.landing.archive import kind, open_csv, start_of_csv
-from nh_pipeline.landing.fhir.survey import is_fhir
+from nh_pipeline.landing.readers import is_exported
 from nh_pipeline.landing.recognise import LONGEST_RECORD, CutOff, Recognition, recognise
 from nh_pipeline.landing.refused import Refused, SeveralDeliveries
 from nh_pipeline.landing.unpacking import is_several
@@ -48,7 +48,7 @@ def _recognised(source: Source, file: SourceFile, size: int) -> Recognition:
     complete = file.size is not None and file.size <= size
     content = source.peek(file, size)
     if kind(content) != "zip":
-        if is_fhir(start_of_csv(content, file.name)):
+        if is_exported(start_of_csv(content, file.name)):
             raise _only_landing_tells(file.name)
         return recognise(content, file.name, complete=complete)
     with io.BytesIO(content) if complete else source.open(file) as delivery:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.documents import DocumentReader
 from nh_pipeline.landing.archive import open_csv
-from nh_pipeline.landing.judging import NO_WORD, Word, is_export, of_csv, of_export
+from nh_pipeline.landing.judging import NO_WORD, Word, export_reader, of_csv, of_export
 from nh_pipeline.landing.keeping import Kept, Landed, archives, read
 from nh_pipeline.landing.manifest import Archive, Delivery, Manifest, Quarantined
 from nh_pipeline.landing.receiving import LandingError, md5_of, receiving
@@ -127,10 +127,13 @@ class RawZone:
 
     def _take(self, content: Content, word: Word = NO_WORD) -> Landed:
         try:
-            exported = is_export(self.storage, content)
-            if not exported and self._is_several(content):
+            reader = export_reader(self.storage, content)
+            if reader:
+                about = of_export(self.storage, content, word, reader)
+            elif self._is_several(content):
                 return land_parts(self._kept, content, word)
-            about = (of_export if exported else of_csv)(self.storage, content, word)
+            else:
+                about = of_csv(self.storage, content, word)
         except Refused as refused:
             return self._kept.refuse(content, refused)
         return self._kept.admit(content, about)

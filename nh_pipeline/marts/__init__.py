@@ -31,6 +31,7 @@ from nh_pipeline.marts import (
     penalties,
     series_breaks,
     threshold_days,
+    treatments,
     weekend_gap,
 )
 from nh_pipeline.marts.reconciliation import constants
@@ -66,6 +67,7 @@ MARTS: tuple[Mart, ...] = (
     reconciliation.MART,
     reconciliation.SUMMARY,
     *clinical.MARTS,
+    *treatments.MARTS,
 )
 """Every mart, in an order in which they can be built. Programs ask :func:`declared`, so that a test can declare one
 more."""

@@ -69,5 +69,5 @@ def _about(domain: str, database: str) -> Table:
 
 
 DATA_QUALITY, CLINICAL_QUALITY = _about("cms", "gold"), _about("clinical", "clinical_gold")
-QUALITIES = (DATA_QUALITY, CLINICAL_QUALITY)
+QUALITIES = (DATA_QUALITY, CLINICAL_QUALITY, _about("treatments", "treatments_gold"))
 """One of each domain. They count, and show no values."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from nh_pipeline.model.columns import Column, count, date, instant, text
 from nh_pipeline.model.table import LINEAGE, Partitioning, Table
@@ -174,10 +174,12 @@ class Exported:
     Attributes:
         view: what makes the rows; None of what the reader itself tells.
         leads: whether it stands for all of them: it is published last, and remembers which deliveries are in all.
+        counts: what of a delivery its rows are, one by one: records that were taken, refused lines, or neither.
     """
 
     view: View | None = None
     leads: bool = False
+    counts: Literal["records", "refused", ""] = ""
 
 
 def bronze(name: str, description: str, columns: tuple[Column, ...], *, kind: Exported, index: str = "") -> Table:
@@ -206,6 +208,8 @@ class Export:
         caution: what goes wrong if it is used carelessly.
         late_after: days after its day after which the next one is late.
         domain: of the data.
+        form: what its files are, for people.
+        read_by: what its reader goes by, beside the tables: another one makes what has landed be read again.
     """
 
     name: str
@@ -214,9 +218,20 @@ class Export:
     caution: str = ""
     late_after: int = 35
     domain: str = "clinical"
+    form: str = "fhir"
+    read_by: tuple[Any, ...] = ()
     coverage: Literal["export"] = "export"
 
     @property
     def leading(self) -> Table:
         """The table that stands for all of them."""
         return next(table for table in self.tables if table.kind.leads)
+
+    @property
+    def by_delivery(self) -> tuple[Table, ...]:
+        """The tables that are cut by deliveries alone, not by patients as well."""
+        return tuple(table for table in self.tables if table.partitioning.columns == ("delivery_id",))
+
+    def counting(self, what: str) -> tuple[Table, ...]:
+        """The tables whose rows are these of a delivery: see :attr:`Exported.counts`."""
+        return tuple(table for table in self.tables if table.kind.counts == what)

@@ -87,7 +87,7 @@ def raw_asset(dataset: Dataset | Export) -> dg.AssetsDefinition:
         group_name="raw",
         owners=OWNERS,
         tags=_tags("raw", dataset.domain),
-        kinds={"fhir" if dataset.coverage == "export" else "csv"},
+        kinds={dataset.form if isinstance(dataset, Export) else "csv"},
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(days=dataset.late_after)),
     )
     def _raw(

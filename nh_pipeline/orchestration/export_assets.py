@@ -45,7 +45,7 @@ def export_assets(export: Export, raw: dg.AssetKey, owners: Sequence[str]) -> dg
             group_name=table.database,
             owners=list(owners),
             tags={"layer": table.database, "domain": export.domain, "phi": "true"},
-            kinds={"iceberg", "fhir"},
+            kinds={"iceberg", export.form},
             partitions_def=EXPORTS,
         )
         for table in export.tables

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from nh_pipeline import datasets
-from nh_pipeline.domains import domain_of
+from nh_pipeline.domains import PROTECTED, domain_of
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.landing.source_state import SourceState
@@ -25,8 +25,6 @@ from nh_pipeline.tables import dataset_of, gold, qualities, silver, tables
 DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
 MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
 QUALITY = "quality"
-CLINICAL = "clinical"
-"""The job of the domain of this name."""
 
 
 def delivery_job(dataset: str) -> str:
@@ -147,7 +145,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
         MARTS: (_marts(WORK_DATES), "Marts alone, for days whose inputs changed."),
         RELEASE_MARTS: (_marts(RELEASES), "Marts of releases."),
         WHOLE_MARTS: (_marts(None), "Marts that are built whole."),
-        CLINICAL: (_marts(None, CLINICAL), "Clinical silver and gold, from all exports."),
+        **{of: (_marts(None, of), f"Silver and gold of the domain {of}, from all its exports.") for of in PROTECTED},
         QUALITY: ([*map(asset_key, qualities())], "What is known of the quality of all tables."),
     }
     made += [_job(name, keys, told, by_the_clock=by_the_clock) for name, (keys, told) in several.items() if keys]

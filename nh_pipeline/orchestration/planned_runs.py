@@ -8,14 +8,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
-from nh_pipeline.domains import domain_of
+from nh_pipeline.domains import PROTECTED, domain_of
 from nh_pipeline.model.kinds import Bronze, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.quality import Quality
 from nh_pipeline.model.view import Exported
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.jobs import (
-    CLINICAL,
     DIMENSIONS,
     MARTS,
     QUALITY,
@@ -105,9 +104,10 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
         runs.append(PlannedRun(DIMENSIONS, assets=keys, reasons=_reasons(whole)))
     exported = [b for b in stale if isinstance(b.table.kind, Exported)]
     runs += _exported(exported)
-    clinical = [b for b in stale if isinstance(b.table.kind, Mart) and domain_of(b.table.database) == CLINICAL]
-    runs += _clinical(clinical)
-    others = (b for b in stale if not any(b in those for those in (whole, exported, clinical)))
+    protected = [b for b in stale if isinstance(b.table.kind, Mart) and domain_of(b.table.database) in PROTECTED]
+    for domain in PROTECTED:
+        runs += _of_domain(domain, [b for b in protected if domain_of(b.table.database) == domain])
+    others = (b for b in stale if not any(b in those for those in (whole, exported, protected)))
     for _, group in groupby(others, key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
@@ -142,14 +142,14 @@ def _exported(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
             yield PlannedRun(delivery_job(export.name), start, end, raw=(export.name,), reasons=inside)
 
 
-def _clinical(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
-    """One run of the marts of the clinical domain that are stale, and of all that is made of them there."""
+def _of_domain(domain: str, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
+    """One run of the marts of a domain that are stale, and of all that is made of them there."""
     built = {b.table.name for b in stale}
-    for mart in (t for t in gold() if domain_of(t.database) == CLINICAL):
+    for mart in (t for t in gold() if domain_of(t.database) == domain):
         built |= {mart.name} if built & {source.name for source in mart.kind.inputs} else set()
     if built:
         keys = tuple(asset_key(t) for t in gold() if t.name in built)
-        yield PlannedRun(CLINICAL, assets=keys, reasons=_reasons(stale))
+        yield PlannedRun(domain, assets=keys, reasons=_reasons(stale))
 
 
 def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:

@@ -12,12 +12,12 @@ from typing import Any
 import dagster as dg
 
 from nh_pipeline import datasets
+from nh_pipeline.domains import PROTECTED
 from nh_pipeline.model.kinds import Scd2
 from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
 from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
 from nh_pipeline.orchestration.jobs import (
-    CLINICAL,
     DIMENSIONS,
     LAND_ONLY,
     MARTS,
@@ -37,7 +37,7 @@ from nh_pipeline.tables import silver
 LONGEST_RUN = timedelta(hours=6)
 """A run that is older and still counts as started was killed with its process."""
 
-_OF_TABLES = (CLINICAL, DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
+_OF_TABLES = (*PROTECTED, DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
 _TRIGGER = "nh/trigger"
 _GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
 _UNDER_WAY = [

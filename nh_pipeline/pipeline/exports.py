@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from nh_pipeline import datasets
-from nh_pipeline.datasets.clinical.export import DELETION, REJECTS
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
-from nh_pipeline.landing.fhir.extract import About, Extraction
+from nh_pipeline.landing.fhir.extract import About
+from nh_pipeline.landing.readers import reader
 from nh_pipeline.pipeline.build_state import LANDED, forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import why_withdrawn
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.publish import Staged
     from nh_pipeline.landing.manifest import Delivery, ExportFacts
     from nh_pipeline.landing.zone import RawZone
+    from nh_pipeline.model.table import Table
     from nh_pipeline.model.view import Export
-
-_BY_DELIVERY = (DELETION, REJECTS)
-"""Tables that are cut by deliveries alone, not by patients as well."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
     statuses = tuple(_status(d, taken, by_person) for d in landed)
     built, recipe = recorded_inputs(lake, export.leading), export_recipe(export)
-    held = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *_BY_DELIVERY))
+    held = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *export.by_delivery))
     present = {partition.partition(".")[0] for partition in held}
     stale = {}
     for delivery, status in zip(landed, statuses, strict=True):
@@ -137,8 +135,8 @@ class ParseExports(BaseModel, frozen=True):
         facts = [facts_of(d) for d in counting]
         lines = accounting(
             sum(f.records + f.refused for f in facts),
-            written[leading.name].rows + sum(f.duplicates for f in facts) + written[DELETION.name].rows,
-            written[REJECTS.name].rows,
+            _rows(written, export.counting("records")) + sum(f.duplicates for f in facts),
+            _rows(written, export.counting("refused")),
         )
         recipe, results = export_recipe(export), []
         for table in sorted(export.tables, key=lambda table: table is leading):
@@ -165,6 +163,10 @@ def _of(snapshot: TableSnapshot, deliveries: Iterable[Delivery]) -> set[str]:
     """The partitions that hold rows of some deliveries."""
     ids = {d.delivery_id for d in deliveries}
     return {p for p in snapshot.present if p.partition(".")[0] in ids}
+
+
+def _rows(written: Mapping[str, Staged], tables: Iterable[Table]) -> int:
+    return sum(written[table.name].rows for table in tables)
 
 
 def _about(delivery: Delivery) -> About:
@@ -196,8 +198,8 @@ def _written(
         with ExitStack() as files, lake.storage.open(delivery.file) as stream:
             writers: dict[tuple[str, str], pq.ParquetWriter] = {}
             i = delivery.delivery_id
-            for table, bucket, batch in Extraction(_about(delivery)).batches(cast("BinaryIO", stream)):
-                partition = i if table in _BY_DELIVERY else f"{i}.{bucket}"
+            for table, bucket, batch in reader(export).batches(_about(delivery), cast("BinaryIO", stream)):
+                partition = i if table in export.by_delivery else f"{i}.{bucket}"
                 key = table.name, partition
                 if key not in writers:
                     replaces[table.name].add(partition)

@@ -81,7 +81,8 @@ def parse_recipe(dataset: str, header: Sequence[str]) -> str:
 def export_recipe(export: Export) -> str:
     """The recipe by which a delivery of many resources becomes all its tables."""
     views = (table.kind.view for table in export.tables)
-    return _short([EXPORT, *(line for table in export.tables for line in _declared(table)), *map(repr, views)])
+    declared = (line for table in export.tables for line in _declared(table))
+    return _short([EXPORT, *declared, *map(repr, views), *map(repr, export.read_by)])
 
 
 def code_version(table: Table) -> str:

@@ -16,6 +16,7 @@ CLINICAL_SCHEMA = "clinical_bi"
 DATABASES = (
     *("bronze", "silver", "gold", SCHEMA),
     *("clinical_bronze", "clinical_silver", "clinical_gold", CLINICAL_SCHEMA),
+    *("treatments_bronze", "treatments_silver", "treatments_gold"),
 )
 """Databases that a prefix may begin."""
 

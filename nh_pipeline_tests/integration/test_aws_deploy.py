@@ -53,7 +53,7 @@ def test_a_deployment_says_what_it_does_and_what_to_set(deployed):
         "AWS_REGION": "us-west-2",
         "NH_HOME": f"s3://{bucket}/lake",
         "NH_DATABASE_PREFIX": "test_",
-        "NH_DOMAINS": "cms,clinical",
+        "NH_DOMAINS": "cms,clinical,treatments",
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": "nh-test-pipeline",
         "NH_ATHENA_WORKGROUP": "nh-test",
@@ -194,7 +194,7 @@ class FakeStacks:
     ("arguments", "says", "exits"),
     [
         (["--environment", "Prod!"], "expected up to 16 lower-case letters and digits", 2),
-        (["--environment", "clinical"], "named like those of the clinical domain", 2),
+        (["--environment", "clinical"], "named like those of the domain", 2),
         (["--parameter", "Workers"], "expected a name and a value", 2),
         (["--parameter", "Wrokers=3"], "no parameter Wrokers; it has ClinicalPrincipal, Code, ConcurrentJobRuns", 1),
     ],

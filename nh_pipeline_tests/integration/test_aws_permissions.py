@@ -158,7 +158,7 @@ def reads_of(aws, database):
     ]
 
 
-@pytest.mark.parametrize("database", ["bronze", "silver", "gold", *LAYERS[:3]])
+@pytest.mark.parametrize("database", ["bronze", "silver", "gold", *LAYERS[:3], "treatments_silver"])
 @pytest.mark.parametrize(
     ("name", "readable"),
     [
@@ -192,8 +192,8 @@ def test_views_and_results_of_the_clinical_domain_are_not_the_dashboards(worked)
         assert not role.may("s3:GetObject", f"{bucket}/lake/raw/fhir_export/x/delivery.zip")
 
 
-@pytest.mark.parametrize("database", LAYERS[:3])
-def test_the_pipeline_and_its_job_write_the_clinical_domain(worked, database):
+@pytest.mark.parametrize("database", [*LAYERS[:3], "treatments_bronze", "treatments_silver", "treatments_gold"])
+def test_the_pipeline_and_its_job_write_the_protected_domains(worked, database):
     table = f"arn:aws:glue:us-west-2:{worked.account}:table/test_{database}/t"
     for role in (Role.of(worked, "nh-test-pipeline"), Role.of(worked, "nh-test-job")):
         assert all(role.may(f"glue:{action}Table", table) for action in ("Get", "Create", "Update"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from nh_pipeline.datasets.clinical import FHIR_EXPORT
+from nh_pipeline.datasets import export_of
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.view import Exported
@@ -37,7 +37,7 @@ def builds_of(stale: Iterable[Stale]) -> Iterator[Build]:
         if isinstance(table.kind, Bronze):
             yield ParseDelivery(dataset=table.dataset, delivery=first.partition)
         elif isinstance(table.kind, Exported) and start:
-            yield ParseExports(export=FHIR_EXPORT.name, day=start)
+            yield ParseExports(export=export_of(table).name, day=start)
         elif isinstance(table.kind, PerRelease):
             yield BuildRelease(table=table.name, coverage=first.partition)
         elif isinstance(table.kind, Daily) and start and end:

@@ -34,6 +34,9 @@ WILDCARDS = {
     "table/${ClinicalBronze}/*": "tables of one database; the pipeline makes them",
     "table/${ClinicalSilver}/*": "the same",
     "table/${ClinicalGold}/*": "the same",
+    "table/${TreatmentsBronze}/*": "the same",
+    "table/${TreatmentsSilver}/*": "the same",
+    "table/${TreatmentsGold}/*": "the same",
     "table/${ClinicalBi}/*": "views of one database; people make them",
     "log-group:/aws-glue/*": "Glue names groups and streams after job runs",
 }
@@ -108,13 +111,14 @@ def test_readers_write_nothing_but_results(policies, results):
     assert {arn for s in writing for arn in resources(s)} == {f"${{Bucket.Arn}}/{results}/*"}
 
 
-def test_nothing_that_is_always_there_allows_the_clinical_domain():
+@pytest.mark.parametrize("domain", ["Clinical", "Treatments"])
+def test_nothing_that_is_always_there_allows_a_protected_domain(domain):
     """Files of the lake, which the pipeline moves, are named by no domain."""
     always = [s for n in POLICIES if "Condition" not in RESOURCES[n] for s in statements(n)]
     granted = [r for s in always for r in (*listed(s["Resource"]), s.get("Condition")) if r and "Fn::If" not in r]
-    assert not [r for r in granted if "clinical" in str(r).lower()]
-    conditional = {n for n, r in RESOURCES.items() if r.get("Condition") == "Clinical"}
-    assert conditional == {n for n in RESOURCES if n.startswith("Clinical")}
+    assert not [r for r in granted if domain.lower() in str(r).lower()]
+    conditional = {n for n, r in RESOURCES.items() if r.get("Condition") == domain}
+    assert conditional == {n for n in RESOURCES if n.startswith(domain)}
 
 
 def test_every_role_may_something():
@@ -152,8 +156,8 @@ def test_the_lake_never_expires():
 
 def test_what_holds_data_outlives_the_stack():
     kept = {n for n, r in RESOURCES.items() if r.get("DeletionPolicy") == "RetainExceptOnCreate"}
-    layers = {"Bronze", "Silver", "Gold"}
-    assert kept == {"Bucket", "DriveSecret", *layers, *(f"Clinical{layer}" for layer in layers)}
+    layers = {f"{domain}{layer}" for domain in ("", "Clinical", "Treatments") for layer in ("Bronze", "Silver", "Gold")}
+    assert kept == {"Bucket", "DriveSecret", *layers}
     assert {RESOURCES[n]["UpdateReplacePolicy"] for n in kept} == {"Retain"}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nh_pipeline import datasets, marts
-from nh_pipeline.domains import VARIABLE
+from nh_pipeline.domains import PROTECTED, VARIABLE
 from nh_pipeline.tables import silver, tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -92,8 +92,9 @@ def test_a_process_of_one_domain_has_all_of_its_tables_and_none_of_the_others(mo
         monkeypatch.setenv(VARIABLE, names)
         return {table.name for table in tables()}
 
-    every, public, clinical = chosen(""), chosen("cms"), chosen("clinical")
+    every, public = chosen(""), chosen("cms")
+    protected = {domain: chosen(domain) for domain in PROTECTED}
     both = {"gold.facility_outcomes"}
-    assert public | clinical | both == every
-    assert {name for name in every if name.startswith("clinical_")} == clinical
-    assert not public & clinical
+    assert public.union(both, *protected.values()) == every
+    for domain, own in protected.items():
+        assert {name for name in every if name.startswith(f"{domain}_")} == own

@@ -124,7 +124,7 @@ def test_engines(monkeypatch, engine):
     assert Settings().engine.lower() == engine.lower()
 
 
-@pytest.mark.parametrize("named", ["", "cms", "clinical", "clinical, cms"])
+@pytest.mark.parametrize("named", ["", "cms", "clinical", "clinical, cms", "treatments"])
 def test_domains(monkeypatch, named):
     monkeypatch.setenv("NH_DOMAINS", named)
     assert Settings().domains == named
@@ -132,12 +132,12 @@ def test_domains(monkeypatch, named):
 
 def test_a_domain_that_is_none(monkeypatch):
     said = refused(monkeypatch, NH_DOMAINS="cms,clincal")
-    assert said == "NH_DOMAINS names clincal: expected some of cms, clinical, or nothing"
+    assert said == "NH_DOMAINS names clincal: expected some of cms, clinical, treatments, or nothing"
 
 
-@pytest.mark.parametrize("prefix", ["clinical_", "dev_clinical_"])
+@pytest.mark.parametrize("prefix", ["clinical_", "dev_clinical_", "treatments_"])
 def test_a_prefix_does_not_make_one_domain_look_like_another(monkeypatch, prefix):
-    assert f"{prefix}gold would have the name of a database of the clinical" in refused(
+    assert f"{prefix}gold would have the name of a database of a domain" in refused(
         monkeypatch, NH_DATABASE_PREFIX=prefix
     )
     monkeypatch.setenv("NH_DATABASE_PREFIX", "preclinical_")

@@ -47,7 +47,7 @@ def test_every_database_may_get_a_prefix():
     [
         ("", DATABASES, (PUBLIC, PROTECTED, OF_BOTH)),
         ("cms", DATABASES[:4], (PUBLIC,)),
-        ("clinical", DATABASES[4:], (PROTECTED,)),
+        ("clinical", DATABASES[4:8], (PROTECTED,)),
     ],
 )
 def test_a_process_knows_what_it_serves(monkeypatch, tmp_path, domains, databases, served):

@@ -21,7 +21,7 @@ RESOURCE = bronze(
         text("if_none_exist", "Bundle.entry.request.ifNoneExist"),
         text("resource", "The resource: its JSON without the blanks between tokens", nullable=False),
     ),
-    kind=Exported(leads=True),
+    kind=Exported(leads=True, counts="records"),
 )
 
 DELETION = Table(
@@ -37,7 +37,7 @@ DELETION = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind=Exported(),
+    kind=Exported(counts="records"),
 )
 
 IDENTIFIER = View(
@@ -71,5 +71,5 @@ REJECTS = Table(
     grain=("delivery_id", "member", "source_line"),
     partitioning=Partitioning(("delivery_id",)),
     sensitive=True,
-    kind=Exported(),
+    kind=Exported(counts="refused"),
 )

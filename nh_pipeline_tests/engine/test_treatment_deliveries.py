@@ -1,0 +1,87 @@
+"""Deliveries of treatments from raw to bronze: what lands, is refused, is held, and taken away again."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+
+import pytest
+
+from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
+from nh_pipeline.landing.confirmations import withdraw
+from nh_pipeline.landing.manifest import Quarantined
+from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.sample.treatments.writing import Tagged, archive, deleted, native, ndjson, put, scan
+from nh_pipeline_tests.support import chain
+
+pytestmark = pytest.mark.integration
+
+AT = datetime(2024, 7, 1, 3, tzinfo=timezone.utc)
+
+
+def item(number, **treatment):
+    return {"treatment": {"id": number, **treatment}, "metadata": {"modified_at": "2024-06-01T00:00:00Z"}}
+
+
+def landed(nh, folder, **contents):
+    folder.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return {found.document.name: found.document for found in chain.land(nh, folder)}
+
+
+def ids(nh):
+    return [(row["op"], row["treatment_id"]) for row in chain.rows(nh.lake, TREATMENT_ITEMS)]
+
+
+def test_deliveries_count_beside_each_other_and_one_that_is_withdrawn_goes(workspace, tmp_path):
+    nh = workspace()
+    window = native(AT + timedelta(days=1), since=AT)
+    documents = landed(
+        nh,
+        tmp_path / "drop",
+        scan=archive(
+            scan(AT), [put(item(1))], [put(item(n)) for n in range(2, 40)] + [put(item(40, cost=Tagged(L=[])))]
+        ),
+        window=archive(window, [deleted({"treatment_id_partition_key": "1"}, AT)]),
+    )
+    assert {d.coverage.key for d in documents.values()} == {"2024-07-01", "2024-07-02"}
+    facts = documents["scan"].export
+    assert (facts.records, facts.refused, facts.extraction.is_full, facts.held) == (39, 1, True, "")
+    chain.whole(nh)
+    assert ids(nh).count(("delete", "1")) == 1
+    assert len(ids(nh)) == 40
+    (reject,) = chain.rows(nh.lake, REJECTS)
+    assert (reject["treatment_id"], reject["path"], reject["source_line"]) == (40, "treatment.cost", 39)
+    told = {row["mode"]: row for row in chain.rows(nh.lake, EXTRACTIONS)}
+    assert (told["scan"]["items"], told["scan"]["refused"], told["export"]["deletions"]) == (39, 1, 1)
+    assert told["export"]["dt"] == date(2024, 7, 2)
+    assert not plan(nh.lake, nh.zone).builds
+    assert chain.unsorted(nh.lake) == chain.without_ids(nh.lake) == []
+
+    again = landed(nh, tmp_path / "again", other=archive(scan(AT), [put(item(50))]))
+    assert again["other"].coverage.key == "2024-07-01"
+    first = next(d for d in nh.zone.deliveries("treatments") if d.manifest.name == "scan")
+    withdraw(nh.lake.storage, first, reason="a test")
+    chain.whole(nh)
+    assert sorted(ids(nh)) == [("delete", "1"), ("put", "50")]
+    assert chain.rows(nh.lake, REJECTS) == []
+
+
+def test_what_is_not_complete_goes_to_quarantine_with_both_numbers(workspace, tmp_path):
+    nh = workspace()
+    short = archive({**native(AT), "itemCount": 2}, [put(item(1))])
+    (document,) = landed(nh, tmp_path / "drop", short=short).values()
+    assert isinstance(document, Quarantined)
+    assert (document.expected, document.found) == ("2 items by its summary", "1 by its list")
+
+
+def test_lines_alone_are_a_window(workspace, tmp_path):
+    nh = workspace()
+    (document,) = landed(nh, tmp_path / "drop", lines=ndjson([put(item(1)), put(item(2))])).values()
+    assert (document.dataset, document.export.extraction.mode, document.export.dt_source) == (
+        "treatments",
+        "file",
+        "modified",
+    )
+    chain.whole(nh)
+    assert ids(nh) == [("put", "1"), ("put", "2")]
