@@ -174,16 +174,20 @@ def _derived(zone: RawZone, table: str) -> Watermark:
     extractions = list[Extraction]()
     for delivery in zone.deliveries():
         manifest = delivery.manifest
+        facts = manifest.export.extraction if manifest.export else None
         held = manifest.export and manifest.export.held and manifest.md5 not in overruled
-        if not manifest.export or held or delivery.withdrawn or manifest.md5 in not_counting:
+        if facts is None or facts.table_name != table or held or delivery.withdrawn or manifest.md5 in not_counting:
             continue
+        if facts.mode == "export" and facts.is_full:
+            newest = facts.newest_modified_at
+            greatest = newest if newest and newest <= facts.started_at else None
+            extractions.append(Extraction(table, facts.started_at, None, greatest))
         with zone.storage.open(delivery.file) as stream:
             said = said_of_itself(cast("BinaryIO", stream))
-        if said and said.table == table:
-            extractions.append(said)
+        extractions += [said] if said else []
     found = Watermark()
-    for said in sorted(extractions, key=lambda said: said.since or _EVER):
-        found = Watermark(modified_at=found.after(said.since, said.greatest_modified_at))
+    for extraction in sorted(extractions, key=lambda each: each.since or _EVER):
+        found = Watermark(modified_at=found.after(extraction.since, extraction.greatest_modified_at))
     return found
 
 

@@ -15,98 +15,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
-from tenacity import wait_none
 
-from nh_pipeline import failpoints
 from nh_pipeline.failpoints import Point
-from nh_pipeline.lake.storage import Storage
-from nh_pipeline.landing.extraction import Extracted, extract, watermark
+from nh_pipeline.landing import RawZone
+from nh_pipeline.landing.extraction import extract
+from nh_pipeline.landing.native_exports import land_exports
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import SourceUnavailable
-from nh_pipeline.sources.dynamodb import MOST_TRIES, Table
+from nh_pipeline.sources.dynamodb import MOST_TRIES
 from nh_pipeline_tests.support.aws_server import denied, expired, throttled
-from nh_pipeline_tests.support.dynamodb import Keeping, Treatments, asked_of, dynalite, members
+from nh_pipeline_tests.support.dynamodb import AT, NOW, Extractions, Treatments, at, exported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from nh_pipeline_tests.support.aws_calls import AwsError, Call
     from nh_pipeline_tests.support.aws_server import Aws
 
 pytestmark = pytest.mark.integration
 
-NOW = datetime.now(tz=timezone.utc).replace(microsecond=0)
 LARGE = {"notes": {"S": "x" * 150_000}}
 """Some of these make more than a page, which holds 1 MB."""
 
 DEAR = {"M": {"id": {"N": "2"}, "cost": {"S": "a lot"}}}
 """What cannot be taken of a treatment."""
-
-
-def at(**ago: float) -> dict[str, str]:
-    return {"S": (NOW - timedelta(**ago)).isoformat().replace("+00:00", "Z")}
-
-
-@pytest.fixture(scope="module")
-def dynalite_port() -> Iterator[int]:
-    with dynalite() as port:
-        yield port
-
-
-@pytest.fixture(params=["moto", "dynalite"])
-def server(request: pytest.FixtureRequest, aws: Aws) -> Aws:
-    if request.param == "dynalite":
-        asked_of(aws, request.getfixturevalue("dynalite_port"))
-    return aws
-
-
-class Extractions:
-    """A table, and a lake that it is extracted into."""
-
-    def __init__(self, table: Treatments, home: str):
-        self.table, self.zone = table, Keeping(Storage(home))
-        self.settings = {"home": home, "treatments_table": table.name, "treatments_segments": 2}
-
-    def __call__(self, **how: Any) -> Extracted:
-        settings = Settings(**self.settings)
-        table = Table(
-            self.table.name,
-            index=settings.treatments_index,
-            shards=settings.treatments_shards,
-            segments=settings.treatments_segments,
-            wait=wait_none(),
-        )
-        return extract(settings, self.zone, table=table, **how)
-
-    def landed(self, found: Extracted) -> dict[str, bytes]:
-        """Files of the zip that landed."""
-        assert found.landed is not None
-        return members(self.zone.storage.path(f"{found.landed.path}/delivery.zip"))
-
-    def items(self, found: Extracted) -> dict[int, dict[str, Any]]:
-        """Items that landed, by their number, which each has once."""
-        files = [gzip.decompress(content) for name, content in self.landed(found).items() if name.endswith(".gz")]
-        items = [json.loads(line)["Item"] for content in files for line in content.splitlines()]
-        by_number = {int(item["treatment_id_partition_key"]["S"]): item for item in items}
-        assert len(by_number) == len(items) == found.items
-        return by_number
-
-    @property
-    def watermark(self) -> datetime | None:
-        return watermark(self.zone, self.table.name).modified_at
-
-    def left(self) -> list[str]:
-        return [path for path in self.zone.storage.files() if not path.startswith("raw/.incoming")]
-
-
-@pytest.fixture
-def made(server: Aws, tmp_path: Any) -> Callable[..., Extractions]:
-    return lambda **how: Extractions(Treatments(server, **how), str(tmp_path / "lake"))
-
-
-@pytest.fixture
-def lake(made: Callable[..., Extractions]) -> Extractions:
-    return made()
 
 
 def test_the_first_extraction_is_everything_in_the_layout_of_an_export(lake):
@@ -316,26 +248,10 @@ def test_an_empty_page_is_not_the_last_one(lake):
     assert len(lake.table.aws.made("dynamodb:Scan")) > 3
 
 
-@pytest.fixture
-def observed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Does something once, where an extraction reaches a point."""
-
-    def once(point: Point, do: Callable[[], object]) -> None:
-        todo = [do]
-
-        def observer(reached: Point, _: str) -> None:
-            if reached is point and todo:
-                todo.pop()()
-
-        monkeypatch.setattr(failpoints, "observer", observer)
-
-    return once
-
-
 def test_d16_what_is_written_during_a_scan_is_read_by_the_next(lake, observed):
     for number in range(30):
         lake.table.put(number, at(days=1), **LARGE)
-    soon = (datetime.now(tz=timezone.utc) + timedelta(seconds=1)).isoformat()  # after the scan began
+    soon = (NOW + timedelta(hours=1)).isoformat()  # after the scan began
     observed(Point.PAGE, lambda: [lake.table.put(number, {"S": soon}) for number in range(100, 130)])
     first = lake()
     assert set(range(30)) <= lake.items(first).keys()
@@ -360,17 +276,14 @@ def test_what_is_held_leaves_the_watermark_as_it_is(lake):
     lake.table.put(1, at(hours=3))
     lake()
     lake.table.put(2, at(hours=2), treatment=DEAR)
-    lake.zone.held = "1 of 2 lines are refused"
     assert lake.items(lake()).keys() == {1, 2}
     assert lake.watermark == NOW - timedelta(hours=3)
     assert lake().landed is None  # once is enough
     lake.table.put(2, at(hours=2))
     lake.table.put(3, at(hours=1))
-    lake.zone.held = ""
     found = lake()
     assert (lake.items(found).keys(), found.watermark) == ({1, 2, 3}, NOW - timedelta(hours=1))
     lake.table.put(4, at(minutes=30), treatment=DEAR)
-    lake.zone.held = "1 of 4 lines are refused"
     assert lake(full=True).watermark == NOW - timedelta(hours=1)
     lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
     assert lake.watermark == NOW - timedelta(hours=1)
@@ -407,6 +320,22 @@ def test_the_watermark_follows_from_what_has_landed(lake, document):
     assert lake.watermark is None
 
 
+def test_a_full_export_of_aws_is_a_full_extraction(lake, tmp_path):
+    items = [lake.table.put(number, {"S": f"2024-06-{number:02}T00:00:00Z"}) for number in (1, 2)]
+    future = lake.table.put(3, {"S": "2099-01-01T00:00:00Z"})
+    exported(tmp_path / "window", [], table=lake.table.name, since=AT - timedelta(hours=1))
+    land_exports(lake.zone, str(tmp_path / "window"))
+    assert lake.watermark is None
+    exported(tmp_path / "full", [{"Item": item} for item in items], table=lake.table.name)
+    land_exports(lake.zone, str(tmp_path / "full"))
+    assert lake.watermark == datetime(2024, 6, 2, tzinfo=timezone.utc)
+    found = lake()
+    assert (found.since, lake.items(found)) == (
+        datetime(2024, 6, 1, 23, 50, tzinfo=timezone.utc),
+        {2: items[1], 3: future},
+    )
+
+
 def killed(lake: Extractions, point: Point) -> None:
     environment = {"NH_HOME": lake.settings["home"], "NH_TREATMENTS_TABLE": lake.table.name}
     command = [sys.executable, "-m", "nh_pipeline_tests.support.dynamodb", lake.settings["home"], point.name]
@@ -429,7 +358,7 @@ def test_an_extraction_that_is_killed_is_done_again(lake):
         assert (lake.left(), lake.watermark) == (before, seen), point
         assert list(lake.zone.storage.files("raw/.incoming")) != [], point  # which is swept a day later
     killed(lake, Point.LANDED)
-    lake.zone = Keeping(lake.zone.storage)
+    lake.zone = RawZone(lake.zone.storage)
     assert lake.watermark == seen
     assert len(lake.left()) == len(before) + 2
     found = lake()

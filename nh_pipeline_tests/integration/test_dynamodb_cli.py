@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from nh_pipeline import landing
 from nh_pipeline_tests.support.aws_server import denied
 from nh_pipeline_tests.support.deployment import nh
-from nh_pipeline_tests.support.dynamodb import Keeping, Treatments, exported
+from nh_pipeline_tests.support.dynamodb import Treatments, exported
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +16,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def table(aws, tmp_path, monkeypatch):
     monkeypatch.setenv("NH_HOME", str(tmp_path / "lake"))
-    monkeypatch.setattr(landing, "RawZone", Keeping)
     made = Treatments(aws)
     monkeypatch.setenv("NH_TREATMENTS_TABLE", made.name)
     return made
@@ -39,10 +37,9 @@ def test_extracting_says_what_was_read_and_what_became_of_it(table):
     assert "(scan)" in nh("treatments", "extract", "--mode", "scan")
 
 
-def test_what_is_held_ends_with_3(table, monkeypatch):
+def test_what_is_held_ends_with_3(table):
     table.put(1, {"S": "2024-05-01T10:00:00Z"})
     table.put(2, {"S": "2024-05-01T10:00:00Z"}, treatment={"M": {"id": {"N": "2"}, "cost": {"S": "a lot"}}})
-    monkeypatch.setattr(Keeping, "held", "1 of 2 lines are refused")
     told = " ".join(nh("treatments", "extract", exits=3).split())
     assert "watermark: none held dynamodb-treatments" in told
     assert re.search(r"1 of 2 lines are refused.*\. If it is right: nh confirm [0-9a-f]{8}", told)

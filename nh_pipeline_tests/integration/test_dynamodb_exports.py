@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nh_pipeline.lake.storage import Storage
+from nh_pipeline.landing import RawZone
 from nh_pipeline.landing.native_exports import land_exports
 from nh_pipeline.sources import SourceUnavailable
-from nh_pipeline_tests.support.dynamodb import AT, Keeping, exported, members
+from nh_pipeline_tests.support.dynamodb import AT, exported, members
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,8 @@ DELETED = {"Metadata": {"WriteTimestampMicros": {"N": "1719802800000000"}}, "Key
 
 
 @pytest.fixture
-def zone(tmp_path: Path) -> Keeping:
-    return Keeping(Storage(str(tmp_path / "lake")))
+def zone(tmp_path: Path) -> RawZone:
+    return RawZone(Storage(str(tmp_path / "lake")))
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def contents(zone: Keeping) -> dict[str, dict[str, bytes]]:
+def contents(zone: RawZone) -> dict[str, dict[str, bytes]]:
     """Files of the deliveries, by their name."""
     return {d.manifest.name: members(zone.storage.path(d.file)) for d in zone.deliveries()}
 
@@ -64,7 +65,7 @@ def test_each_export_of_a_folder_lands_once_as_it_is(zone, folder):
     assert [each.created for each in landed] == [True, True]
     assert contents(zone) == expected(folder)
     assert {d.manifest.modified_at for d in zone.deliveries()} == {AT}
-    again = land_exports(Keeping(zone.storage), str(folder))
+    again = land_exports(RawZone(zone.storage), str(folder))
     assert [(each.created, each.path) for each in again] == [(False, each.path) for each in landed]
     assert list(zone.storage.files("raw/.incoming")) == []
 
@@ -72,7 +73,7 @@ def test_each_export_of_a_folder_lands_once_as_it_is(zone, folder):
 def test_an_export_is_known_by_its_own_folder_too(zone, folder):
     land_exports(zone, str(folder))
     for manifests in folder.glob("AWSDynamoDB/*/manifest-summary.json"):
-        (landed,) = land_exports(Keeping(zone.storage), str(manifests.parent))
+        (landed,) = land_exports(RawZone(zone.storage), str(manifests.parent))
         assert not landed.created
 
 

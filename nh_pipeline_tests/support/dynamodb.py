@@ -1,4 +1,4 @@
-"""Two servers of DynamoDB on loopback, and a lake that keeps what is extracted of them.
+"""Two servers of DynamoDB on loopback, and exports as AWS writes them.
 
 moto's is part of :mod:`.aws_server`. dynalite (npm) is stricter: it has AWS's limits and writes numbers as AWS does; it
 is asked through :class:`.aws_server.Aws`, so that faults, permissions and the record of calls are the same for both.
@@ -17,27 +17,26 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
+from tenacity import wait_none
 
 from nh_pipeline import failpoints
 from nh_pipeline.lake.storage import Storage
-from nh_pipeline.landing import Coverage, RawZone
-from nh_pipeline.landing.extraction import extract
-from nh_pipeline.landing.manifest import ExportFacts
-from nh_pipeline.landing.receiving import receiving
+from nh_pipeline.landing import RawZone
+from nh_pipeline.landing.extraction import extract, watermark
 from nh_pipeline.settings import Settings
+from nh_pipeline.sources.dynamodb import Table
 from nh_pipeline_tests.support.aws_calls import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nh_pipeline.landing import Landed
-    from nh_pipeline.sources import Source, SourceFile
+    from nh_pipeline.landing.extraction import Extracted
     from nh_pipeline_tests.support.aws_calls import Call
     from nh_pipeline_tests.support.aws_server import Aws
 
@@ -145,12 +144,15 @@ AT = datetime(2024, 7, 1, 3, tzinfo=timezone.utc)
 """As of when exports are that AWS makes."""
 
 
-def exported(folder: Path, *files: list[dict[str, Any]], since: datetime | None = None) -> Path:
+def exported(
+    folder: Path, *files: list[dict[str, Any]], table: str = "treatments", since: datetime | None = None
+) -> Path:
     """Writes an export as AWS does, below ``AWSDynamoDB`` in a folder; of what changed since then, or of everything.
 
     Returns:
         The folder of its manifests.
     """
+    arn = f"arn:aws:dynamodb:us-east-1:123456789012:table/{table}"
     name = "01719802800000-a1b2c3d4" if since is None else "01719806400000-e5f6a7b8"
     data = "AWSDynamoDB/data" if since else f"AWSDynamoDB/{name}/data"
     listed = []
@@ -174,8 +176,8 @@ def exported(folder: Path, *files: list[dict[str, Any]], since: datetime | None 
         kind = {"exportType": "INCREMENTAL_EXPORT", **window}
     summary = {
         "version": "2023-08-01",
-        "exportArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/treatments/export/{name}",
-        "tableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/treatments",
+        "exportArn": f"{arn}/export/{name}",
+        "tableArn": arn,
         "s3Bucket": "exports",
         "s3Prefix": "exports",
         "manifestFilesS3Key": f"exports/AWSDynamoDB/{name}/manifest-files.json",
@@ -191,38 +193,50 @@ def exported(folder: Path, *files: list[dict[str, Any]], since: datetime | None 
     return manifests
 
 
-class Keeping(RawZone):
-    """A raw zone that takes every delivery as it is.
+NOW = datetime.now(tz=timezone.utc).replace(microsecond=0)
 
-    Attributes:
-        held: Why those that come now are held; empty if they count.
-    """
 
-    held = ""
+def at(**ago: float) -> dict[str, str]:
+    return {"S": (NOW - timedelta(**ago)).isoformat().replace("+00:00", "Z")}
 
-    def land(self, source: Source, file: SourceFile) -> Landed:
-        day = file.modified_at.date()
-        about = {
-            "dataset": "treatments",
-            "layout": "dynamodb",
-            "encoding": "utf-8",
-            "member": None,
-            "coverage": Coverage(kind="export", key=day.isoformat(), start=day, end=day),
-            "csv_size": 0,
-            "extras": (),
-            "absent": (),
-            "export": ExportFacts(
-                dt_source="transaction",
-                exported_at=file.modified_at,
-                records=0,
-                refused=0,
-                duplicates=0,
-                resource_types={},
-                held=self.held,
-            ),
-        }
-        with receiving(self.storage, source.name, file, lambda out: source.download(file, out)) as content:
-            return self._kept.landed(content.received.key) or self._kept.admit(content, about)
+
+class Extractions:
+    """A table, and a lake that it is extracted into."""
+
+    def __init__(self, table: Treatments, home: str):
+        self.table, self.zone = table, RawZone(Storage(home))
+        self.settings = {"home": home, "treatments_table": table.name, "treatments_segments": 2}
+
+    def __call__(self, **how: Any) -> Extracted:
+        settings = Settings(**self.settings)
+        table = Table(
+            self.table.name,
+            index=settings.treatments_index,
+            shards=settings.treatments_shards,
+            segments=settings.treatments_segments,
+            wait=wait_none(),
+        )
+        return extract(settings, self.zone, table=table, **how)
+
+    def landed(self, found: Extracted) -> dict[str, bytes]:
+        """Files of the zip that landed."""
+        assert found.landed is not None
+        return members(self.zone.storage.path(f"{found.landed.path}/delivery.zip"))
+
+    def items(self, found: Extracted) -> dict[int, dict[str, Any]]:
+        """Items that landed, by their number, which each has once."""
+        files = [gzip.decompress(content) for name, content in self.landed(found).items() if name.endswith(".gz")]
+        items = [json.loads(line)["Item"] for content in files for line in content.splitlines()]
+        by_number = {int(item["treatment_id_partition_key"]["S"]): item for item in items}
+        assert len(by_number) == len(items) == found.items
+        return by_number
+
+    @property
+    def watermark(self) -> datetime | None:
+        return watermark(self.zone, self.table.name).modified_at
+
+    def left(self) -> list[str]:
+        return [path for path in self.zone.storage.files() if not path.startswith("raw/.incoming")]
 
 
 def extract_and_die(home: str, point: str) -> None:
@@ -233,7 +247,7 @@ def extract_and_die(home: str, point: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     failpoints.observer = observer
-    extract(Settings(), Keeping(Storage(home)))
+    extract(Settings(), RawZone(Storage(home)))
 
 
 if __name__ == "__main__":
