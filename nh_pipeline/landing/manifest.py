@@ -138,8 +138,8 @@ class Manifest(Received):
         member: Name of the CSV within a zip archive, else None.
         coverage: What it covers.
         csv_size: Bytes of the CSV, unpacked.
-        extras: Header cells that the layout does not know.
-        absent: Canonical columns that the file does not have.
+        extras: Header cells that the layout does not know; of items, attributes.
+        absent: Canonical columns that the file does not have; of items, attributes that none of them has.
         records: Lines after the header, as landing counted them; None in manifests of older versions.
         overruled: Why a person took it although it was refused, else None.
         header: Cells of its header as the file writes them; None in manifests of older versions.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nh_pipeline.model.columns import category, date, flag, ratio, text
-from nh_pipeline.model.table import Table
+from nh_pipeline.model.columns import category, date, flag, instant, ratio, text
+from nh_pipeline.model.table import Partitioning, Table
 from nh_pipeline.model.types import LONG
 
 MEASURES = {
@@ -25,13 +25,15 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Quality:
-    """The kind of the table: built whole, from documents and metadata. An engine only runs its gate.
+    """The kind of the table: built from documents, metadata and counts. An engine only runs its gate.
 
     Attributes:
         domain: it tells of the tables of this domain.
+        appends: whether each run adds a part (``run_id``) that tells of its steps, in place of replacing all.
     """
 
     domain: str
+    appends: bool = False
 
 
 _COLUMNS = (
@@ -69,5 +71,42 @@ def _about(domain: str, database: str) -> Table:
 
 
 DATA_QUALITY, CLINICAL_QUALITY = _about("cms", "gold"), _about("clinical", "clinical_gold")
-QUALITIES = (DATA_QUALITY, CLINICAL_QUALITY, _about("treatments", "treatments_gold"))
-"""One of each domain. They count, and show no values."""
+
+STATUSES = ("SUCCESS", "UNCHANGED", "FAILED")
+RECONCILIATIONS = ("MATCH", "MISMATCH")
+
+ETL_TRACKER = Table(
+    name="treatments_gold.etl_tracker",
+    description="Steps from the treatment system to its tables, one row per run and step, with an identity of counts.",
+    columns=(
+        text("id", "run_id, source and destination", nullable=False),
+        text("run_id", "Run of Dagster that looked", nullable=False),
+        category("source_layer", "Where the rows were", ("raw", "bronze", "silver", "gold"), nullable=False),
+        category("destination_layer", "Where they are now", ("bronze", "silver", "gold"), nullable=False),
+        text("source_table", "The table, or deliveries, that they come from", nullable=False),
+        text("destination_table", "The table that they are in", nullable=False),
+        category(
+            "status",
+            "The table is another one than in the run before, or the same; or its last build was withheld by the gate",
+            STATUSES,
+            nullable=False,
+        ),
+        text("source_count", "What is counted at the source: see `told`", nullable=False).having(type=LONG),
+        text("destination_count", "What is counted of it at the destination", nullable=False).having(type=LONG),
+        text(
+            "explained_count", "What has another place: refused, superseded, deleted; below 0 for what is added"
+        ).having(type=LONG, nullable=False),
+        category("reconciliation_status", "source = destination + explained", RECONCILIATIONS, nullable=False),
+        text("told", "What is counted, in words", nullable=False),
+        text("snapshot_id", "Snapshot of the destination").having(type=LONG),
+        instant("completion_timestamp", "When that was published; NULL if nothing is"),
+        instant("created_at", "When the run looked", nullable=False),
+    ),
+    grain=("id",),
+    partitioning=Partitioning(("run_id",)),
+    kind=Quality("treatments", appends=True),
+    caution="Each run adds its rows: take those of the last created_at",
+)
+
+QUALITIES = (DATA_QUALITY, CLINICAL_QUALITY, _about("treatments", "treatments_gold"), ETL_TRACKER)
+"""Of each domain. They count, and show no values."""

@@ -51,6 +51,18 @@ class Exports:
     statuses: tuple[DeliveryStatus, ...]
     stale: Mapping[str, str]
 
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """What nobody knows in the last delivery that has such, and what the last one lacks that earlier ones had."""
+        pairs = zip(self.landed, self.statuses, strict=True)
+        counting = [d.manifest for d, status in pairs if status.state == "effective"]
+        told = [f"{m.name} ({m.coverage.key}) has unknown {', '.join(m.extras)}" for m in counting if m.extras][-1:]
+        whole = [m for m in counting if m.export and m.export.extraction and m.export.extraction.is_full]
+        if len(whole) > 1:
+            gone = sorted(set(whole[-1].absent).difference(*(m.absent for m in whole[:-1])))
+            told += [f"{whole[-1].name} ({whole[-1].coverage.key}) lacks {', '.join(gone)}"] if gone else []
+        return tuple(told)
+
     def of_day(self, day: date) -> list[Delivery]:
         """Those of a day, in a fixed order."""
         return [d for d in self.landed if d.manifest.coverage.start == day]

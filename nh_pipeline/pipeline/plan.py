@@ -77,7 +77,7 @@ class Plan:
         builds: all that is stale as things are now; when one part is built, there may be more in those after it.
         refused: builds that the gate refused, and would refuse again.
         deliveries: of every dataset with tables.
-        drift: per dataset, what is odd about the headers of deliveries that count.
+        drift: per dataset, what is odd about the headers of deliveries that count, or about attributes of their items.
     """
 
     builds: tuple[Stale, ...]
@@ -174,7 +174,7 @@ def _planned(lake: Lake, zone: RawZone, loaded: quality.Loaded) -> Plan:
         builds=tuple(sorted(builds, key=lambda b: b.part)),
         refused=tuple(refusals),
         deliveries={name: seen.statuses for each in (found, exports) for name, seen in each.items()},
-        drift={name: deliveries.drift for name, deliveries in found.items()},
+        drift={name: seen.drift for each in (found, exports) for name, seen in each.items()},
     )
 
 

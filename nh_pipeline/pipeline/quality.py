@@ -26,6 +26,7 @@ from nh_pipeline.lake.refusals import Refusals, inputs_of
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_of
+from nh_pipeline.pipeline import tracker
 from nh_pipeline.pipeline.build_state import built_from_of, deliveries_of, record_inputs
 from nh_pipeline.pipeline.checked import Checked, Checks
 from nh_pipeline.pipeline.deliveries import Deliveries, look_at_all
@@ -55,27 +56,33 @@ Loaded = dict[str, "IcebergTable | None"]
 
 
 class BuildQuality(TableBuild, frozen=True):
-    """Builds ``data_quality`` of a domain, whole."""
+    """Builds ``data_quality`` of a domain, whole; or adds the part of this run to a table that has one for each."""
 
     kind: Literal["build_quality"] = "build_quality"
 
     def _attempt(self, context: BuildContext) -> BuildResult:
         lake, built = context.lake.current, declared_as(self.table)
-        base, loaded = lake.snapshot(built), load(lake)
+        part = context.run.run_id if built.kind.appends else WHOLE
+        before, loaded = lake.snapshot(built), load(lake)
+        base = before.only([part])
         found, refusals = looked(lake, context.zone, built), Refusals(lake.storage).all()
         # Before the documents are read: what changes from here on makes it stale.
-        memory = {WHOLE: built_from(built, loaded, found, refusals)}
-        lines = sorted(rows(lake, built, loaded, found, refusals), key=lambda row: [row[name] for name in built.grain])
+        memory = {part: built_from(built, loaded, found, refusals)}
+        if built.kind.appends:
+            made: Iterable[dict[str, Any]] = tracker.rows(lake, built, loaded, found, refusals, part, before)
+        else:
+            made = rows(lake, built, loaded, found, refusals)
+        lines = sorted(made, key=lambda row: [row[name] for name in built.grain])
         folder, ids = context.new_folder(built), lake.field_ids(built)
         with lake.storage.create(f"{folder}/quality.parquet") as sink:
             pq.write_table(pa.Table.from_pylist(lines, schema=numbered(built.arrow, ids)), sink, compression="zstd")
-        staged = find_staged(lake, built, folder, [WHOLE], ids)
+        staged = find_staged(lake, built, folder, [part], ids)
         result, _ = context.publish_if_valid(
             built,
             staged,
             context.check(built, staged),
             base=base,
-            extent=WHOLE,
+            extent=part,
             built_from=memory,
             loss_known="it says what is there",
         )
@@ -116,10 +123,10 @@ def built_from(built: Table, loaded: Loaded, found: Iterable[Deliveries | Export
     return json.dumps({"recipe": recipe(built), "of": digest.hexdigest()})
 
 
-def recorded(built: Table, loaded: Loaded) -> str:
-    """What a table was built from; empty if it was not."""
+def recorded(built: Table, loaded: Loaded) -> frozenset[str]:
+    """What a table was built from: each part of it."""
     mine = loaded[built.name]
-    return built_from_of(mine).get(WHOLE, "") if mine else ""
+    return frozenset(built_from_of(mine).values()) if mine else frozenset()
 
 
 def is_stale(
@@ -128,7 +135,7 @@ def is_stale(
     """Whether it would come out differently now; not while no delivery is in bronze, nor if the gate refuses it."""
     if not any(d.notes if isinstance(d, Deliveries) else d.landed for d in found):
         return False
-    known = (recorded(built, loaded), inputs_of(refusals, built.name).get(WHOLE))
+    known = {*recorded(built, loaded), *inputs_of(refusals, built.name).values()}
     return built_from(built, loaded, found, refusals) not in known
 
 

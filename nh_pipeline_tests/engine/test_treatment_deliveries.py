@@ -85,3 +85,21 @@ def test_lines_alone_are_a_window(workspace, tmp_path):
     )
     chain.whole(nh)
     assert ids(nh) == [("put", "1"), ("put", "2")]
+
+
+def test_an_attribute_that_comes_or_goes_is_told(workspace, tmp_path):
+    nh = workspace()
+    first = [put(item(n, type="Surgery")) for n in range(3)]
+    landed(nh, tmp_path / "first", first=archive(scan(AT), first))
+    assert plan(nh.lake, nh.zone).drift["treatments"] == ()
+    later = [put({**item(n), "ward": "A"}) for n in range(3)]
+    landed(nh, tmp_path / "later", later=archive(scan(AT + timedelta(days=1)), later))
+    window = archive(scan(AT + timedelta(days=2), since=AT), [put(item(7))])  # which few items say nothing about
+    landed(nh, tmp_path / "window", window=window)
+    assert plan(nh.lake, nh.zone).drift["treatments"] == (
+        "later (2024-07-02) has unknown ward",
+        "later (2024-07-02) lacks treatment_type",
+    )
+    chain.whole(nh)
+    kept = {row["extra_attributes"] for row in chain.rows(nh.lake, TREATMENT_ITEMS)}
+    assert kept == {None, '{"ward":"A"}'}

@@ -203,6 +203,7 @@ def test_a_window_tells_what_was_written_when_and_what_was_deleted():
     ("content", "mode", "is_full"),
     [
         (archive(scan(AT), [put(item())], folder=""), "scan", True),
+        (archive({**scan(AT), "tableArn": None, "exportArn": None}, [put(item())]), "scan", True),
         (archive(scan(AT, since=AT), [put(item())]), "scan", False),
         (archive(scan(AT, mode="query"), [put(item())]), "query", False),
         (archive(native(AT), [put(item())], [put(item(2))]), "export", True),

@@ -36,6 +36,7 @@ MOST_BYTES = 16 * 1024**2
 """Bytes of a summary, or of a list of files, at most."""
 
 _FIRST = re.compile(rb'\s*\{\s*"(?:Item|Keys|NewImage|OldImage|Metadata)"\s*:\s*\{')
+_JSON = re.compile(r"\.json(\.gz)?$", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -55,7 +56,7 @@ class Summary(msgspec.Struct, rename="camel"):
     manifest_files_s3_key: str = msgspec.field(name="manifestFilesS3Key")
     item_count: int
     output_format: str = "DYNAMODB_JSON"
-    table_arn: str = ""
+    table_arn: str | None = None
     export_type: str | None = None
     export_time: datetime | None = None
     export_from_time: datetime | None = None
@@ -113,12 +114,13 @@ def is_items(start: bytes) -> bool:
 
 
 def is_items_archive(stream: BinaryIO) -> bool:
-    """Whether a delivery is a zip archive of an export: with a summary in it, or items."""
+    """Whether a delivery is a zip archive of an export: with a summary in it, or items, in files named as JSON."""
     stream.seek(0)
     if archive.kind(stream.read(4)) != "zip":
         return False
     try:
-        return any(_kind(part) in ("summary", "items") for part in unpacking.parts(stream, "") if not part.litter)
+        parts = (part for part in unpacking.parts(stream, "") if _JSON.search(part.info.filename) and not part.litter)
+        return any(_kind(part) in ("summary", "items") for part in parts)
     except Refused:
         return False
 
@@ -219,7 +221,7 @@ def _told(summary: Summary, name: str) -> Told:
         started = _utc(own.started_at)
         return Told(own.mode, own.table, own.mode == "scan" and own.from_at is None, own.from_at and _utc(own.from_at),
                     started, own.overlap_seconds)  # fmt: skip
-    table = re.search(r":table/([^/]+)", summary.table_arn)
+    table = re.search(r":table/([^/]+)", summary.table_arn or "")
     is_window = summary.export_type == "INCREMENTAL_EXPORT"
     at = summary.export_to_time if is_window else summary.export_time
     if at is None:

@@ -54,6 +54,10 @@ class _Line(msgspec.Struct):
             raise Unfit("Metadata.WriteTimestampMicros", "microseconds since 1970", "something else") from None
 
 
+_LINE = msgspec.json.Decoder(_Line)
+_ITEM = msgspec.json.Decoder(dict[str, Any])
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """What a line says of a treatment.
@@ -158,12 +162,12 @@ class Reading:
                 yield self._line((member, number), line)
 
     def _line(self, at: tuple[str, int], content: bytes) -> Item | Rejected:
-        known: list[str | None] = []
+        item = dict[str, Any]()
         try:
-            return _item(at, content, known, is_window=not self.told.is_full)
+            return _item(at, content, item, is_window=not self.told.is_full)
         except Unfit as no:
-            of = next((int(one) for one in known if one), None)
-            return Rejected(*at, "value", of, no.path, no.expected, no.found, _CORRECT)
+            known = treatment_id(item)
+            return Rejected(*at, "value", int(known) if known else None, no.path, no.expected, no.found, _CORRECT)
         except (msgspec.MsgspecError, RecursionError) as error:
             # What msgspec says of a value may hold it.
             said = str(error) if type(error) is msgspec.DecodeError else "another document"
@@ -172,16 +176,15 @@ class Reading:
             return Rejected(*at, "parse", None, None, expected, said, _AS_WRITTEN, is_cut_off=is_cut_off)
 
 
-def _item(at: tuple[str, int], content: bytes, known: list[str | None], *, is_window: bool) -> Item:
-    """Reads a line; ``known`` gets its treatment, if it has one, also if it is refused."""
-    line = msgspec.json.decode(content, type=_Line)
+def _item(at: tuple[str, int], content: bytes, item: dict[str, Any], *, is_window: bool) -> Item:
+    """Reads a line; ``item`` gets what it holds, also if that is refused."""
+    line = _LINE.decode(content)
     image = bytes(line.Item) or bytes(line.NewImage)
     is_put = image not in _NO_IMAGE
     raw = image if is_put else bytes(line.Keys)
-    item = msgspec.json.decode(raw, type=dict[str, Any])
-    known.append(treatment_id(item))
+    item.update(_ITEM.decode(raw))
     if not is_put:
-        return Item(*at, "delete", _only(known[0]), raw, line.write_time)
+        return Item(*at, "delete", _only(treatment_id(item)), raw, line.write_time)
     found = read(item)
     if is_window and found.values[_MODIFIED_AT] is None:
         raise Unfit(MODIFIED_AT.paths[0], "when a window's item was changed", "nothing")

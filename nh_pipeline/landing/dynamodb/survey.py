@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
+from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES
 from nh_pipeline.landing.dynamodb.reading import Reading, Rejected
 from nh_pipeline.landing.manifest import ExtractionFacts
 from nh_pipeline.landing.refused import Refused
@@ -15,13 +16,21 @@ from nh_pipeline.landing.refused import Refused
 if TYPE_CHECKING:
     from nh_pipeline.landing.dynamodb.reading import Item
 
+_MOST_NAMED = 50
+"""Of attributes that nobody knows, so many are told."""
+
 MOST_REFUSED = 0.05
 """Of its lines, a delivery may have this part refused; with more it is held."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surveyed:
-    """What a delivery is; see :class:`~nh_pipeline.landing.manifest.ExportFacts`."""
+    """What a delivery is; see :class:`~nh_pipeline.landing.manifest.ExportFacts`.
+
+    Attributes:
+        extras: attributes that nobody knows, by path.
+        absent: names of known ones that no item has; of a window, which has few items, none.
+    """
 
     dt: date
     dt_source: Literal["transaction", "modified"]
@@ -33,6 +42,8 @@ class Surveyed:
     size: int
     held: str
     extraction: ExtractionFacts
+    extras: tuple[str, ...]
+    absent: tuple[str, ...]
 
 
 def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool = True) -> Surveyed:
@@ -51,7 +62,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
     if reading.layout:
         reading.layout.verify()
     told, ops, refused, newest = reading.told, {"put": 0, "delete": 0}, list[Rejected](), ""
-    n_refused = 0
+    n_refused, extras, seen = 0, set[str](), set[int]()
     for found in reading:
         if isinstance(found, Rejected):
             n_refused += 1
@@ -59,6 +70,9 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         else:
             ops[found.op] += 1
             newest = max(newest, found.modified_at or "")
+            extras.update(found.read.extras)
+            if len(seen) < len(ATTRIBUTES):
+                seen.update(at for at, value in enumerate(found.read.values) if value is not None)
     records = ops["put"] + ops["delete"]
     if n_refused and not records:
         raise Refused(
@@ -77,6 +91,8 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         resource_types={op: count for op, count in ops.items() if count},
         size=reading.size,
         held=_held(refused, n_refused, records),
+        extras=tuple(sorted(extras)[:_MOST_NAMED]),
+        absent=tuple(a.name for at, a in enumerate(ATTRIBUTES) if at not in seen) if told.is_full and records else (),
         extraction=ExtractionFacts(
             mode=told.mode,
             table_name=told.table_name,

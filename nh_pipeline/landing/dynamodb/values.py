@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES, TREATMENT_ID
-from nh_pipeline.model.types import INSTANT, INTEGER, LONG, TEXT
+from nh_pipeline.model.types import INSTANT, INTEGER, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     Tagged = Mapping[str, Any]
     """A value as DynamoDB writes it: its type, and what it is."""
+
+    Fits = Callable[[str, str, Attribute], str | None]
+    """Makes text of what is written, by its type and attribute; None if it does not fit."""
 
 _KINDS = {
     "S": "text", "N": "a number", "B": "bytes", "BOOL": "a boolean", "NULL": "nothing", "M": "a map", "L": "a list",
@@ -39,6 +42,11 @@ _SCALARS = {"S": "other text", "N": "another number"}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _EXACTLY = Context(prec=400)
 """More digits than a number of DynamoDB has when it is written out (38, and an exponent up to 125)."""
+
+_SHORT = 10
+"""Fewer digits than this are a whole number of any type."""
+
+_DAY = len("2024-01-05")
 
 _SECONDS = Decimal(10) ** 11
 """From here on, an epoch is in milliseconds: as seconds it would be in the year 5138."""
@@ -78,12 +86,15 @@ def read(item: Tagged) -> Read:
     found: list[Tagged | None] = [None] * len(_PATHS)
     made = Read([])
     _look(item, _TREE, "", found, made.extras)
-    for attribute, places in _ATTRIBUTES:
-        place = next((at for at in places if found[at] is not None), None)
-        text = None if place is None else _fit(attribute, _PATHS[place], found[place] or {}, made.coerced)
+    for attribute, fits, places in _ATTRIBUTES:
+        text = None
+        for place in places:
+            value = found[place]
+            if text is None and value is not None:
+                text = _fit(attribute, fits, _PATHS[place], value, made.coerced)
         made.values.append(text)
-        if text is None and not attribute.column.nullable:
-            raise Unfit(attribute.paths[0], _expected(attribute), "nothing")
+    if made.values[_OF_TREATMENT] is None:
+        raise Unfit(TREATMENT_ID.paths[0], _expected(TREATMENT_ID), "nothing")
     return made
 
 
@@ -92,9 +103,9 @@ def treatment_id(item: Tagged) -> str | None:
     found: list[Tagged | None] = [None] * len(_PATHS)
     try:
         _look(item, _TREE, "", found, {})
-        places = next(places for attribute, places in _ATTRIBUTES if attribute is TREATMENT_ID)
-        place = next((at for at in places if found[at] is not None), None)
-        return None if place is None else _fit(TREATMENT_ID, "", found[place] or {}, [])
+        _, fits, places = _ATTRIBUTES[_OF_TREATMENT]
+        values = (value for place in places if (value := found[place]) is not None)
+        return next((_fit(TREATMENT_ID, fits, "", value, []) for value in values), None)
     except Unfit:
         return None
 
@@ -131,7 +142,7 @@ def _tree() -> tuple[dict[str, Any], list[str]]:
 
 
 _TREE, _PATHS = _tree()
-_ATTRIBUTES = [(attribute, [_PATHS.index(path) for path in attribute.paths]) for attribute in ATTRIBUTES]
+_OF_TREATMENT = ATTRIBUTES.index(TREATMENT_ID)
 
 
 def _look(
@@ -142,21 +153,18 @@ def _look(
         if type(value) is dict and "NULL" in value:
             continue
         if type(known) is int:
-            found[known] = None if _is_blank(value) else value
+            found[known] = value
         elif type(known) is dict and type(value) is dict and type(value.get("M")) is dict:
             _look(value["M"], known, f"{above}{name}.", found, extras)
         else:
             extras[f"{above}{name}"] = plain(value, f"{above}{name}")
 
 
-def _is_blank(value: Any) -> bool:
-    text = value.get("S") if type(value) is dict else None
-    return isinstance(text, str) and (not text or text.isspace())
-
-
 def _kind(value: Any, path: str) -> str:
     """The type of a value of DynamoDB."""
     kind = next(iter(value), "") if type(value) is dict and len(value) == 1 else ""
+    if kind == "S" and type(value[kind]) is str:
+        return kind
     inner = value[kind] if kind in _KINDS else None
     expects: type = {"M": dict, "BOOL": bool, "NULL": bool}.get(kind, list if kind[1:] or kind == "L" else str)
     if kind not in _KINDS or type(inner) is not expects or not _is_sound(kind, inner):
@@ -172,15 +180,18 @@ def _is_sound(kind: str, inner: Any) -> bool:
     return all(isinstance(one, str) and (kind != "NS" or _NUMBER.fullmatch(one)) for one in ones)
 
 
-def _fit(attribute: Attribute, path: str, value: Tagged, coerced: list[str]) -> str | None:
+def _fit(attribute: Attribute, fits: Fits, path: str, value: Tagged, coerced: list[str]) -> str | None:
+    """The text of a value; None if it is blank."""
     kind = _kind(value, path)
     if kind not in _SCALARS:
         raise Unfit(path, _expected(attribute), _KINDS[kind])
-    fits = _FITS.get(attribute.column.type.name, _text)
-    text, is_exact = fits(value[kind].strip(), kind, attribute)
+    written = value[kind].strip()
+    if not written:
+        return None
+    text = fits(written, kind, attribute)
     if text is None:
         raise Unfit(path, _expected(attribute), _SCALARS[kind])
-    if kind not in attribute.types or not is_exact:
+    if kind not in attribute.types or (attribute.is_time and kind == "S" and len(written) <= _DAY):
         coerced.append(attribute.name)
     return text
 
@@ -193,38 +204,39 @@ def _expected(attribute: Attribute) -> str:
     return ", ".join([column.expects, *more])
 
 
-def _text(written: str, _kind_of: str, _attribute: Attribute) -> tuple[str | None, bool]:
-    return written, True
+def _text(written: str, _kind_of: str, _attribute: Attribute) -> str | None:
+    return written
 
 
-def _whole(written: str, _kind_of: str, attribute: Attribute) -> tuple[str | None, bool]:
+def _whole(written: str, _kind_of: str, attribute: Attribute) -> str | None:
     """A whole number, also when written ``5.0`` or ``1E+2``."""
-    number, column = _decimal(written), attribute.column
-    most = {INTEGER: 2**31, LONG: 2**63}[column.type]
+    if len(written) < _SHORT and written.isascii() and written.isdigit() and written[0] != "0":
+        return written
+    number = _decimal(written)
+    most = 2**31 if attribute.column.type is INTEGER else 2**63
     if number is None or abs(number) >= most or number != number.to_integral_value(context=_EXACTLY):
-        return None, True
-    return (None if column.allowed and number < 0 else str(int(number))), True
+        return None
+    return None if attribute.column.allowed and number < 0 else str(int(number))
 
 
-def _exact(written: str, _kind_of: str, attribute: Attribute) -> tuple[str | None, bool]:
+def _exact(written: str, _kind_of: str, attribute: Attribute) -> str | None:
     """A number with the decimals of its column: what has more of them is not rounded."""
     precision, scale = attribute.column.type.arguments
     number = _decimal(written)
     if number is None or abs(number) >= Decimal(10) ** (precision - scale):
-        return None, True
+        return None
     cut = number.quantize(Decimal(1).scaleb(-scale), context=_EXACTLY)
-    return (f"{cut:f}" if cut == number else None), True
+    return f"{cut:f}" if cut == number else None
 
 
 def _decimal(written: str) -> Decimal | None:
     return Decimal(written) if _NUMBER.fullmatch(written) else None
 
 
-def _instant(written: str, kind: str, attribute: Attribute) -> tuple[str | None, bool]:
+def _instant(written: str, kind: str, _attribute: Attribute) -> str | None:
     """A time in UTC, to the microsecond; without a zone it is taken to be in UTC, too."""
     at = _of_epoch(written) if kind == "N" else _of_text(written)
-    exact = not attribute.is_time or kind == "N" or len(written) > len("2024-01-05")
-    return (None if at is None else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}".rjust(27, "0")), exact
+    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}".rjust(27, "0")
 
 
 def _of_epoch(written: str) -> datetime | None:
@@ -257,9 +269,9 @@ def _utc(written: str) -> datetime | None:
         return None
 
 
-_FITS: dict[str, Callable[[str, str, Attribute], tuple[str | None, bool]]] = {
-    "int": _whole,
-    "bigint": _whole,
-    "decimal": _exact,
-    "timestamp": _instant,
-}
+_FITS: dict[str, Fits] = {"int": _whole, "bigint": _whole, "decimal": _exact, "timestamp": _instant}
+_ATTRIBUTES = [
+    (attribute, _FITS.get(attribute.column.type.name, _text), [_PATHS.index(path) for path in attribute.paths])
+    for attribute in ATTRIBUTES
+]
+"""Each attribute, what makes its text, and where it may be."""

@@ -75,7 +75,10 @@ def native(at: datetime, *, since: datetime | None = None, table: str = "treatme
 
 def archive(summary: Mapping[str, Any], *files: Sequence[Line | str], folder: str = _FOLDER) -> bytes:
     """An export as one archive, with a data file for each sequence of lines; equal arguments, equal bytes."""
-    data = {f"{folder}/data/{n:06d}.json.gz": gzip.compress(ndjson(lines), mtime=0) for n, lines in enumerate(files)}
+    data = {
+        f"{folder}/data/{n:06d}.json.gz": gzip.compress(ndjson(lines), compresslevel=4, mtime=0)
+        for n, lines in enumerate(files)
+    }
     listed = [
         {
             "itemCount": len(lines),
