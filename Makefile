@@ -10,6 +10,8 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Other readers of the tables, which only tests need, are apart: they want other versions.
 READERS := $(VENV)/readers
+# A server of DynamoDB, from npm, where that is: tests are skipped without it.
+DYNALITE := $(VENV)/dynalite
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dashboard ui unit test lint format lock bench clean
@@ -33,6 +35,11 @@ $(READERS)/.installed: requirements-readers.lock | $(STAMP)
 	$(BIN)/uv pip install --quiet --python $(READERS)/bin/python --require-hashes -r requirements-readers.lock
 	@touch $@
 
+$(DYNALITE)/.installed: | $(STAMP)
+	if command -v npm >/dev/null; then \
+		npm install --silent --no-save --no-package-lock --ignore-scripts --prefix $(DYNALITE) dynalite@4.0.0 && touch $@; \
+	fi
+
 demo: $(STAMP)  ## generate deliveries, run the whole chain on them, print what came out
 	$(BIN)/nh demo
 
@@ -46,7 +53,7 @@ unit: $(STAMP)  ## the tests that need no engine and no Dagster instance (PYTEST
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not integration and not golden" nh_pipeline_tests/unit $(PYTEST_ARGS)
 
 # Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
-test: $(STAMP) $(READERS)/.installed lint  ## lint, types, all tests that this machine can run, coverage
+test: $(STAMP) $(READERS)/.installed $(DYNALITE)/.installed lint  ## lint, types, all tests that this machine can run, coverage
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 		$(or $(PYTEST_ARGS),--cov --cov-report=term --durations=25)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Point(Enum):
     """What has just happened; each has a test that kills a process there."""
 
+    PAGE = "a page of a table is in a temporary file"
+    EXTRACTED = "an extraction is whole, and nothing of it has landed"
     RECEIVED = "a delivery's bytes are in the incoming folder"
     MOVED = "a delivery is in its folder, without a manifest"
     LANDED = "a delivery has its manifest"

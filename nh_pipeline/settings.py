@@ -64,6 +64,13 @@ class Settings(BaseSettings):
             DuckDB does, on the files of the lake.
         nppes_scope: which numbers of the NPI registry become rows of silver: ``nursing_homes`` (organisations that have
             ever had a taxonomy of nursing homes), or ``all`` of its 9 million.
+        treatments_table: name of the DynamoDB table that treatments are extracted from; empty for none.
+        treatments_region: its region, if it is not the one of AWS's own configuration.
+        treatments_mode: how what has changed is read: ``scan`` (of the whole table), or ``query`` (of an index).
+        treatments_index: that index: by ``metadata_modified_at``, with all attributes.
+        treatments_shards: how many values the index's hash key has: 0, 1, …
+        treatments_segments: in how many parts, at once, the table is scanned.
+        treatments_overlap: minutes that are read again, for items that were written late.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
@@ -84,6 +91,13 @@ class Settings(BaseSettings):
     drive_endpoint: str = ""
     athena_workgroup: str = ""
     nppes_scope: Literal["nursing_homes", "all"] = "nursing_homes"
+    treatments_table: str = Field(default="", pattern=r"^([a-zA-Z0-9_.-]{3,255})?$")
+    treatments_region: str = ""
+    treatments_mode: Literal["scan", "query"] = "scan"
+    treatments_index: str = ""
+    treatments_shards: int = Field(default=1, ge=1, le=1000)
+    treatments_segments: int = Field(default=4, ge=1, le=64)
+    treatments_overlap: int = Field(default=10, ge=0, le=1440)
     dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
 
     @field_validator("home", "dagster_home", mode="before")
@@ -164,6 +178,8 @@ class Settings(BaseSettings):
                 f"NH_ENGINE is glue, but NH_HOME is {self.home}, a folder of this machine, which jobs of AWS Glue "
                 "cannot reach: expected NH_HOME=s3://bucket/prefix"
             )
+        if self.treatments_mode == "query" and not self.treatments_index:
+            raise ValueError("NH_TREATMENTS_MODE is query: expected the index's name in NH_TREATMENTS_INDEX")
         if self.source and "://" not in self.source and (why := self.overlap(Path(self.source))):
             raise ValueError(f"NH_SOURCE is {self.source}, {why}")
         return self

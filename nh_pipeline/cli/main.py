@@ -31,6 +31,7 @@ from nh_pipeline.cli import (
     quicksight,
     relocate,
     report,
+    treatments,
     view_definitions,
 )
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
@@ -62,6 +63,7 @@ app = typer.Typer(
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(drive.app, name="drive")
 app.add_typer(aws.app, name="aws")
+app.add_typer(treatments.app, name="treatments")
 
 
 @app.callback()

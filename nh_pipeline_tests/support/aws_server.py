@@ -244,7 +244,7 @@ class AwsServer:
             yield aws
         finally:
             del self._accounts[aws.account]
-            for service in ("glue", "secretsmanager"):
+            for service in ("dynamodb", "glue", "secretsmanager"):
                 for backend in get_backend(service).pop(aws.account, {}).values():
                     backend.reset()
             get_backend("s3").pop(aws.account, None)
