@@ -18,6 +18,8 @@ from pydantic import BaseModel
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.io import load_file_io
+from pyiceberg.table import Table
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
 from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import DateType
@@ -28,7 +30,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from nh_pipeline.errors import LakeError, LakeMovedError
 from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
-from nh_pipeline.lake.pointers import pointer
+from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.table import WHOLE
@@ -40,13 +42,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.partitioning import PartitionSpec
-    from pyiceberg.table import Table
 
 
 _EPOCH = date(1970, 1, 1)
 
 _FILES: dict[str, tuple[str, tuple[SnapshotFile, ...]]] = {}
 """Of each table the manifest list that was read last, and the files that it names: what it says never changes."""
+
+_TABLES: dict[tuple[str, Identifier], Table] = {}
+"""Of each lake the tables as they were loaded last. A metadata file never changes: it is read again if another one is
+current."""
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -243,6 +248,8 @@ class Lake:
         identifier = self.identifier(contract)
         if not self.has_catalog:
             return None
+        if self._last(identifier) and (known := self._known(identifier, pointer(self.catalog, identifier))):
+            return known
         try:
             table = self.catalog.load_table(identifier)
         except NoSuchTableError:
@@ -260,7 +267,32 @@ class Lake:
             ) from error
         for address in (table.metadata_location, table.location()):
             self.relative(address)
+        _TABLES[self.storage.root, identifier] = table
         return table
+
+    def load_all(self, contracts: Iterable[Contract]) -> dict[str, Table | None]:
+        """The tables of contracts, by name, as they are now: the catalog is asked once, if it tells of all at once."""
+        if not self.has_catalog or not tells(self.catalog):
+            return {contract.name: self.load(contract) for contract in contracts}
+        now = dict(pointers(self.catalog, self.catalog_properties.get("database-prefix", "")))
+        found = {}
+        for contract in contracts:
+            identifier = self.identifier(contract)
+            known = self._known(identifier, now.get(identifier))
+            found[contract.name] = known or (self.load(contract) if identifier in now else None)
+        return found
+
+    def _last(self, identifier: Identifier) -> Table | None:
+        """A table as it was loaded last."""
+        return _TABLES.get((self.storage.root, identifier))
+
+    def _known(self, identifier: Identifier, address: str | None) -> Table | None:
+        """A table as it was loaded last, if its metadata are still those at this address."""
+        known = self._last(identifier)
+        if known is None or known.metadata_location != address or not self.storage.exists(self.relative(address)):
+            return None
+        io = load_file_io({**self.catalog.properties, **known.metadata.properties}, address)
+        return Table(identifier, known.metadata, address, io, self.catalog)
 
     def with_loaded(self, tables: Mapping[str, Table | None]) -> Lake:
         """The same lake, with these tables as they were loaded: all that is asked of it is about one moment."""

@@ -216,6 +216,9 @@ class Export:
     domain: str = "clinical"
     coverage: Literal["export"] = "export"
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of all that it says would be slow
+
     @property
     def leading(self) -> Table:
         """The table that stands for all of them."""
