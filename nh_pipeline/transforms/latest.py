@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 _NUMBER = r"case when version_id rlike '^[0-9]{1,18}\\z' then cast(version_id as bigint) end"
 
@@ -19,6 +19,9 @@ ORDER = ", ".join(
 
 _AT = ("delivery_id", "member", "source_line")
 _ID = ("resource_type", "resource_id")
+VERSION = ("version_at", "version_id", "dt", "exported_at", "modified_at", *_AT)
+_STATES = ("status", "verification_status")
+"""A resource that was entered in error says so in its status; a condition, in its verification status."""
 
 
 def latest(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, resource_type: str = "") -> DataFrame:
@@ -33,24 +36,31 @@ def latest(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, resource
     Returns:
         The rows with ``n_versions``: how many of them there were of the resource. What was entered in error is gone.
     """
-    said = rows.columns
-    typed = rows if not resource_type else rows.withColumn("resource_type", F.lit(resource_type))
+    found = winners(rows, deletions, conflicts, resource_type)
+    return rows.join(found, [name for name in found.columns if name != "n_versions"])
+
+
+def winners(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, resource_type: str = "") -> DataFrame:
+    """Where the rows of :func:`latest` stand, with ``n_versions``.
+
+    To find them takes few columns, and engines plan, and sort, by the column.
+    """
+    named = rows.columns
+    at = ("resource_id", *_AT, *(name for name in ("item_index",) if name in named))
+    kind = f"'{resource_type}' as resource_type" if resource_type else "resource_type"
+    state = f"coalesce({', '.join(name for name in _STATES if name in named) or 'null'}, '') as _state"
+    patient = "coalesce(patient_id, '') as _patient"
+    said = rows.selectExpr(kind, *dict.fromkeys((*at, *VERSION)), state, patient)
     out = conflicts.selectExpr(*_ID, "delivery_id", "patient_id as _patient")
-    counting = typed.selectExpr("*", "coalesce(patient_id, '') as _patient").join(
-        out, [*_ID, "delivery_id", "_patient"], "left_anti"
-    )
     deleted = deletions.groupBy(*_ID).agg(F.max("version_at").alias("_deleted_at"))
     nth = f"row_number() over (partition by resource_type, resource_id order by {ORDER})"
     n_versions = "cast(count(1) over (partition by resource_type, resource_id) as int)"
-    ranked = counting.selectExpr("*", f"{nth} as _nth", f"{n_versions} as n_versions").where("_nth = 1")
-    held = ranked.join(deleted, [*_ID], "left").where("_deleted_at is null or _deleted_at <= version_at")
-    return held.where(_in_use(rows)).select(*said, "n_versions")
-
-
-def _in_use(rows: DataFrame) -> Column:
-    """A resource that was entered in error says so in its status; a condition, in its verification status."""
-    states = [F.col(name) for name in ("status", "verification_status") if name in rows.columns]
-    return ~F.coalesce(*states, F.lit("")).eqNullSafe("entered-in-error")
+    ranked = said.join(out, [*_ID, "delivery_id", "_patient"], "left_anti").selectExpr(
+        "*", f"{nth} as _nth", f"{n_versions} as n_versions"
+    )
+    held = ranked.where("_nth = 1 and _state <> 'entered-in-error'").join(deleted, [*_ID], "left")
+    there = held.where("_deleted_at is null or _deleted_at <= version_at")
+    return there.select(*at, "n_versions")
 
 
 def elements(rows: DataFrame, winners: DataFrame) -> DataFrame:

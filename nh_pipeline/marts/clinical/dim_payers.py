@@ -34,6 +34,8 @@ def with_payer(billed: DataFrame, coverages: DataFrame) -> DataFrame:
         billed: claims or explanations of benefit, with ``coverage_resolved`` and ``insurer_resolved``.
         coverages: :func:`insurances`.
     """
+    from pyspark.sql import functions as F
+
     by_themselves = "coalesce(payor_resolved = patient_id, false) or payor_ref rlike '^(Patient|RelatedPerson)[/?]'"
     insured = coverages.selectExpr(
         "resource_id as coverage_resolved",
@@ -43,9 +45,8 @@ def with_payer(billed: DataFrame, coverages: DataFrame) -> DataFrame:
     )
     said = (f"'name:' || {folded(name)}" if name in _NAMED else name for name in _SAID)
     names = (f"case when {folded(name)} is not null then trim({name}) end" for name in _NAMED)
-    return billed.join(insured, "coverage_resolved", "left").selectExpr(
-        *billed.columns, f"coalesce({', '.join(said)}) as payer_id", f"coalesce({', '.join(names)}) as payer_name"
-    )
+    told = {"payer_id": F.expr(f"coalesce({', '.join(said)})"), "payer_name": F.expr(f"coalesce({', '.join(names)})")}
+    return billed.join(insured, "coverage_resolved", "left").withColumns(told).drop("_self_pay", "_payor", "_kind")
 
 
 def insurances(coverages: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame) -> DataFrame:

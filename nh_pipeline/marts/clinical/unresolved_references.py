@@ -44,14 +44,14 @@ def unresolved_references(*inputs: DataFrame) -> DataFrame:
     """Of the latest versions, the references that lead nowhere."""
     from pyspark.sql import functions as F
 
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, winners
 
     *of_views, resources, directory, deletions, conflicts = inputs
     rows = dict(zip((*_RESOURCES, *_ELEMENTS), of_views, strict=True))
     rows[COVERAGE] = rows[COVERAGE].where("item_index = 0")  # those within a resource are not referred from elsewhere
-    held = {view: latest(rows[view], deletions, conflicts, view.resource) for view in _RESOURCES}
-    lines = {part: elements(rows[part], held[whole]) for part, whole in _ELEMENTS.items()}
-    said = reduce(lambda all_of, more: all_of.union(more), (_said(of, view) for view, of in {**held, **lines}.items()))
+    found = {view: winners(rows[view], deletions, conflicts, view.resource) for view in _RESOURCES}
+    held = (_said(elements(of, found[_ELEMENTS.get(view, view)]), view) for view, of in rows.items())
+    said = reduce(lambda all_of, more: all_of.union(more), held)
     looked_up = said.join(
         directory.selectExpr("lookup as _ref", "resource_id as _found", "n_candidates"), "_ref", "left"
     ).selectExpr("*", "coalesce(_id, _found) as _target")
