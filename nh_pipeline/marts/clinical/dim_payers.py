@@ -54,7 +54,7 @@ def insurances(coverages: DataFrame, directory: DataFrame, deletions: DataFrame,
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    return resolved(latest(coverages, deletions, conflicts, "Coverage"), directory, "payor")
+    return resolved(latest(coverages, deletions, conflicts, COVERAGE.table), directory, "payor")
 
 
 def payers(  # noqa: PLR0917 (it reads so many tables)
@@ -78,7 +78,9 @@ def payers(  # noqa: PLR0917 (it reads so many tables)
         for rows in (claims, benefits)
     )
     named = claimed.union(decided).where("payer_id is not null").groupBy("payer_id")
-    known = latest(organizations, deletions, conflicts, "Organization").selectExpr("resource_id as payer_id", "name")
+    known = latest(organizations, deletions, conflicts, ORGANIZATION.table).selectExpr(
+        "resource_id as payer_id", "name"
+    )
     found = named.agg(F.min("payer_name").alias("_written")).join(known, "payer_id", "left")
     name = "coalesce(name, _written, payer_id)"
     sql = {

@@ -70,7 +70,7 @@ def _versions(benefits: DataFrame, deletions: DataFrame, conflicts: DataFrame) -
     out = conflicts.where("resource_type = 'ExplanationOfBenefit'").selectExpr(
         "resource_id", "delivery_id", "patient_id as _patient"
     )
-    there = winners(benefits, deletions, conflicts, "ExplanationOfBenefit").select("resource_id", "n_versions")
+    there = winners(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table).select("resource_id", "n_versions")
     said = benefits.selectExpr("resource_id", *VERSION, "content_md5", "coalesce(patient_id, '') as _patient")
     return (
         said.join(out, ["resource_id", "delivery_id", "_patient"], "left_anti")

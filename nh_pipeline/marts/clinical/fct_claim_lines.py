@@ -40,12 +40,12 @@ def claim_lines(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.latest import elements, winners
     from nh_pipeline.transforms.references import resolved
 
-    found = winners(said, deletions, conflicts, "Claim")
+    found = winners(said, deletions, conflicts, CLAIM.table)
     lines = resolved(elements(items, found), directory, "encounter").selectExpr(
         "*", "resource_id as claim_id", f"{_number('sequence')} as line_number", f"{amount('net')} as net_amount"
     )
     of_claim = claims.selectExpr("eob_id as resource_id", "claim_id")
-    counting = winners(benefits, deletions, conflicts, "ExplanationOfBenefit").join(
+    counting = winners(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table).join(
         of_claim, "resource_id", "left_semi"
     )
     decisions = decided(elements(eob_adjudications, counting))

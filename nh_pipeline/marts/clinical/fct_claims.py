@@ -49,7 +49,7 @@ def claims(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.fhir_money import amount
     from nh_pipeline.transforms.latest import elements, winners
 
-    found = winners(said, deletions, conflicts, "Claim")
+    found = winners(said, deletions, conflicts, CLAIM.table)
     insured = insurances(coverages, directory, deletions, conflicts)
     told = described(elements(said, found), elements(items, found), insured, conditions, directory)
     totals = {"billed_amount": amount("total_value"), "currency": "coalesce(total_currency, line_currency)"}

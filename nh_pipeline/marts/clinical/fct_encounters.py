@@ -53,10 +53,10 @@ def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.references import resolved
 
     references = ("service_provider", "participant", "location", "part_of", "episode_of_care", "diagnosis_condition")
-    told = latest(encounters, deletions, conflicts, "Encounter")
+    told = latest(encounters, deletions, conflicts, ENCOUNTER.table)
     held = resolved(told, directory, *references)
-    asked = winners(claims, deletions, conflicts, "Claim")
-    answered = latest(benefits, deletions, conflicts, "ExplanationOfBenefit")
+    asked = winners(claims, deletions, conflicts, CLAIM.table)
+    answered = latest(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table)
     diagnoses = encounter_diagnoses(
         resolved(told, directory, "diagnosis_condition"),
         resolved(elements(claims, asked), directory, "diagnosis_condition"),

@@ -52,7 +52,7 @@ def fct_observation_values(
     from nh_pipeline.transforms.latest import elements, winners
     from nh_pipeline.transforms.references import resolved
 
-    leaves = elements(values, winners(observations, deletions, conflicts, "Observation"))
+    leaves = elements(values, winners(observations, deletions, conflicts, OBSERVATION.table))
     kinds = " ".join(f"when '{fhir}' then '{kind}'" for fhir, kind in KINDS.items())
     at, day = fhir_dates.instant("effective"), fhir_dates.written("effective")
     issued = fhir_dates.instant("issued")

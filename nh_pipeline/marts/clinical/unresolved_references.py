@@ -49,7 +49,7 @@ def unresolved_references(*inputs: DataFrame) -> DataFrame:
     *of_views, resources, directory, deletions, conflicts = inputs
     rows = dict(zip((*_RESOURCES, *_ELEMENTS), of_views, strict=True))
     rows[COVERAGE] = rows[COVERAGE].where("item_index = 0")  # those within a resource are not referred from elsewhere
-    found = {view: winners(rows[view], deletions, conflicts, view.resource) for view in _RESOURCES}
+    found = {view: winners(rows[view], deletions, conflicts, view.table) for view in _RESOURCES}
     held = (_said(elements(of, found[_ELEMENTS.get(view, view)]), view) for view, of in rows.items())
     said = reduce(lambda all_of, more: all_of.union(more), held)
     looked_up = said.join(
