@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
 _EPOCH = date(1970, 1, 1)
 
-_FILES: dict[str, tuple[str, tuple[SnapshotFile, ...]]] = {}
-"""Of each table the manifest list that was read last, and the files that it names: what it says never changes."""
+_FILES: dict[str, tuple[SnapshotFile, ...]] = {}
+"""Files by the manifest list that names them: what it says never changes. The latest that were read."""
+
+_MOST_LISTS = 1000
 
 _TABLES: dict[tuple[str, Identifier], Table] = {}
 """Of each lake the tables as they were loaded last. A metadata file never changes: it is read again if another one is
@@ -387,10 +389,12 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
     snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if snapshot is None:
         return TableSnapshot(table=contract.name, snapshot_id=None)
-    listed, files = _FILES.get(table.location(), ("", ()))
-    if listed != snapshot.manifest_list:
+    files = _FILES.get(snapshot.manifest_list)
+    if files is None:
         found = data_files(table, snapshot.snapshot_id)
         named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
         files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
-        _FILES[table.location()] = snapshot.manifest_list, files
+        if len(_FILES) >= _MOST_LISTS:
+            _FILES.pop(next(iter(_FILES)), None)
+        _FILES[snapshot.manifest_list] = files
     return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)

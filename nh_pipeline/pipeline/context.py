@@ -170,7 +170,8 @@ class BuildContext:
         if snapshot.files:
             return self.spark.read.schema(table.spark).parquet(*snapshot.paths)
         # The condition tells engines that there is nothing: they then plan no joins with it.
-        return self.spark.createDataFrame([], table.spark).where("false")
+        nothing = (f"cast(null as {c.type.sql}) as `{c.name}`" for c in table.columns)
+        return self.spark.range(0).selectExpr(*nothing).where("false")
 
     def new_folder(self, table: Table) -> str:
         """A folder below the table, of this attempt alone, that nobody reads yet."""
