@@ -168,7 +168,8 @@ class BuildContext:
 
     def _files(self, table: Table, snapshot: TableSnapshot) -> DataFrame:
         if snapshot.files:
-            return self.spark.read.schema(table.spark).parquet(*snapshot.paths)
+            ddl = ", ".join(f"`{c.name}` {c.type.sql}" for c in table.columns)  # engines read this faster than JSON
+            return self.spark.read.schema(ddl).parquet(*snapshot.paths)
         # The condition tells engines that there is nothing: they then plan no joins with it.
         nothing = (f"cast(null as {c.type.sql}) as `{c.name}`" for c in table.columns)
         return self.spark.range(0).selectExpr(*nothing).where("false")
