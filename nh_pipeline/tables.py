@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from nh_pipeline import datasets, domains, marts
 from nh_pipeline.datasets.dates import DIM_DATE
 from nh_pipeline.model.mart import Mart
@@ -53,10 +55,11 @@ def _public() -> bool:
     return domains.DOMAINS[0] in domains.selected()
 
 
-def domains_of(table: Table) -> set[str]:
+@cache
+def domains_of(table: Table) -> frozenset[str]:
     """The domains whose data a table is made of, and its own."""
     inputs = table.kind.inputs if isinstance(table.kind, Mart) else ()
-    return {domains.domain_of(table.database)}.union(*map(domains_of, inputs))
+    return frozenset({domains.domain_of(table.database)}).union(*map(domains_of, inputs))
 
 
 def table(name: str) -> Table:
@@ -70,10 +73,15 @@ def table(name: str) -> Table:
 
 def level(table: Table) -> int:
     """How many tables it is away from the files: a table is built after all of lower level."""
-    if isinstance(table.kind, Mart):
-        return 1 + max(level(source) for source in table.kind.inputs)
     if isinstance(table.kind, Quality):
         return 1 + max(map(level, (*silver(), *gold())), default=1)
+    return _level(table)
+
+
+@cache
+def _level(table: Table) -> int:
+    if isinstance(table.kind, Mart):
+        return 1 + max(map(_level, table.kind.inputs))
     return 0 if table.database.endswith("bronze") else 1
 
 

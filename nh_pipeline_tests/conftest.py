@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from nh_pipeline import cli, lake, landing, marts, pipeline, queries
 from nh_pipeline.engines.spark import spark_session
+from nh_pipeline.pipeline.recipe import forget_recipes
 from nh_pipeline_tests.support.chain import workspace_at
 from nh_pipeline_tests.support.drive_server import Drive, DriveServer
 from nh_pipeline_tests.support.few import FEW
@@ -70,6 +71,13 @@ def marts_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
         if folder in FEW_MARTS and not request.node.get_closest_marker("every_mart"):
             patch.setattr(marts, "MARTS", FEW)
         yield
+
+
+@pytest.fixture
+def code_changes() -> Iterator[Callable[[], None]]:
+    """For tests that change declarations or code: to be called when they have."""
+    yield forget_recipes
+    forget_recipes()
 
 
 @pytest.fixture(scope="session")

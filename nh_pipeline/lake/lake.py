@@ -18,6 +18,8 @@ from pydantic import BaseModel
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.io import load_file_io
+from pyiceberg.table import Table
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
 from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import DateType
@@ -28,7 +30,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from nh_pipeline.errors import LakeError, LakeMovedError
 from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
-from nh_pipeline.lake.pointers import pointer
+from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.table import WHOLE
@@ -40,13 +42,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.partitioning import PartitionSpec
-    from pyiceberg.table import Table
 
 
 _EPOCH = date(1970, 1, 1)
 
-_FILES: dict[str, tuple[str, tuple[SnapshotFile, ...]]] = {}
-"""Of each table the manifest list that was read last, and the files that it names: what it says never changes."""
+_FILES: dict[str, tuple[SnapshotFile, ...]] = {}
+"""Files by the manifest list that names them: what it says never changes. The latest that were read."""
+
+_MOST_LISTS = 1000
+
+_TABLES: dict[tuple[str, Identifier], Table] = {}
+"""Of each lake the tables as they were loaded last. A metadata file never changes: it is read again if another one is
+current."""
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -243,6 +250,8 @@ class Lake:
         identifier = self.identifier(contract)
         if not self.has_catalog:
             return None
+        if self._last(identifier) and (known := self._known(identifier, pointer(self.catalog, identifier))):
+            return known
         try:
             table = self.catalog.load_table(identifier)
         except NoSuchTableError:
@@ -260,7 +269,32 @@ class Lake:
             ) from error
         for address in (table.metadata_location, table.location()):
             self.relative(address)
+        _TABLES[self.storage.root, identifier] = table
         return table
+
+    def load_all(self, contracts: Iterable[Contract]) -> dict[str, Table | None]:
+        """The tables of contracts, by name, as they are now: the catalog is asked once, if it tells of all at once."""
+        if not self.has_catalog or not tells(self.catalog):
+            return {contract.name: self.load(contract) for contract in contracts}
+        now = dict(pointers(self.catalog, self.catalog_properties.get("database-prefix", "")))
+        found = {}
+        for contract in contracts:
+            identifier = self.identifier(contract)
+            known = self._known(identifier, now.get(identifier))
+            found[contract.name] = known or (self.load(contract) if identifier in now else None)
+        return found
+
+    def _last(self, identifier: Identifier) -> Table | None:
+        """A table as it was loaded last."""
+        return _TABLES.get((self.storage.root, identifier))
+
+    def _known(self, identifier: Identifier, address: str | None) -> Table | None:
+        """A table as it was loaded last, if its metadata are still those at this address."""
+        known = self._last(identifier)
+        if known is None or known.metadata_location != address or not self.storage.exists(self.relative(address)):
+            return None
+        io = load_file_io({**self.catalog.properties, **known.metadata.properties}, address)
+        return Table(identifier, known.metadata, address, io, self.catalog)
 
     def with_loaded(self, tables: Mapping[str, Table | None]) -> Lake:
         """The same lake, with these tables as they were loaded: all that is asked of it is about one moment."""
@@ -355,10 +389,12 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
     snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
     if snapshot is None:
         return TableSnapshot(table=contract.name, snapshot_id=None)
-    listed, files = _FILES.get(table.location(), ("", ()))
-    if listed != snapshot.manifest_list:
+    files = _FILES.get(snapshot.manifest_list)
+    if files is None:
         found = data_files(table, snapshot.snapshot_id)
         named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
         files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
-        _FILES[table.location()] = snapshot.manifest_list, files
+        if len(_FILES) >= _MOST_LISTS:
+            _FILES.pop(next(iter(_FILES)), None)
+        _FILES[snapshot.manifest_list] = files
     return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)

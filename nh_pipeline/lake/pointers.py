@@ -27,6 +27,11 @@ _GIVEN = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "Par
 """What Glue takes of a table that it has told."""
 
 
+def tells(catalog: Catalog) -> bool:
+    """Whether a catalog is of a kind that tells its pointers by themselves."""
+    return isinstance(catalog, SqlCatalog) or hasattr(catalog, "glue")
+
+
 def pointers(catalog: Catalog, prefix: str) -> Iterator[tuple[Identifier, str]]:
     """The pointers of all tables of a catalog, as far as the names of their databases begin with the prefix."""
     for namespace in sorted(catalog.list_namespaces()):
@@ -55,10 +60,13 @@ def _pointers(catalog: Catalog, database: str) -> Iterator[tuple[str, str]]:
 def pointer(catalog: Catalog, identifier: Identifier) -> str | None:
     """A table's pointer; None if it has none, or the catalog is of a kind that does not tell it by itself."""
     if isinstance(catalog, SqlCatalog):
-        with Session(catalog.engine) as session:
-            found = session.scalar(select(IcebergTables.metadata_location).where(*_row(catalog, identifier)))
+        with catalog.engine.connect() as connection:
+            found = connection.scalar(select(IcebergTables.metadata_location).where(*_row(catalog, identifier)))
     elif glue := getattr(catalog, "glue", None):
-        found = _told(glue, identifier).get("Parameters", {}).get(_NEW)
+        try:
+            found = _told(glue, identifier).get("Parameters", {}).get(_NEW)
+        except glue.exceptions.EntityNotFoundException:
+            found = None
     else:
         found = None
     return str(found) if found else None

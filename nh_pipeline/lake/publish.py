@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.table import Transaction
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.errors import LakeError
@@ -33,9 +34,19 @@ from nh_pipeline.lake.field_ids import put_ids
 from nh_pipeline.lake.lake import Lake, SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
 
 if TYPE_CHECKING:
+    from pyiceberg.table.metadata import TableMetadata
+
     from nh_pipeline.model.table import Table as Contract
 
 _COMMIT_ATTEMPTS = 12
+
+
+class _Transaction(Transaction):
+    """PyIceberg's, which copies all metadata, deeply, each time that it looks at them, changed or not."""
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        return super().table_metadata if self._updates else self._table.metadata
 
 
 class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a failure)
@@ -211,7 +222,7 @@ def _commit(
     _require_current(lake, inputs)
     reached(Point.COMMITTING, contract.name)
     with (
-        table.transaction() as transaction,
+        _Transaction(table) as transaction,
         transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite,
     ):
         for partition, file in current:

@@ -109,6 +109,9 @@ class Dataset:
     late_after: int = 75
     domain: str = "cms"
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of all that it says would be slow
+
     @property
     def has_tables(self) -> bool:
         """Whether bronze and silver exist for it. If not, its files are kept in raw."""

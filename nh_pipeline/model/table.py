@@ -93,6 +93,9 @@ class Table:
                 f"{self.name}: grain, sort or partitioning name {', '.join(sorted(unknown))}, which it lacks"
             )
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of all that it says would be slow
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns)

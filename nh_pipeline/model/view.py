@@ -232,6 +232,9 @@ class Export:
     read_by: tuple[Any, ...] = ()
     coverage: Literal["export"] = "export"
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of all that it says would be slow
+
     @property
     def leading(self) -> Table:
         """The table that stands for all of them."""

@@ -7,6 +7,7 @@ looked up, only what the bucket refers to counts: else each new clinician would 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nh_pipeline.lake.duck import reading
@@ -18,13 +19,8 @@ from nh_pipeline.pipeline.mart_staleness import Inputs, only_changed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nh_pipeline.lake.lake import Lake
-
-
-_FOUND: dict[tuple[object, ...], set[str]] = {}
-"""What was found to refer to what changed, between which snapshots: a plan is made anew for each of its parts."""
-
-_MOST_FOUND = 200
+    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.model.table import Table
 
 
 def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None = None) -> list[str]:
@@ -45,13 +41,7 @@ def stale_buckets(lake: Lake, inputs: Inputs, refused: Mapping[str, str] | None 
         else:
             stale.add(part)
     for then, parts in by_state.items():
-        read = tuple((snapshot.table, snapshot.snapshot_id) for snapshot in inputs.snapshots)
-        seen = (lake.storage.root, mart.table.name, read, then, frozenset(parts))
-        if seen not in _FOUND:
-            if len(_FOUND) == _MOST_FOUND:
-                _FOUND.clear()
-            _FOUND[seen] = parts & _referring(lake, inputs, json.loads(then), parts)
-        stale |= _FOUND[seen]
+        stale |= parts & _referring(lake, inputs, json.loads(then), parts)
     return sorted(stale, key=int)
 
 
@@ -61,32 +51,44 @@ def _looked_up(inputs: Inputs, memory: str) -> dict[str, int | None]:
 
 
 def _referring(lake: Lake, inputs: Inputs, then: dict[str, int | None], parts: set[str]) -> set[str]:
-    """Those of some buckets that refer to what a lookup says otherwise now."""
+    """Those of some buckets, and maybe others, that refer to what a lookup says otherwise now."""
     found = set[str]()
-    for number, read in enumerate(inputs.mart.reads):
-        now = inputs.snapshots[number]
+    bucket = inputs.mart.bucket
+    for read, now in zip(inputs.mart.reads, inputs.snapshots, strict=True):
         if not isinstance(read, Lookup) or then[read.table.name] == now.snapshot_id:
             continue
         before = then[read.table.name]
         old = lake.snapshot_at(read.table, before) if before is not None else None
         if old is None:  # that snapshot has expired, or there was none: nothing to compare with
             return parts
-        with reading(lake, {"old": (read.table, old), "now": (read.table, now)}) as db:
-            differs = "(from old except all from now) union all (from now except all from old)"
-            changed = [row[0] for row in db.execute(f"select distinct {read.key} from ({differs})").fetchall()]
-        found |= _with(lake, inputs, changed, parts)
+        changed = _changed(lake, read, old, now)
+        for table, snapshot in zip(inputs.mart.inputs, inputs.snapshots, strict=True):
+            if bucket in table.partitioning.columns:
+                found |= _with(lake, table, snapshot, bucket, changed)
     return found
 
 
-def _with(lake: Lake, inputs: Inputs, references: list[str], parts: set[str]) -> set[str]:
+# Marts share lookups and inputs, and each part of a plan asks anew.
+
+
+@lru_cache(maxsize=16)
+def _changed(lake: Lake, read: Lookup, old: TableSnapshot, now: TableSnapshot) -> tuple[str, ...]:
+    """The references of which two snapshots of a lookup say something else."""
+    with reading(lake, {"old": (read.table, old), "now": (read.table, now)}) as db:
+        differs = "(from old except all from now) union all (from now except all from old)"
+        found = db.execute(f"select distinct {read.key} from ({differs}) order by all").fetchall()
+    return tuple(row[0] for row in found)
+
+
+@lru_cache(maxsize=64)
+def _with(
+    lake: Lake, table: Table, snapshot: TableSnapshot, bucket: str, references: tuple[str, ...]
+) -> frozenset[str]:
     """The buckets in which one of these references occurs."""
-    found = set[str]()
-    bucket = inputs.mart.bucket
-    for table, snapshot in zip(inputs.mart.inputs, inputs.only(parts).snapshots, strict=True):
-        columns = [c for c in table.names if c.endswith(REFERENCE)]
-        if references and columns and bucket in table.partitioning.columns:
-            within = " or ".join(f"{c} in (select unnest(?))" for c in columns)
-            with reading(lake, {"t": (table, snapshot)}) as db:
-                sql = f"select distinct {bucket} from t where {within}"
-                found |= {str(row[0]) for row in db.execute(sql, [references] * len(columns)).fetchall()}
-    return found
+    columns = [c for c in table.names if c.endswith(REFERENCE)]
+    if not references or not columns:
+        return frozenset()
+    within = " or ".join(f"{c} in (select unnest(?))" for c in columns)
+    with reading(lake, {"t": (table, snapshot)}) as db:
+        found = db.execute(f"select distinct {bucket} from t where {within}", [list(references)] * len(columns))
+        return frozenset(str(row[0]) for row in found.fetchall())

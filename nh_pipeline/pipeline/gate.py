@@ -1,6 +1,6 @@
 """The gate: a table's rules, run on staged files before anything is published.
 
-One aggregate pass for all rules plus one grouping for the grain, and a sample query for each rule that failed
+One query: an aggregate pass for all rules, and a grouping for the grain; and a sample query for each rule that failed
 (pandera's own Spark errors carry neither rows nor counts; a property test holds the two to the same verdicts).
 """
 
@@ -64,14 +64,16 @@ def gate(table: Table, staged: DataFrame, *, rows: int) -> list[CheckResult]:
         return results
     values = table.value_rules
     rules = [*values, *table.rules]
-    counts = staged.agg(
+    broken = staged.agg(
         F.count(F.lit(1)).alias("rows"),
         *(F.sum(F.expr(f"case when not ({r.sql}) then 1 else 0 end")).alias(f"r{i}") for i, r in enumerate(rules)),
-    ).first()
+    )
+    doubled = _doubled(table, staged)
+    counts = broken.crossJoin(doubled.agg(F.count(F.lit(1)).alias("keys"))).first()
     if counts is None or int(counts["rows"]) != rows:
         seen = 0 if counts is None else int(counts["rows"])
         raise RuntimeError(f"{table.name}: {rows} rows staged but the engine reads {seen}; nothing was published")
-    results.append(_grain(table, staged, rows))
+    results.append(_grain(table, doubled, int(counts["keys"]), rows))
     failed = {r.name: int(counts[f"r{i}"] or 0) for i, r in enumerate(rules)}
     results.append(_values(table, staged, values, failed, rows))
     results += [_one(staged, r, failed[r.name], rows, keys=table.grain if table.sensitive else ()) for r in table.rules]
@@ -92,11 +94,12 @@ def _schema(table: Table, staged: DataFrame) -> CheckResult:
     )
 
 
-def _grain(table: Table, staged: DataFrame, rows: int) -> CheckResult:
+def _doubled(table: Table, staged: DataFrame) -> DataFrame:
     # Group and count: a distinct count over several columns is two orders slower on Sail.
-    doubled = staged.groupBy(*table.grain).agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
-    total = doubled.agg(F.count(F.lit(1)).alias("keys")).first()
-    keys = int(total["keys"]) if total is not None else 0
+    return staged.groupBy(*table.grain).agg(F.count(F.lit(1)).alias("rows")).where("rows > 1")
+
+
+def _grain(table: Table, doubled: DataFrame, keys: int, rows: int) -> CheckResult:
     told, sample = f"one row per {', '.join(table.grain)}", gate_sample(doubled) if keys else []
     advice = "keys that occur more than once: the transform joins or unions too much"
     return CheckResult.counted("grain", keys, told, advice, rows=rows, sample=sample)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import DataFrame
@@ -24,7 +24,7 @@ from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nh_pipeline.lake.lake import Lake, TableSnapshot
     from nh_pipeline.pipeline.context import BuildContext
@@ -91,7 +91,9 @@ class BuildMart(TableBuild, frozen=True):
         checks = [*context.gate(mart.table, base), rows_kept(base.rows, base.rows, "")]
         if mart.conserves:
             counts = base.rows, inputs.snapshots[0].rows
-            checks.append(_conserved(mart, context.read(mart.table, base), _read(context, inputs, 0), [], rows=counts))
+            checks.append(
+                _conserved(mart, context.read(mart.table, base), partial(_first, context, inputs), [], rows=counts)
+            )
         return BuildResult(table=TableResult.unchanged(checks, base))
 
     def _parts(self, lake: Lake, inputs: Inputs) -> list[str]:
@@ -131,7 +133,7 @@ class BuildMart(TableBuild, frozen=True):
         *,
         base: TableSnapshot,
         days: tuple[date, date] | None,
-    ) -> tuple[DataFrame, DataFrame, list[DataFrame]]:
+    ) -> tuple[DataFrame, Callable[[], DataFrame], list[DataFrame]]:
         """The rows to stage, what the new ones of them are made of, and the ones that are kept as they are."""
         mart = inputs.mart
         if mart.bucket or (mart.bounded and not mart.by_day):
@@ -141,23 +143,22 @@ class BuildMart(TableBuild, frozen=True):
                 each = [_made(context, inputs.only([part]), *bounds(mart, part)) for part in parts]
             if len(each) > 1:  # one after the other, so that several take no more memory than one
                 each = [files.enter_context(context.scratch(mart.table, made)) for made in each]
-            return reduce(lambda a, b: a.unionByName(b), each), _read(context, inputs, 0), []
-        first, *others = (_read(context, inputs, i) for i in range(len(mart.reads)))
+            return reduce(lambda a, b: a.unionByName(b), each), partial(_first, context, inputs), []
+        first, *others = _read_all(context, inputs)
         if not mart.by_day:
-            return mart.transform(first, *others), first, []
+            return mart.transform(first, *others), lambda: first, []
         inside = F.col(mart.month).between(F.lit(self.start), F.lit(self.end))
         source = first.where(inside)
         made = mart.transform(source, *others, start=self.start, end=self.end)
         if days is None:
-            return made, source, []
+            return made, lambda: source, []
         kept = context.read(mart.table, base).where(~inside)
-        return made.unionByName(kept), source, [kept]
+        return made.unionByName(kept), lambda: source, [kept]
 
 
 def _made(context: BuildContext, inputs: Inputs, start: date | None = None, end: date | None = None) -> DataFrame:
     """The rows of one part, or of some buckets, of what they are made of alone."""
-    frames = [_read(context, inputs, i) for i in range(len(inputs.mart.reads))]
-    return inputs.mart.transform(*frames, **({"start": start, "end": end} if start else {}))
+    return inputs.mart.transform(*_read_all(context, inputs), **({"start": start, "end": end} if start else {}))
 
 
 def _groups(inputs: Inputs, buckets: Sequence[str]) -> list[list[str]]:
@@ -174,14 +175,22 @@ def _groups(inputs: Inputs, buckets: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _read(context: BuildContext, inputs: Inputs, index: int) -> DataFrame:
-    read = inputs.mart.reads[index]
-    rows = context.read(inputs.mart.inputs[index], inputs.snapshots[index])
-    return rows.select(*read.columns) if isinstance(read, AsOf) else rows
+def _read_all(context: BuildContext, inputs: Inputs) -> list[DataFrame]:
+    frames = context.read_all(zip(inputs.mart.inputs, inputs.snapshots, strict=True))
+    pairs = zip(inputs.mart.reads, frames, strict=True)
+    return [rows.select(*read.columns) if isinstance(read, AsOf) else rows for read, rows in pairs]
+
+
+def _first(context: BuildContext, inputs: Inputs) -> DataFrame:
+    return context.read(inputs.mart.inputs[0], inputs.snapshots[0])
 
 
 def _conserved(
-    mart: Mart, built: DataFrame, source: DataFrame, kept: Sequence[DataFrame], rows: tuple[int, int] | None
+    mart: Mart,
+    built: DataFrame,
+    source: Callable[[], DataFrame],
+    kept: Sequence[DataFrame],
+    rows: tuple[int, int] | None,
 ) -> CheckResult:
     """The rule that nothing gets lost: sums over the mart equal those over what it is made of.
 
@@ -192,7 +201,7 @@ def _conserved(
     if rows and mart.conserves == ((_COUNT, _COUNT),):
         ours, theirs = [rows[0]], [rows[1]]
     else:
-        ours, theirs = _sums(built, mine), _sums(source, others)
+        ours, theirs = _sums(built, mine), _sums(source(), others)
         for part in kept:
             theirs = [a + b for a, b in zip(theirs, _sums(part, mine), strict=True)]
     wrong = [

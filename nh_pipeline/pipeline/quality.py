@@ -93,7 +93,7 @@ class BuildQuality(TableBuild, frozen=True):
 
 def load(lake: Lake) -> Loaded:
     """All tables as they are now."""
-    return {table.name: lake.load(table) for table in tables()}
+    return lake.load_all(tables())
 
 
 def looked(lake: Lake, zone: RawZone, built: Table) -> list[Deliveries | Exports]:

@@ -4,6 +4,9 @@ A recipe is a hash of everything that decides a result beside the inputs: column
 kind, and the transforms' code. It is noted with what was built (:mod:`.build_state`): a new spelling of a column, a
 new column or a mended transform gives another recipe, and makes what was built by the old one stale. It is Dagster's
 ``code_version``, too. Docstrings, comments and descriptions of columns are no part of it.
+
+Declarations and code stay as they are while a process runs, so each recipe is made once in it. Whoever changes them
+nevertheless calls :func:`forget_recipes`.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ _KINDS: dict[type, tuple[str, tuple[ModuleType, ...]]] = {
 """Kind of build, to be counted up when it makes other rows of the same inputs, and the transforms that it uses."""
 
 
+@cache
 def recipe(table: Table) -> str:
     """The recipe of a silver or gold table."""
     name, modules = _KINDS[type(table.kind)]
@@ -59,6 +63,7 @@ def recipe(table: Table) -> str:
     return _short([name, *_declared(table), *code, *_reached(getattr(table.kind, "transform", None))])
 
 
+@cache
 def judged_by(dataset: Dataset) -> str:
     """The recipe by which the lines of a file are judged: those of all tables that they become."""
     return _short([INSPECT, *(recipe(table) for table in dataset.silver)])
@@ -78,6 +83,7 @@ def parse_recipe(dataset: str, header: Sequence[str]) -> str:
     )
 
 
+@cache
 def export_recipe(export: Export) -> str:
     """The recipe by which a delivery of many resources becomes all its tables."""
     views = (table.kind.view for table in export.tables)
@@ -85,6 +91,7 @@ def export_recipe(export: Export) -> str:
     return _short([EXPORT, *declared, *map(repr, views), *map(repr, export.read_by)])
 
 
+@cache
 def code_version(table: Table) -> str:
     """What Dagster compares: the recipe; of a bronze table, one that stands for every header."""
     if export := datasets.export_of(table):
@@ -94,6 +101,12 @@ def code_version(table: Table) -> str:
     dataset = datasets.dataset(table.dataset)
     columns = [f"{c.name} {sorted(c.labels)} {c.required}" for c in dataset.columns]
     return _short([PARSE, *columns, *map(repr, (dataset.eras, dataset.corrections, dataset.told_by, dataset.value))])
+
+
+def forget_recipes() -> None:
+    """Lets the recipes be made anew, of what is declared now."""
+    for made in (recipe, judged_by, export_recipe, code_version):
+        made.cache_clear()
 
 
 def _declared(table: Table) -> list[str]:

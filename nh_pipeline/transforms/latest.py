@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
+
+    from nh_pipeline.model.table import Table
 
 _NUMBER = r"case when version_id rlike '^[0-9]{1,18}\\z' then cast(version_id as bigint) end"
 
@@ -19,38 +21,51 @@ ORDER = ", ".join(
 
 _AT = ("delivery_id", "member", "source_line")
 _ID = ("resource_type", "resource_id")
+VERSION = ("version_at", "version_id", "dt", "exported_at", "modified_at", *_AT)
+_STATES = ("status", "verification_status")
+"""A resource that was entered in error says so in its status; a condition, in its verification status."""
 
 
-def latest(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, resource_type: str = "") -> DataFrame:
+def latest(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, of: Table) -> DataFrame:
     """The latest version of each resource that is still there, with all its columns.
 
     Args:
         rows: of bronze, a row per resource and delivery.
         deletions: ``clinical_bronze.deletion``. A version that is as late as a deletion, or later, is there again.
         conflicts: ``clinical_silver.id_conflicts``: versions that do not count.
-        resource_type: type of the resources; empty if the rows have it (``resource_type``), and may be of several.
+        of: the table of bronze that they are rows of: of a view, or ``resource``, which has several types.
 
     Returns:
         The rows with ``n_versions``: how many of them there were of the resource. What was entered in error is gone.
     """
-    said = rows.columns
-    typed = rows if not resource_type else rows.withColumn("resource_type", F.lit(resource_type))
+    return rows.join(winners(rows, deletions, conflicts, of), [*_at(of)])
+
+
+def winners(rows: DataFrame, deletions: DataFrame, conflicts: DataFrame, of: Table) -> DataFrame:
+    """Where the rows of :func:`latest` stand, with ``n_versions``.
+
+    To find them takes few columns, and engines plan, and sort, by the column.
+    """
+    at, view = _at(of), of.kind.view
+    kind = f"'{view.resource}' as resource_type" if view else "resource_type"
+    state = f"coalesce({', '.join(name for name in _STATES if name in of.names) or 'null'}, '') as _state"
+    patient = "coalesce(patient_id, '') as _patient"
+    said = rows.selectExpr(kind, *dict.fromkeys((*at, *VERSION)), state, patient)
     out = conflicts.selectExpr(*_ID, "delivery_id", "patient_id as _patient")
-    counting = typed.selectExpr("*", "coalesce(patient_id, '') as _patient").join(
-        out, [*_ID, "delivery_id", "_patient"], "left_anti"
-    )
     deleted = deletions.groupBy(*_ID).agg(F.max("version_at").alias("_deleted_at"))
     nth = f"row_number() over (partition by resource_type, resource_id order by {ORDER})"
     n_versions = "cast(count(1) over (partition by resource_type, resource_id) as int)"
-    ranked = counting.selectExpr("*", f"{nth} as _nth", f"{n_versions} as n_versions").where("_nth = 1")
-    held = ranked.join(deleted, [*_ID], "left").where("_deleted_at is null or _deleted_at <= version_at")
-    return held.where(_in_use(rows)).select(*said, "n_versions")
+    ranked = said.join(out, [*_ID, "delivery_id", "_patient"], "left_anti").selectExpr(
+        "*", f"{nth} as _nth", f"{n_versions} as n_versions"
+    )
+    held = ranked.where("_nth = 1 and _state <> 'entered-in-error'").join(deleted, [*_ID], "left")
+    there = held.where("_deleted_at is null or _deleted_at <= version_at")
+    return there.select(*at, "n_versions")
 
 
-def _in_use(rows: DataFrame) -> Column:
-    """A resource that was entered in error says so in its status; a condition, in its verification status."""
-    states = [F.col(name) for name in ("status", "verification_status") if name in rows.columns]
-    return ~F.coalesce(*states, F.lit("")).eqNullSafe("entered-in-error")
+def _at(of: Table) -> tuple[str, ...]:
+    """Where a row stands: there are several in a line of what is contained in resources."""
+    return ("resource_id", *of.grain)
 
 
 def elements(rows: DataFrame, winners: DataFrame) -> DataFrame:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -24,10 +26,7 @@ def resolved(rows: DataFrame, directory: DataFrame, *names: str) -> DataFrame:
     """
     one = directory.where("n_candidates = 1")
     for name in names:
-        found = one.selectExpr(f"lookup as {name}_ref", f"resource_id as _{name}_found")
-        rows = (
-            rows.join(found, f"{name}_ref", "left")
-            .selectExpr("*", f"coalesce({name}_id, _{name}_found) as {name}_resolved")
-            .drop(f"_{name}_found")
-        )
-    return rows
+        found = one.selectExpr(f"lookup as _{name}_lookup", f"resource_id as _{name}_found")
+        rows = rows.join(found, F.col(f"{name}_ref") == F.col(f"_{name}_lookup"), "left")
+    told = {f"{name}_resolved": F.expr(f"coalesce({name}_id, _{name}_found)") for name in names}
+    return rows.withColumns(told).drop(*(f"_{name}_{part}" for name in names for part in ("lookup", "found")))

@@ -78,8 +78,8 @@ def winners(engine):
         {"resource_id": name, "subject": "Patient/p", **one} for name, (them, _) in VERSIONS.items() for one in them
     ]
     encounters = rows(engine, ENCOUNTER.table, *said)
-    made = latest(encounters, rows(engine, DELETION, *DELETED), rows(engine, CONFLICTS), "Encounter")
-    assert made.columns == [*encounters.columns, "n_versions"]
+    made = latest(encounters, rows(engine, DELETION, *DELETED), rows(engine, CONFLICTS), ENCOUNTER.table)
+    assert sorted(made.columns) == sorted([*encounters.columns, "n_versions"])
     return {row["resource_id"]: row for row in made.collect()}
 
 
@@ -97,7 +97,7 @@ def test_a_condition_in_error_is_gone_and_elements_follow_their_resource(engine)
         one | {"verification_status": "entered-in-error"} if one["resource_id"] == "wrong" else one for one in said
     ]
     nothing = rows(engine, DELETION), rows(engine, CONFLICTS)
-    made = latest(rows(engine, CONDITION.table, *conditions), *nothing, "Condition")
+    made = latest(rows(engine, CONDITION.table, *conditions), *nothing, CONDITION.table)
     parts = rows(engine, IDENTIFIER.table, *(one | {"identifier_value": one["delivery_id"]} for one in said))
     found = elements(parts, made).collect()
     assert [(row["resource_id"], row["identifier_value"], row["n_versions"]) for row in found] == [("right", "C", 2)]
@@ -164,7 +164,7 @@ def test_an_id_is_one_patients(engine):
     assert {row["resource_type"] for row in found if row["resource_id"] != "left"} == {"Encounter"}
     known = [{name: value for name, value in one.items() if name != "is_of_full_export"} for one in said]
     encounters = rows(engine, ENCOUNTER.table, *known)
-    held = latest(encounters, deletions, made, "Encounter").collect()
+    held = latest(encounters, deletions, made, ENCOUNTER.table).collect()
     assert {row["resource_id"]: row["patient_id"] for row in held} == SUBJECTS
     assert len(held) == len(SUBJECTS)
 

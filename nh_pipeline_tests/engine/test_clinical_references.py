@@ -59,36 +59,43 @@ def nowhere(engine):
         {"resource_type": "Practitioner", "resource_id": of, "source_line": line, "item_index": nth, "system": NPI,
          "identifier_value": value} for nth, (of, line, value) in enumerate(IDENTIFIERS)
     ]  # fmt: skip
-    patients = [{"resource_type": "Patient", "resource_id": "p", "patient_id": "p"}]
-    encounters = [{"resource_id": name, "subject": "Patient/p", "patient_id": "p", **of}
-                  for name, (of, _) in ENCOUNTERS.items()]  # fmt: skip
+    encounters = [{"resource_id": name, "subject": "Patient/p", "patient_id": "p", "source_line": line, **of}
+                  for line, (name, (of, _)) in enumerate(ENCOUNTERS.items(), 100)]  # fmt: skip
     claims = [
-        {"resource_id": "c", "subject": "Patient/p", "provider": "Organization/o",
+        {"resource_id": "c", "subject": "Patient/p", "provider": "Organization/o", "source_line": 7,
          **written("coverage", "c#1", "contained", "c#1")},
         # A later version is right: what an earlier one said does not count.
-        {"resource_id": "mended", "subject": "Patient/p", "provider": "Organization/x"},
+        {"resource_id": "mended", "subject": "Patient/p", "provider": "Organization/x", "source_line": 8},
         {"resource_id": "mended", "subject": "Patient/p", "provider": "Organization/o", "version_at": utc("2024-07-01"),
          "source_line": 9},
     ]  # fmt: skip
     lines = [
-        {"resource_id": "c", "source_line": 1, "item_index": nth, "encounter": f"Encounter/{of}", "patient_id": "p"}
+        {"resource_id": "c", "source_line": 7, "item_index": nth, "encounter": f"Encounter/{of}", "patient_id": "p"}
         for nth, of in enumerate(("fine", "x", "y"))
     ]
     of_types = {
         ENCOUNTER: encounters,
         CLAIM: claims,
         CLAIM_ITEM: lines,
-        PATIENT: [{"resource_id": "p", "managing_organization": "Organization?identifier=tax|7"}],
-        LOCATION: [{"resource_id": "l", "managing_organization": "Organization/x"}],
+        PATIENT: [{"resource_id": "p", "managing_organization": "Organization?identifier=tax|7", "source_line": 5}],
+        LOCATION: [{"resource_id": "l", "managing_organization": "Organization/x", "source_line": 4}],
         COVERAGE: [
-            {"resource_id": "own", "item_index": 0, "patient_id": "p",
+            {"resource_id": "own", "item_index": 0, "patient_id": "p", "source_line": 6,
              **written("beneficiary", "Patient?identifier=ssn|999-99-9999", "logical")},
-            {"resource_id": "c#1", "item_index": 1, "patient_id": "p", "payor": "Organization/x"},
+            {"resource_id": "c#1", "item_index": 1, "patient_id": "p", "payor": "Organization/x", "source_line": 7},
         ],
     }  # fmt: skip
-    everything = [*shared, *patients, *({"resource_type": "Encounter", **one} for one in encounters)]
-    everything = [{name: value for name, value in one.items() if name in RESOURCE.by_name} for one in everything]
-    resources, none = rows(engine, RESOURCE, *everything), (rows(engine, DELETION), rows(engine, ID_CONFLICTS))
+    own = [
+        {
+            "resource_type": view.resource,
+            **{name: one[name] for name in one if name in RESOURCE.by_name},
+            "patient_id": "p",
+        }
+        for view in (PATIENT, ENCOUNTER, CLAIM, COVERAGE)
+        for one in of_types[view]
+        if "#" not in one["resource_id"]
+    ]
+    resources, none = rows(engine, RESOURCE, *shared, *own), (rows(engine, DELETION), rows(engine, ID_CONFLICTS))
     known = directory(resources, rows(engine, IDENTIFIER.table, *identifiers), *none)
     views = (rows(engine, table, *of_types.get(table.kind.view, [])) for table in MART.inputs[:-4])
     return passed(engine, MART.table, unresolved_references(*views, resources, known, *none))

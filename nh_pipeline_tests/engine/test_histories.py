@@ -362,12 +362,13 @@ def test_landing_what_will_be_held_or_refused_changes_no_row(nh, tmp_path):
         assert note.records - note.lines_refused <= note.keys <= note.records
 
 
-def test_a_dropped_line_fails_the_gate(workspace, tmp_path, monkeypatch):
+def test_a_dropped_line_fails_the_gate(workspace, tmp_path, monkeypatch, code_changes):
     w = workspace()
     chain.land(w, PLAN.staffing(tmp_path, "2024Q2"))
     chain.parse(w)
     right = typed.accepted
     monkeypatch.setattr(typed, "accepted", lambda lines, *a, **k: right(lines.where("source_line <> 7"), *a, **k))
+    code_changes()
     outcome = staffing_build(coverage="2024Q2", **_days("2024Q2")).run(w)
     assert {c.name for c in outcome.table.refused} == {"row_accounting"}
     assert outcome.table.published is None

@@ -81,7 +81,7 @@ def built(drop, tmp_path_factory):
 
 
 @pytest.fixture
-def new_spelling(monkeypatch):
+def new_spelling(monkeypatch, code_changes):
     """A declaration that knows the cell."""
 
     def declare():
@@ -90,6 +90,7 @@ def new_spelling(monkeypatch):
             for c in DATASETS["providers"].columns
         )
         monkeypatch.setattr(datasets, "DATASETS", with_dataset("providers", columns=tuple(columns)))
+        code_changes()
 
     return declare
 
@@ -135,9 +136,9 @@ def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeyp
     before = partitions(nh.lake)
     unknown = nh.rows("select distinct coverage as c from bronze.providers_raw where extra_columns is not null")
     assert unknown == [{"c": "2024-12-01"}]
-    new_spelling()
     kind = replace(FCT_STAFFING_LEVELS.kind, transform=mended)
     monkeypatch.setattr(datasets, "DATASETS", with_dataset("daily_nurse_staffing", tables=(kind,)))
+    new_spelling()
 
     stale = {(s["table"], s["reason"]) for s in json.loads(nh("status", "--json").stdout)["stale"]}
     rules = "was judged by other rules than those of now"
@@ -177,7 +178,7 @@ def test_yesterdays_lake_with_todays_declarations(built, drop, tmp_path, monkeyp
     assert anew.rows("select count(*) as n from bronze.providers_raw where extra_columns is not null") == [{"n": 0}]
 
 
-def test_what_is_part_of_a_recipe_and_what_is_not(monkeypatch, new_spelling):
+def test_what_is_part_of_a_recipe_and_what_is_not(monkeypatch, new_spelling, code_changes):
     before = {c.name: code_version(c) for c in tables()}
     assert len(set(before.values())) == len(before)
     header = ("CMS Certification Number (CCN)", "Provider Name", "State", "Chain Name", "Number of Certified Beds",
@@ -190,8 +191,10 @@ def test_what_is_part_of_a_recipe_and_what_is_not(monkeypatch, new_spelling):
     assert {name for name, was in before.items() if code_version(_by_name(name)) != was} == {"bronze.providers_raw"}
 
     monkeypatch.setattr(typed, "_MOST_DIGITS", 8)
+    code_changes()
     assert recipe(FCT_STAFFING_LEVELS) != before[FCT_STAFFING_LEVELS.name]
     monkeypatch.undo()
+    code_changes()
     assert {c.name: code_version(c) for c in tables()} == before
 
 

@@ -20,6 +20,7 @@ from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, FCT_CLAIMS_MEASURES, MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS, FCT_PROVIDER_RELEASES
 from nh_pipeline.datasets.dates import DIM_DATE
+from nh_pipeline.lake import lake
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing.confirmations import confirm
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES, HPRD, PROVIDER_COLUMNS
@@ -180,9 +181,11 @@ def test_a_second_run_of_everything_changes_nothing(finished, drop):
 
 def test_a_plan_loads_each_table_and_lists_each_folder_once(finished, monkeypatch):
     """On AWS, each is a request."""
-    seen, load, below = Counter(), SqlCatalog.load_table, Storage._below
+    seen, load, ask, below = Counter(), SqlCatalog.load_table, lake.pointer, Storage._below
     monkeypatch.setattr(planning, "_PLANS", {})
+    monkeypatch.setattr(lake, "_TABLES", {})
     monkeypatch.setattr(SqlCatalog, "load_table", lambda self, name: seen.update([name]) or load(self, name))
+    monkeypatch.setattr(lake, "pointer", lambda catalog, name: seen.update([name]) or ask(catalog, name))
     monkeypatch.setattr(Storage, "_below", lambda self, path, end: seen.update([(path, end)]) or below(self, path, end))
     assert planning.plan(finished.lake, finished.zone).builds == ()
     once = 1 + len(datasets.exports())  # which are looked at one by one

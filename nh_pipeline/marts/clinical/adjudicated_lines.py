@@ -71,20 +71,21 @@ def decided(adjudications: DataFrame) -> DataFrame:
 
 def decided_lines(items: DataFrame, decisions: DataFrame) -> DataFrame:
     """The lines of explanations of benefit, each with what was decided on it."""
+    from pyspark.sql import functions as F
+
     from nh_pipeline.transforms.fhir_money import amount
 
     net = amount("net")
-    joined = items.join(decisions.where("sequence is not null"), [*AT, "sequence"], "left").selectExpr(
-        *(name for name in items.columns if name not in ("currency", "processing_code")),
-        *(name for name in SUMS if name != "submitted"),
-        f"{net} as net_amount",
-        f"coalesce(submitted, {net}) as submitted",
-        f"coalesce(noncovered > 0 and noncovered >= coalesce(submitted, {net}), false) as _uncovered",
-        "coalesce(has_reason, false) as _has_reason",
-        "coalesce(indicator, processing_code) as _indicator",
-        "coalesce(decided_currency, currency) as currency",
-        "reason_system",
-        "reason_code",
+    sql = {
+        "net_amount": net,
+        "submitted": f"coalesce(submitted, {net})",
+        "_uncovered": f"coalesce(noncovered > 0 and noncovered >= coalesce(submitted, {net}), false)",
+        "_has_reason": "coalesce(has_reason, false)",
+        "_indicator": "coalesce(indicator, processing_code)",
+        "currency": "coalesce(decided_currency, currency)",
+    }
+    joined = items.join(decisions.where("sequence is not null"), [*AT, "sequence"], "left").withColumns(
+        {name: F.expr(how) for name, how in sql.items()}
     )
     turned_down = f"coalesce(_indicator not in ({_quoted(PAYING)}), false)"
     judged = joined.selectExpr(
@@ -92,7 +93,7 @@ def decided_lines(items: DataFrame, decisions: DataFrame) -> DataFrame:
     )
     told = "is_denied and reason_code is not null"
     return judged.selectExpr(
-        *(name for name in judged.columns if name not in ("reason_system", "reason_code")),
+        "*",
         f"case when {told} then reason_system when _turned_down then '{PROCESSING}' end as denial_reason_system",
         f"case when {told} then reason_code when _turned_down then _indicator end as denial_reason_code",
     )

@@ -79,6 +79,8 @@ def described(
         conditions: ``clinical_silver.fct_conditions``.
         directory: ``clinical_silver.directory``, which knows organizations by their identifiers.
     """
+    from pyspark.sql import functions as F
+
     from nh_pipeline.transforms.fhir_dates import written
     from nh_pipeline.transforms.references import resolved
 
@@ -118,9 +120,8 @@ def described(
         "related_claim_id": "related_claim_resolved",
         "n_lines": "coalesce(_lines, 0)",
     }
-    names = {c.name for c in COLUMNS} - {"billed_amount", "currency"}
-    rest = [name for name in joined.columns if name not in names and not name.startswith("_")]
-    return joined.selectExpr(*rest, *(f"{sql.get(name, name)} as {name}" for name in sorted(names)))
+    told = joined.withColumns({name: F.expr(how) for name, how in sql.items()})
+    return told.drop("_system", "_code", "_display", "_organization", "_lines", "_encounters")
 
 
 def _lines(items: DataFrame) -> DataFrame:

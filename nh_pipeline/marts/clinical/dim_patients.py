@@ -26,7 +26,7 @@ def dim_patients(patients: DataFrame, directory: DataFrame, deletions: DataFrame
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    rows = resolved(latest(patients, deletions, conflicts, "Patient"), directory, "managing_organization")
+    rows = resolved(latest(patients, deletions, conflicts, PATIENT.table), directory, "managing_organization")
     zip_digits = F.regexp_replace("address_postal_code", "[^0-9]", "").alias("_zip")
     sql = {
         "patient_id": "resource_id",

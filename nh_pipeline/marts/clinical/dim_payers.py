@@ -34,6 +34,8 @@ def with_payer(billed: DataFrame, coverages: DataFrame) -> DataFrame:
         billed: claims or explanations of benefit, with ``coverage_resolved`` and ``insurer_resolved``.
         coverages: :func:`insurances`.
     """
+    from pyspark.sql import functions as F
+
     by_themselves = "coalesce(payor_resolved = patient_id, false) or payor_ref rlike '^(Patient|RelatedPerson)[/?]'"
     insured = coverages.selectExpr(
         "resource_id as coverage_resolved",
@@ -43,9 +45,8 @@ def with_payer(billed: DataFrame, coverages: DataFrame) -> DataFrame:
     )
     said = (f"'name:' || {folded(name)}" if name in _NAMED else name for name in _SAID)
     names = (f"case when {folded(name)} is not null then trim({name}) end" for name in _NAMED)
-    return billed.join(insured, "coverage_resolved", "left").selectExpr(
-        *billed.columns, f"coalesce({', '.join(said)}) as payer_id", f"coalesce({', '.join(names)}) as payer_name"
-    )
+    told = {"payer_id": F.expr(f"coalesce({', '.join(said)})"), "payer_name": F.expr(f"coalesce({', '.join(names)})")}
+    return billed.join(insured, "coverage_resolved", "left").withColumns(told).drop("_self_pay", "_payor", "_kind")
 
 
 def insurances(coverages: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame) -> DataFrame:
@@ -53,7 +54,7 @@ def insurances(coverages: DataFrame, directory: DataFrame, deletions: DataFrame,
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    return resolved(latest(coverages, deletions, conflicts, "Coverage"), directory, "payor")
+    return resolved(latest(coverages, deletions, conflicts, COVERAGE.table), directory, "payor")
 
 
 def payers(  # noqa: PLR0917 (it reads so many tables)
@@ -77,7 +78,9 @@ def payers(  # noqa: PLR0917 (it reads so many tables)
         for rows in (claims, benefits)
     )
     named = claimed.union(decided).where("payer_id is not null").groupBy("payer_id")
-    known = latest(organizations, deletions, conflicts, "Organization").selectExpr("resource_id as payer_id", "name")
+    known = latest(organizations, deletions, conflicts, ORGANIZATION.table).selectExpr(
+        "resource_id as payer_id", "name"
+    )
     found = named.agg(F.min("payer_name").alias("_written")).join(known, "payer_id", "left")
     name = "coalesce(name, _written, payer_id)"
     sql = {

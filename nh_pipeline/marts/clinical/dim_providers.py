@@ -40,7 +40,9 @@ def dim_providers(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    held = resolved(latest(roles, deletions, conflicts, "PractitionerRole"), directory, "practitioner", "organization")
+    held = resolved(
+        latest(roles, deletions, conflicts, PRACTITIONER_ROLE.table), directory, "practitioner", "organization"
+    )
     of, named = "over (partition by practitioner_resolved", "coalesce(specialty_display, specialty_text)"
     first = held.selectExpr(
         "practitioner_resolved as resource_id", "specialty_code", f"{named} as specialty_name",
@@ -49,13 +51,13 @@ def dim_providers(  # noqa: PLR0917 (it reads so many tables)
     ).where("_nth = 1")  # fmt: skip
     version = [column.name for column in VERSION]
     clinicians = (
-        latest(practitioners, deletions, conflicts, "Practitioner")
+        latest(practitioners, deletions, conflicts, PRACTITIONER.table)
         .join(first, "resource_id", "left")
         .selectExpr("resource_id", "'practitioner' as provider_kind", "npi",
                     "nullif(concat_ws(' ', given_name, family_name), '') as name", "specialty_code", "specialty_name",
                     "organization_id", "organization_id as _home", "coalesce(n_roles, 0) as n_roles", *version)
     )  # fmt: skip
-    places = resolved(latest(organizations, deletions, conflicts, "Organization"), directory, "part_of").selectExpr(
+    places = resolved(latest(organizations, deletions, conflicts, ORGANIZATION.table), directory, "part_of").selectExpr(
         "resource_id", "'organization' as provider_kind", "npi", "name", "cast(null as string) as specialty_code",
         "cast(null as string) as specialty_name", "part_of_resolved as organization_id", "resource_id as _home",
         "0 as n_roles", *version,

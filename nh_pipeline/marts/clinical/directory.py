@@ -24,7 +24,7 @@ def directory(resources: DataFrame, identifiers: DataFrame, deletions: DataFrame
 
     from nh_pipeline.transforms.latest import elements, latest
 
-    shared = latest(resources.where("patient_id is null").drop("resource"), deletions, conflicts)
+    shared = latest(resources.where("patient_id is null").drop("resource"), deletions, conflicts, RESOURCE)
     ids = elements(identifiers.where("identifier_value is not null"), shared)
     named = ids.selectExpr(
         "resource_type", "resource_id", "source", "coalesce(system, '') as system", "identifier_value as value"

@@ -44,7 +44,7 @@ def facility_crosswalk(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.latest import elements, latest
 
     digits = "regexp_replace(address_postal_code, '[^0-9]', '')"
-    held = latest(organizations, deletions, conflicts, "Organization").selectExpr(
+    held = latest(organizations, deletions, conflicts, ORGANIZATION.table).selectExpr(
         "*", f"case when length({digits}) >= 5 then substr({digits}, 1, 5) end as zip5"
     )
     own = elements(identifiers.where(f"resource_type = 'Organization' and system = '{CCN_SYSTEM}'"), held)

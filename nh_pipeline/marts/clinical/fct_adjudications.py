@@ -56,28 +56,30 @@ def adjudications(  # noqa: PLR0917 (it reads so many tables)
     versions = _versions(benefits, deletions, conflicts)
     lines, decisions = elements(items, versions), decided(elements(amounts_decided, versions))
     insured = insurances(coverages, directory, deletions, conflicts)
-    told = described(resolved(versions, directory, "claim"), lines, insured, conditions, directory)
+    whole = resolved(elements(benefits, versions), directory, "claim")
+    told = described(whole, lines, insured, conditions, directory)
     per_line = decided_lines(lines, decisions)
     joined = told.join(_of_lines(per_line), [*AT], "left").join(_of_all(decisions), [*AT], "left")
     return _in_full(_judged(joined))
 
 
 def _versions(benefits: DataFrame, deletions: DataFrame, conflicts: DataFrame) -> DataFrame:
-    """Versions that differ from the one before them; of several of one instant, the last one."""
-    from nh_pipeline.transforms.latest import ORDER, latest
+    """Where versions stand that differ from the one before them; of several of one instant, the last one."""
+    from nh_pipeline.transforms.latest import ORDER, VERSION, winners
 
     out = conflicts.where("resource_type = 'ExplanationOfBenefit'").selectExpr(
         "resource_id", "delivery_id", "patient_id as _patient"
     )
-    there = latest(benefits, deletions, conflicts, "ExplanationOfBenefit").select("resource_id", "n_versions")
-    counting = benefits.selectExpr("*", "coalesce(patient_id, '') as _patient").join(out, out.columns, "left_anti")
+    there = winners(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table).select("resource_id", "n_versions")
+    said = benefits.selectExpr("resource_id", *VERSION, "content_md5", "coalesce(patient_id, '') as _patient")
     return (
-        counting.join(there, "resource_id")
+        said.join(out, ["resource_id", "delivery_id", "_patient"], "left_anti")
+        .join(there, "resource_id")
         .selectExpr("*", f"row_number() over (partition by resource_id, version_at order by {ORDER}) as _nth")
         .where("_nth = 1")
         .selectExpr("*", "lag(content_md5) over (partition by resource_id order by version_at) as _before")
         .where("_before is null or _before <> content_md5")
-        .select(*benefits.columns, "n_versions")
+        .select(*AT, "n_versions")
     )
 
 
@@ -109,6 +111,8 @@ def _of_all(decisions: DataFrame) -> DataFrame:
 
 def _judged(told: DataFrame) -> DataFrame:
     """Adds amounts, each from where it is said best, and what was decided."""
+    from pyspark.sql import functions as F
+
     from nh_pipeline.transforms.fhir_money import amount
 
     of = {
@@ -121,14 +125,13 @@ def _judged(told: DataFrame) -> DataFrame:
     }
     refused = f"outcome = 'error' or non_payment_reason <> '{REQUESTED}' or all_denied"
     by_code = f"case when non_payment_reason <> '{REQUESTED}' then"
-    told = told.selectExpr(
-        *(name for name in told.columns if name not in of),
-        *(f"coalesce({', '.join(parts)}) as {name}" for name, parts in of.items()),
-        f"coalesce({refused}, false) or coalesce(denied_lines = n_lines and n_lines > 0, false) as _is_denied",
-        "coalesce(denied_lines, 0) as n_denied_lines",
-        f"coalesce(all_reason_system, {by_code} '{NON_PAYMENT}' end, line_reason_system) as _system",
-        f"coalesce(all_reason_code, {by_code} non_payment_reason end, line_reason_code) as _code",
-    )
+    sql = {name: f"coalesce({', '.join(parts)})" for name, parts in of.items()} | {
+        "_is_denied": f"coalesce({refused}, false) or coalesce(denied_lines = n_lines and n_lines > 0, false)",
+        "n_denied_lines": "coalesce(denied_lines, 0)",
+        "_system": f"coalesce(all_reason_system, {by_code} '{NON_PAYMENT}' end, line_reason_system)",
+        "_code": f"coalesce(all_reason_code, {by_code} non_payment_reason end, line_reason_code)",
+    }
+    told = told.withColumns({name: F.expr(how) for name, how in sql.items()})
     told = told.selectExpr("*", "coalesce(_payment, _total, line_paid) as paid_amount")
     return told.selectExpr(
         "*",

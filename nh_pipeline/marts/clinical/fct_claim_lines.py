@@ -37,15 +37,17 @@ def claim_lines(  # noqa: PLR0917 (it reads so many tables)
 ) -> DataFrame:
     """Lines of claims, with those of the decision that counts; where no Claim was delivered, of that alone."""
     from nh_pipeline.transforms.fhir_money import amount
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, winners
     from nh_pipeline.transforms.references import resolved
 
-    winners = latest(said, deletions, conflicts, "Claim")
-    lines = resolved(elements(items, winners), directory, "encounter").selectExpr(
+    found = winners(said, deletions, conflicts, CLAIM.table)
+    lines = resolved(elements(items, found), directory, "encounter").selectExpr(
         "*", "resource_id as claim_id", f"{_number('sequence')} as line_number", f"{amount('net')} as net_amount"
     )
     of_claim = claims.selectExpr("eob_id as resource_id", "claim_id")
-    counting = latest(benefits, deletions, conflicts, "ExplanationOfBenefit").join(of_claim, "resource_id", "left_semi")
+    counting = winners(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table).join(
+        of_claim, "resource_id", "left_semi"
+    )
     decisions = decided(elements(eob_adjudications, counting))
     theirs = (
         decided_lines(resolved(elements(eob_items, counting), directory, "encounter"), decisions)

@@ -47,11 +47,11 @@ def claims(  # noqa: PLR0917 (it reads so many tables)
 ) -> DataFrame:
     """The latest version of each claim; and of decisions on claims that nobody delivered, one claim each."""
     from nh_pipeline.transforms.fhir_money import amount
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, winners
 
-    winners = latest(said, deletions, conflicts, "Claim")
+    found = winners(said, deletions, conflicts, CLAIM.table)
     insured = insurances(coverages, directory, deletions, conflicts)
-    told = described(winners, elements(items, winners), insured, conditions, directory)
+    told = described(elements(said, found), elements(items, found), insured, conditions, directory)
     totals = {"billed_amount": amount("total_value"), "currency": "coalesce(total_currency, line_currency)"}
     mine = told.selectExpr("resource_id as claim_id", *(f"{totals.get(name, name)} as {name}" for name in _BOTH))
     return _followed(_paid(mine, adjudications), payers)

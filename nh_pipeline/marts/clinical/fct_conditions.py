@@ -32,7 +32,7 @@ def fct_conditions(
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    rows = resolved(latest(conditions, deletions, conflicts, "Condition"), directory, "encounter")
+    rows = resolved(latest(conditions, deletions, conflicts, CONDITION.table), directory, "encounter")
     sql = {
         "condition_id": "resource_id",
         "encounter_id": "encounter_resolved",

@@ -49,16 +49,17 @@ def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
     benefits: DataFrame, facilities: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame,
 ) -> DataFrame:  # fmt: skip
     """The latest version of each encounter."""
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, latest, winners
     from nh_pipeline.transforms.references import resolved
 
     references = ("service_provider", "participant", "location", "part_of", "episode_of_care", "diagnosis_condition")
-    held = resolved(latest(encounters, deletions, conflicts, "Encounter"), directory, *references)
-    asked = latest(claims, deletions, conflicts, "Claim")
-    answered = latest(benefits, deletions, conflicts, "ExplanationOfBenefit")
+    told = latest(encounters, deletions, conflicts, ENCOUNTER.table)
+    held = resolved(told, directory, *references)
+    asked = winners(claims, deletions, conflicts, CLAIM.table)
+    answered = latest(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table)
     diagnoses = encounter_diagnoses(
-        held,
-        resolved(asked, directory, "diagnosis_condition"),
+        resolved(told, directory, "diagnosis_condition"),
+        resolved(elements(claims, asked), directory, "diagnosis_condition"),
         resolved(elements(items, asked), directory, "encounter"),
         resolved(answered, directory, "claim", "diagnosis_condition"),
         conditions,

@@ -49,10 +49,10 @@ def fct_observation_values(
     observations: DataFrame, values: DataFrame, directory: DataFrame, deletions: DataFrame, conflicts: DataFrame
 ) -> DataFrame:
     """The values of the latest version of each observation."""
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, winners
     from nh_pipeline.transforms.references import resolved
 
-    leaves = elements(values, latest(observations, deletions, conflicts, "Observation"))
+    leaves = elements(values, winners(observations, deletions, conflicts, OBSERVATION.table))
     kinds = " ".join(f"when '{fhir}' then '{kind}'" for fhir, kind in KINDS.items())
     at, day = fhir_dates.instant("effective"), fhir_dates.written("effective")
     issued = fhir_dates.instant("issued")

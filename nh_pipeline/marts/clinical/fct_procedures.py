@@ -32,7 +32,7 @@ def fct_procedures(
     from nh_pipeline.transforms.latest import latest
     from nh_pipeline.transforms.references import resolved
 
-    rows = resolved(latest(procedures, deletions, conflicts, "Procedure"), directory, "encounter", "reason")
+    rows = resolved(latest(procedures, deletions, conflicts, PROCEDURE.table), directory, "encounter", "reason")
     sql = {
         "procedure_id": "resource_id",
         "encounter_id": "encounter_resolved",
