@@ -61,6 +61,9 @@ class Settings(BaseSettings):
             DuckDB does, on the files of the lake.
         nppes_scope: which numbers of the NPI registry become rows of silver: ``nursing_homes`` (organisations that have
             ever had a taxonomy of nursing homes), or ``all`` of its 9 million.
+        warehouse_url: address of a warehouse that gets tables of the lake (:mod:`nh_pipeline.warehouse`). Secret, since
+            it may carry a password.
+        warehouse_tables: which tables it gets: names or patterns, with commas between them.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
@@ -80,6 +83,8 @@ class Settings(BaseSettings):
     drive_endpoint: str = ""
     athena_workgroup: str = ""
     nppes_scope: Literal["nursing_homes", "all"] = "nursing_homes"
+    warehouse_url: SecretStr | None = None
+    warehouse_tables: str = "treatments_gold.*"
     dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
 
     @field_validator("home", "dagster_home", mode="before")
@@ -127,6 +132,15 @@ class Settings(BaseSettings):
     def _catalog(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             _require_driver(_url(value.get_secret_value()))
+        return value
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def _warehouse(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from nh_pipeline.warehouse.address import Address
+
+            Address.of(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

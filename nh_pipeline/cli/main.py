@@ -32,6 +32,7 @@ from nh_pipeline.cli import (
     relocate,
     report,
     view_definitions,
+    warehouse,
 )
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
@@ -62,6 +63,7 @@ app = typer.Typer(
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(drive.app, name="drive")
 app.add_typer(aws.app, name="aws")
+app.add_typer(warehouse.app, name="warehouse")
 
 
 @app.callback()
