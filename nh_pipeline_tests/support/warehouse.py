@@ -80,13 +80,13 @@ ROWS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def put(lake: Lake, rows: Iterable[Mapping[str, Any]], table: Table = MIXED) -> None:
-    """Makes rows the content of a table, as an engine would."""
+def put(lake: Lake, rows: Iterable[Mapping[str, Any]], table: Table = MIXED, partition: str = WHOLE) -> None:
+    """Makes rows the content of a table, or of a partition of it, as an engine would."""
     folder = staging_folder(table, uuid.uuid4().hex)
     with lake.storage.create(f"{folder}/part-0.parquet") as sink:
         pq.write_table(pa.Table.from_pylist([*rows], schema=table.arrow), sink)
-    staged = find_staged(lake, table, folder, {WHOLE})
-    publish(lake, table, staged, base=lake.snapshot(table), inputs=[], properties={})
+    staged = find_staged(lake, table, folder, {partition})
+    publish(lake, table, staged, base=lake.snapshot(table, [partition]), inputs=[], properties={})
 
 
 def asked(address: Address, sql: str) -> list[tuple[Any, ...]]:
