@@ -61,14 +61,17 @@ def transact(address: Address, what: str, work: Callable[[Session], _T]) -> _T:
     except psycopg2.Error as error:
         refused = _told(error, address)
     # Raised here, it has no context: what the server said of values is gone.
-    raise WarehouseError(f"{what}: the warehouse (NH_WAREHOUSE_URL) {refused}. It is as it was before")
+    raise WarehouseError(f"{what}: the warehouse (NH_WAREHOUSE_URL) {refused}")
 
 
 def _told(error: Any, address: Address) -> str:
-    state = error.pgcode
-    if state is None:
+    state, as_it_was = error.pgcode, "Its table is as it was"
+    if state is None:  # also where the answer to a commit got lost
         text = str(error).strip() or "the connection was lost"
-        return f"does not answer, or lets nobody in: {address.without_secrets(text.splitlines()[0])}"
+        told = address.without_secrets(text.splitlines()[0])
+        return f"does not answer, or lets nobody in: {told}. Its table is as before or as after: load it again"
     if state[:2] in _OF_VALUES:
-        return f"refused a value ({type(error).__name__}, SQLSTATE {state}; not shown, as it may be protected)"
-    return f"refused it: {address.without_secrets(error.diag.message_primary or type(error).__name__)} ({state})"
+        named = f"{type(error).__name__}, SQLSTATE {state}"
+        return f"refused a value ({named}), which is not shown, as it may be protected. {as_it_was}"
+    told = address.without_secrets(error.diag.message_primary or type(error).__name__)
+    return f"refused it: {told} ({state}). {as_it_was}"

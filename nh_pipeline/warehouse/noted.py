@@ -24,6 +24,9 @@ create table if not exists nh.loads (
 _LOCK = 7253
 """Any number, but always the same."""
 
+_PATIENCE = "60s"
+"""How long a load waits for what others hold of a table: who asks for it meanwhile waits behind the load."""
+
 
 @dataclass(frozen=True)
 class Noted:
@@ -42,6 +45,7 @@ def begin(session: Session) -> None:
     """Makes the notes, if need be, and waits until nobody else loads: no older snapshot comes after a newer one."""
     if session.dialect == "postgres":
         session.run(f"select pg_advisory_xact_lock({_LOCK})")
+        session.run(f"set local lock_timeout = '{_PATIENCE}'")
     require_schema(session, "nh")
     session.run(_LOADS)
     if session.dialect == "redshift":  # which has no locks but those of tables

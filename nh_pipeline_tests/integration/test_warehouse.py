@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from nh_pipeline import failpoints
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.model.columns import text
+from nh_pipeline.warehouse import noted
 from nh_pipeline.warehouse import postgres as copying
 from nh_pipeline.warehouse.address import Address
 from nh_pipeline.warehouse.connection import Session, WarehouseError, transact
@@ -253,6 +254,20 @@ def test_somebodys_trigger_that_drops_rows(lake, address, loaded):
     with pytest.raises(WarehouseError, match=f"the lake has {len(ROWS) + 1} rows, the warehouse got {len(ROWS)}"):
         load(lake, MIXED, address)
     untouched(lake, address, loaded)
+
+
+def test_a_table_that_somebody_holds(lake, address, loaded, monkeypatch):
+    monkeypatch.setattr(noted, "_PATIENCE", "100ms")
+    reader = psycopg2.connect(**address.options)
+    with reader.cursor() as cursor:
+        cursor.execute("select count(*) from gold.mixed")  # and the transaction stays open
+        with pytest.raises(WarehouseError, match="lock timeout"):
+            load(lake, GAINED, address)
+        untouched(lake, address, loaded)
+        assert load(lake, MIXED, address).changed  # rows alone are replaced beside a reader
+        cursor.execute("select count(*) from gold.mixed")
+        assert cursor.fetchone() == (len(ROWS) + 1,)
+    reader.close()
 
 
 def test_a_value_that_postgres_cannot_hold(lake, address):

@@ -37,7 +37,7 @@ def postgres() -> Iterator[str]:
             command = [*as_user, programs / program, "-D", data, *arguments]
             subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
-        run("initdb", "-U", "nh", "--auth=trust", "-N")
+        run("initdb", "-U", "nh", "-E", "UTF8", "--locale=C", "--auth=trust", "-N")
         options = f"-k {home} -c listen_addresses='' -c fsync=off"
         run("pg_ctl", "-o", options, "-l", f"{home}/log", "-w", "start")
         try:
