@@ -8,6 +8,7 @@ import socket
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 
 pytest.importorskip("psycopg2", reason="the extra warehouse is not installed")
@@ -24,8 +25,6 @@ from nh_pipeline_tests.support.warehouse import asked, expected, held, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import dagster as dg
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
@@ -136,6 +135,26 @@ def test_the_graph_has_them_where_there_is_a_warehouse_and_after_their_tables(nh
     assert {key.to_user_string() for key in last.assets} == set(copies())
     monkeypatch.delenv("NH_WAREHOUSE_URL")
     assert copies() == {}
+
+
+def test_a_copy_follows_when_its_table_was_published(nh):
+    defs, asked_for = build_defs(Settings(home=str(nh.home))), []
+    (sensor,) = (s for s in defs.sensors or () if s.name == "warehouse_follows")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    with nh.instance as instance:
+        cursor = None
+        for published in ([], ["silver/dim_date"], [], ["silver/dim_date", "gold/peers"]):
+            for key in published:
+                month = "2024-01-01" if key == "gold/peers" else None
+                instance.report_runless_asset_event(dg.AssetMaterialization(key.split("/"), partition=month))
+            found = dg.evaluate_automation_conditions(defs, instance, sensor.asset_selection, cursor=cursor)
+            cursor = found.cursor
+            asked_for.append([key for key in ("silver/dim_date", "gold/peers") if _asked(found, key)])
+    assert asked_for == [[], ["silver/dim_date"], [], ["silver/dim_date", "gold/peers"]]
+
+
+def _asked(found: dg.EvaluateAutomationConditionsResult, table: str) -> int:
+    return found.get_num_requested(dg.AssetKey(["warehouse", *table.split("/")]))
 
 
 # The password
