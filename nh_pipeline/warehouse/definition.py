@@ -37,7 +37,7 @@ def create(table: Table, at: exp.Table, dialect: str) -> Iterator[exp.Expr]:
 
     The grain is the primary key, if no column of it may be missing. Other columns may hold NULL, as in the lake, where
     a column that was added is NULL in what has not been built again. On Redshift rows are spread by the first column
-    that refers to another table, else by the first of the grain, and sorted as in the lake's files.
+    of the grain (a home, a treatment), and sorted as in the lake's files.
     """
     definitions: list[exp.Expr] = [
         exp.ColumnDef(this=identifier, kind=kind(column))
@@ -47,9 +47,9 @@ def create(table: Table, at: exp.Table, dialect: str) -> Iterator[exp.Expr]:
         definitions.append(exp.PrimaryKey(expressions=identifiers(table.grain)))
     spread: list[exp.Expr] = []
     if dialect == "redshift":
-        by = next((column for column, _ in table.foreign_keys), table.grain[0])
         order = exp.Tuple(expressions=identifiers(table.sort))
-        spread = [exp.DistKeyProperty(this=identifiers([by])[0]), exp.SortKeyProperty(this=order, compound=True)]
+        by = identifiers(table.grain)[0]
+        spread = [exp.DistKeyProperty(this=by), exp.SortKeyProperty(this=order, compound=True)]
     yield exp.Create(
         this=exp.Schema(this=at, expressions=definitions),
         kind="TABLE",
