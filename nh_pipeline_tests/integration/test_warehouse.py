@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import traceback
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +40,7 @@ from nh_pipeline_tests.support.warehouse import (
     ROWS,
     TEXTS,
     asked,
+    database,
     expected,
     held,
     put,
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-_NUMBERS = count()
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Address]:
@@ -62,15 +59,9 @@ def server() -> Iterator[Address]:
 
 
 @pytest.fixture
-def address(server) -> Address:
-    """An empty database."""
-    database = f"warehouse_{os.getpid()}_{next(_NUMBERS)}"
-    connection = psycopg2.connect(**server.options)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(f"create database {database}")
-    connection.close()
-    return replace(server, options={**server.options, "dbname": database})
+def address(server) -> Iterator[Address]:
+    with database(server) as found:
+        yield found
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from nh_pipeline.warehouse.load import compare, load
 from nh_pipeline_tests.support import redshift
 from nh_pipeline_tests.support.postgres import postgres
 from nh_pipeline_tests.support.publishers import DAILY
-from nh_pipeline_tests.support.warehouse import MIXED, ROWS, asked, expected, held, put
+from nh_pipeline_tests.support.warehouse import MIXED, ROWS, asked, database, expected, held, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Address]:
-    with postgres() as url:
-        yield Address.of(url)
+    with postgres() as url, database(Address.of(url)) as found:
+        yield found
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from nh_pipeline.tables import tables
 from nh_pipeline.warehouse.address import Address
 from nh_pipeline.warehouse.load import compare, load
 from nh_pipeline_tests.support.postgres import postgres
-from nh_pipeline_tests.support.warehouse import asked, expected, held
+from nh_pipeline_tests.support.warehouse import asked, database, expected, held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,7 @@ def lake(whole_lake: Path) -> Lake:
 @pytest.fixture(scope="module")
 def address(lake) -> Iterator[Address]:
     """A warehouse that every table has been loaded into."""
-    with postgres() as url:
-        found = Address.of(url)
+    with postgres() as url, database(Address.of(url)) as found:
         for table in tables():
             assert load(lake, table, found).changed
         asked(found, ddl("postgres"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -19,7 +20,7 @@ from nh_pipeline.model.table import WHOLE, Table
 from nh_pipeline.model.types import LONG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.warehouse.address import Address
@@ -86,6 +87,21 @@ def put(lake: Lake, rows: Iterable[Mapping[str, Any]], table: Table = MIXED, par
         pq.write_table(pa.Table.from_pylist([*rows], schema=table.arrow), sink)
     staged = find_staged(lake, table, folder, {partition})
     publish(lake, table, staged, base=lake.snapshot(table, [partition]), inputs=[], properties={})
+
+
+@contextmanager
+def database(server: Address) -> Iterator[Address]:
+    """An empty database of a Postgres server, gone when it is done with."""
+    name = f"warehouse_{uuid.uuid4().hex}"
+    connection = psycopg2.connect(**server.options)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"create database {name}")
+            yield replace(server, options={**server.options, "dbname": name})
+            cursor.execute(f"drop database {name} with (force)")
+    finally:
+        connection.close()
 
 
 def asked(address: Address, sql: str) -> list[tuple[Any, ...]]:
