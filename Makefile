@@ -8,8 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Other readers of the tables, which only tests need, are apart: they want other versions.
-READERS := $(VENV)/readers
+# What only tests need, and wants other versions, is apart: other readers of the tables, and what stands for Snowflake.
+APART := readers snowflake
 # A server of DynamoDB, from npm, where that is: tests are skipped without it.
 DYNALITE := $(VENV)/dynalite
 
@@ -30,9 +30,9 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-$(READERS)/.installed: requirements-readers.lock | $(STAMP)
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(READERS)
-	$(BIN)/uv pip install --quiet --python $(READERS)/bin/python --require-hashes -r requirements-readers.lock
+$(VENV)/%/.installed: requirements-%.lock | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/$*
+	$(BIN)/uv pip install --quiet --python $(VENV)/$*/bin/python --require-hashes -r requirements-$*.lock
 	@touch $@
 
 $(DYNALITE)/.installed: | $(STAMP)
@@ -53,7 +53,7 @@ unit: $(STAMP)  ## the tests that need no engine and no Dagster instance (PYTEST
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not integration and not golden" nh_pipeline_tests/unit $(PYTEST_ARGS)
 
 # Three processes, a file in one of them: many tests wait for daemons and servers, and leave the cores to others.
-test: $(STAMP) $(READERS)/.installed $(DYNALITE)/.installed lint  ## lint, types, all tests that this machine can run, coverage
+test: $(STAMP) $(APART:%=$(VENV)/%/.installed) $(DYNALITE)/.installed lint  ## lint, types, all tests that this machine can run, coverage
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
 		$(or $(PYTEST_ARGS),--cov --cov-report=term --durations=25)
 
@@ -74,7 +74,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.10 --generate-h
 	--no-strip-extras --no-header
 lock:  ## recompile the lock files (needs uv)
 	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
-	$(COMPILE) --group readers --output-file requirements-readers.lock
+	$(foreach group,$(APART),$(COMPILE) --group $(group) --output-file requirements-$(group).lock &&) true
 
 clean:  ## remove the environment, the lake and caches
 	rm -rf $(VENV) $(NH_HOME) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse

@@ -25,6 +25,7 @@ class Point(Enum):
     COMMITTING = "a table's commit is prepared"
     COMMITTED = "a table's new snapshot is there"
     NOTED = "a table remembers what it was built from"
+    COPIED = "a table's rows are in the warehouse, and not committed"
 
 
 observer: Callable[[Point, str], None] | None = None

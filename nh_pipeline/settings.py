@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         treatments_shards: how many values the index's hash key has: 0, 1, …
         treatments_segments: in how many parts, at once, the table is scanned.
         treatments_overlap: minutes that are read again, for items that were written late.
+        warehouse_url: address of a warehouse that gets tables of the lake (:mod:`nh_pipeline.warehouse`). Secret, since
+            it may carry a password.
+        warehouse_tables: which tables it gets: names or patterns, with commas between them.
         dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
     """
 
@@ -98,6 +101,8 @@ class Settings(BaseSettings):
     treatments_shards: int = Field(default=1, ge=1, le=1000)
     treatments_segments: int = Field(default=4, ge=1, le=64)
     treatments_overlap: int = Field(default=10, ge=0, le=1440)
+    warehouse_url: SecretStr | None = None
+    warehouse_tables: str = "treatments_gold.*"
     dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
 
     @field_validator("home", "dagster_home", mode="before")
@@ -151,6 +156,15 @@ class Settings(BaseSettings):
     def _catalog(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             _require_driver(_url(value.get_secret_value()))
+        return value
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def _warehouse(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from nh_pipeline.warehouse.address import Address
+
+            Address.of(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

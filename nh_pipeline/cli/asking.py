@@ -13,6 +13,8 @@ from nh_pipeline.cli.terminal import FAILED, USAGE, console, lake_of, read_setti
 if TYPE_CHECKING:
     import duckdb
 
+    from nh_pipeline.settings import Settings
+
 _BATCH = 10_000
 """Rows of a result that are held at once."""
 
@@ -43,23 +45,39 @@ def query(
 
 
 def ddl(
-    engine: Annotated[str, typer.Option(help="athena or duckdb.")] = "athena",
+    engine: Annotated[str, typer.Option(help="athena, duckdb, postgres, redshift or snowflake.")] = "athena",
     view: Annotated[str, typer.Option(help="One view, as facility_day (default: all).")] = "",
+    role: Annotated[str, typer.Option(help="Of redshift and snowflake: ARN of the role that reads the lake.")] = "",
 ) -> None:
-    """Print the statements that make the views for reports, in an engine's dialect."""
-    from nh_pipeline.queries.views import MissingExtraError, selected_views
+    """Print the statements that make the views for reports, and by which other engines find the tables."""
+    from nh_pipeline.queries.in_place import ENGINES as IN_PLACE
+    from nh_pipeline.queries.views import ENGINES, MissingExtraError, selected_views
     from nh_pipeline.queries.views import ddl as statements
 
-    if engine not in ("athena", "duckdb"):
-        stop(f"--engine {engine}: expected athena or duckdb", USAGE)
-    prefix, known = read_settings().database_prefix if engine == "athena" else "", selected_views()
+    if engine not in ENGINES:
+        stop(f"--engine {engine}: expected {', '.join(ENGINES[:-1])} or {ENGINES[-1]}", USAGE)
+    settings, known = read_settings(), selected_views()
     chosen = [v for v in known if view in ("", v.name, v.name.removeprefix(f"{v.schema}."))]
     if not chosen:
         stop(f"no view {view}; there are {', '.join(v.name for v in known)}", USAGE)
+    prefix = "" if engine == "duckdb" else settings.database_prefix
     try:
-        sys.stdout.write(statements(engine, prefix=prefix, views=chosen))
+        text = statements(engine, prefix=prefix, views=chosen)
     except MissingExtraError as error:
         stop(str(error), USAGE)
+    sys.stdout.write((_in_place(engine, settings, role) if engine in IN_PLACE and not view else "") + text)
+
+
+def _in_place(engine: str, settings: Settings, role: str) -> str:
+    from nh_pipeline.lake.s3 import region
+    from nh_pipeline.queries.in_place import Place, statements
+    from nh_pipeline.tables import tables
+
+    try:
+        place = Place(settings.home, region(), role, settings.database_prefix)
+    except ValueError as error:
+        stop(str(error), USAGE)
+    return "\n".join(statements(engine, place, tables())) + "\n\n"
 
 
 def _print_rows(found: duckdb.DuckDBPyRelation, output: str) -> None:

@@ -33,6 +33,7 @@ from nh_pipeline.cli import (
     report,
     treatments,
     view_definitions,
+    warehouse,
 )
 from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
@@ -64,6 +65,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(drive.app, name="drive")
 app.add_typer(aws.app, name="aws")
 app.add_typer(treatments.app, name="treatments")
+app.add_typer(warehouse.app, name="warehouse")
 
 
 @app.callback()

@@ -34,6 +34,7 @@ from nh_pipeline.lake.field_ids import put_ids
 from nh_pipeline.lake.lake import Lake, SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
 
 if TYPE_CHECKING:
+    from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.metadata import TableMetadata
 
     from nh_pipeline.model.table import Table as Contract
@@ -42,11 +43,17 @@ _COMMIT_ATTEMPTS = 12
 
 
 class _Transaction(Transaction):
-    """PyIceberg's, which copies all metadata, deeply, each time that it looks at them, changed or not."""
+    """PyIceberg's, which copies all metadata, deeply, each time that it looks at them: here, once for each update."""
+
+    def __init__(self, table: IcebergTable) -> None:
+        super().__init__(table)
+        self._updated = 0, table.metadata
 
     @property
     def table_metadata(self) -> TableMetadata:
-        return super().table_metadata if self._updates else self._table.metadata
+        if self._updated[0] != len(self._updates):
+            self._updated = len(self._updates), super().table_metadata
+        return self._updated[1]
 
 
 class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a failure)

@@ -9,8 +9,9 @@ import dagster as dg
 from nh_pipeline.orchestration.assets import assets
 from nh_pipeline.orchestration.checks import checks
 from nh_pipeline.orchestration.jobs import jobs, schedules
-from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
+from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource, WarehouseResource
 from nh_pipeline.orchestration.sensors import sensors
+from nh_pipeline.orchestration.warehouse import Copies
 from nh_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,17 +32,20 @@ def build_defs(
     run over old ones.
     """
     settings = settings or Settings()
-    made = {
+    made: dict[str, Any] = {
         "lake": LakeResource.of(settings),
         "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
-    declared = jobs(by_the_clock=by_the_clock)
+    declared, copies = jobs(by_the_clock=by_the_clock), Copies()
+    if settings.warehouse_url is not None:
+        made["warehouse"] = WarehouseResource.of(settings)
+        copies = Copies.of(settings)
     return dg.Definitions(
-        assets=assets(),
-        asset_checks=checks(by_the_clock=by_the_clock),
-        jobs=declared,
-        sensors=sensors(declared),
+        assets=[*assets(), *copies.assets],
+        asset_checks=[*checks(by_the_clock=by_the_clock), *copies.checks],
+        jobs=[*declared, *copies.jobs],
+        sensors=[*sensors(declared), *copies.sensors],
         schedules=schedules(by_the_clock=by_the_clock),
         loggers=loggers,
         resources={**made, **(resources or {})},

@@ -17,6 +17,7 @@ from nh_pipeline.pipeline.context import BuildContext, RunInfo
 from nh_pipeline.pipeline.quality import BuildQuality
 from nh_pipeline.settings import Settings, catalog_properties
 from nh_pipeline.sources.opening import open_source
+from nh_pipeline.warehouse.address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,6 +116,22 @@ class SourceResource(dg.ConfigurableResource[Any]):
     def source(self) -> Source:
         """The source itself; each time anew, with the credentials as they are now."""
         return open_source(self.folder, credentials=self.credentials, endpoint=self.endpoint)
+
+
+class WarehouseResource(dg.ConfigurableResource[Any]):
+    """The warehouse that gets tables of the lake."""
+
+    url: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> WarehouseResource:
+        """That of the settings. Dagster gets, and shows, the name of the variable with its address."""
+        url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
+        return cls(url=_named("NH_WAREHOUSE_URL", url))
+
+    @property
+    def address(self) -> Address:
+        return Address.of(self.url)
 
 
 def _named(variable: str, value: str) -> Any:

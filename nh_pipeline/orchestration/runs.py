@@ -120,7 +120,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
     def those(kind: dg.PartitionsDefinition[str] | None) -> dict[str, tuple[dg.AssetKey, ...]]:
         """The chosen assets that have this kind of partitions, by the file whose coverage they follow."""
         found: dict[str, tuple[dg.AssetKey, ...]] = {}
-        for key in (k for k in chosen if graph.get(k).partitions_def == kind):
+        for key in (k for k in chosen if k in of and graph.get(k).partitions_def == kind):
             found[of[key]] = (*found.get(of[key], ()), key)
         return found
 
@@ -135,6 +135,8 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         planned.append(PlannedRun(_ANY, assets=assets, raw=raw))
     planned += [run for dataset, keys in those(WORK_DATES).items() for run in _days(zone, dataset, keys, start, end)]
     planned = [*_exports(zone, chosen, start, end), *together(planned), *together(marts)]
+    if copies := tuple(k for k in chosen if k not in of):  # of tables, in the warehouse
+        planned.append(PlannedRun(_ANY, assets=copies))
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
     return planned

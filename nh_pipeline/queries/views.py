@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+ENGINES = ("athena", "duckdb", "postgres", "redshift", "snowflake")
+"""Those in whose dialects the views are printed."""
+
+
 class MissingExtraError(Exception):
     """A library of an extra is not installed; the message says which to install."""
 
@@ -173,13 +177,17 @@ def selected_views() -> tuple[View, ...]:
 
 
 def ddl(engine: str, *, prefix: str = "", views: Sequence[View] = VIEWS) -> str:
-    """The statements that make views, in the dialect of ``athena`` or ``duckdb``; the prefix begins database names.
+    """The statements that make views, in the dialect of an engine of :data:`ENGINES`; the prefix begins database names.
 
     Raises:
         MissingExtraError: sqlglot is not installed.
     """
-    statements = [f"-- {v.description}\n{translated(v.statement, engine, prefix=prefix, pretty=True)};" for v in views]
-    if engine == "duckdb":  # the databases of Athena are part of the deployment
+    # Of tables outside of it, Redshift makes views that find them when they are asked.
+    end = "\nWITH NO SCHEMA BINDING;" if engine == "redshift" else ";"
+    statements = [
+        f"-- {v.description}\n{translated(v.statement, engine, prefix=prefix, pretty=True)}{end}" for v in views
+    ]
+    if engine != "athena":  # its databases are part of the deployment
         schemas = dict.fromkeys(view.schema for view in views)
         statements = [*(f"create schema if not exists {prefix}{schema};" for schema in schemas), *statements]
     return "\n\n".join(statements) + "\n"
@@ -204,4 +212,7 @@ def translated(sql: str, engine: str, *, prefix: str = "", pretty: bool = False)
     for table in statement.find_all(sqlglot.exp.Table):
         if table.db in DATABASES:
             table.set("db", sqlglot.exp.to_identifier(prefix + table.db))
+    if engine == "snowflake":  # quoted, a name would be in small letters, and another one than elsewhere
+        for identifier in statement.find_all(sqlglot.exp.Identifier):
+            identifier.set("quoted", False)
     return statement.sql(dialect=engine, pretty=pretty)

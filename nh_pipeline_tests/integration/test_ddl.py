@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import sys
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from nh_pipeline.marts.facility_measures import HPRD
 from nh_pipeline.queries import views
 from nh_pipeline.queries.open import LakeQueries, QueryError
 from nh_pipeline.queries.view import SCHEMA
-from nh_pipeline.queries.views import VIEWS, MissingExtraError, ddl, translated
+from nh_pipeline.queries.views import ENGINES, VIEWS, MissingExtraError, ddl, translated
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
@@ -167,7 +168,7 @@ def test_parameters_are_bound(ask):
 # As text
 
 
-@pytest.mark.parametrize("dialect", ["athena", "duckdb"])
+@pytest.mark.parametrize("dialect", ENGINES)
 def test_the_statements_are_known_to_their_dialect(dialect):
     statements = [s for s in sqlglot.parse(ddl(dialect), read=dialect) if s is not None]
     made = [s for s in statements if s.args["kind"] == "VIEW"]
@@ -180,10 +181,11 @@ def test_the_statements_are_known_to_their_dialect(dialect):
         assert {u.split(" ")[0] for u in used} <= known
 
 
-def test_athenas_statements_give_duckdbs_rows(lake):
-    """Read back from Athena's dialect, they are run: nothing was lost on the way."""
+@pytest.mark.parametrize("dialect", ENGINES)
+def test_an_engines_statements_give_duckdbs_rows(dialect, lake):
+    """Read back from the engine's dialect, they are run: nothing was lost on the way."""
     for view in PUBLIC:
-        back = sqlglot.transpile(translated(view.query, "athena"), read="athena", write="duckdb")[0]
+        back = sqlglot.transpile(translated(view.query, dialect), read=dialect, write="duckdb")[0]
         # To ten digits: sums of doubles depend on the order of their rows.
         direct, again = (LakeQueries(lake).query(f"select * from ({q}) order by all") for q in (view.query, back))
         assert direct.num_rows == again.num_rows
@@ -214,9 +216,51 @@ def test_the_command_prints_them(tmp_path, monkeypatch):
     assert one.count("CREATE OR REPLACE VIEW") == 1
     assert "test_bi.facility_day" in one
     assert "test_silver.dim_date" in one
-    assert "expected athena or duckdb" in nh("ddl", "--engine", "oracle", exits=2).stderr
+    told = " ".join(nh("ddl", "--engine", "oracle", exits=2).stderr.split())
+    assert "expected athena, duckdb, postgres, redshift or snowflake" in told
     told = " ".join(nh("ddl", "--view", "nowhere", exits=2).stderr.split())
     assert "no view nowhere; there are bi.facility_day" in told
+
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+UNKNOWN = {
+    "redshift": ["create external schema"],
+    "snowflake": ["create external volume", "create catalog integration"],
+}
+"""Statements that sqlglot has no notion of."""
+
+
+@pytest.mark.parametrize("dialect", UNKNOWN)
+def test_every_table_of_the_lake_can_be_read_in_place(dialect, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("NH_DATABASE_PREFIX", "test_")
+    text = Nh("s3://bucket/lakes/it's")("ddl", "--engine", dialect, "--role", ROLE).stdout
+    found = [s for s in sqlglot.parse(text, dialect=dialect) if s is not None]
+    others = [s for s in found if isinstance(s, exp.Command)]
+    assert {next((u for u in UNKNOWN[dialect] if s.sql().lower().startswith(u)), s.sql()) for s in others} == {
+        *UNKNOWN[dialect]
+    }
+    assert not [s for s in found if s not in others and s.find(exp.Command, exp.Anonymous)]
+    databases = {f"test_{table.database}" for table in tables()}
+    if dialect == "redshift":
+        assert {re.search(r"from data catalog database '(\w+)'", s.sql())[1] for s in others} == databases
+    else:
+        made = {s.this.sql() for s in found if s.args.get("kind") == "TABLE"}
+        assert made == {f"test_{table.name}" for table in tables()}
+        assert "'s3://bucket/lakes/it''s/'" in others[0].sql(dialect=dialect)
+    assert ROLE in others[0].sql(dialect=dialect)
+    assert [s.this.sql() for s in found if s.args.get("kind") == "VIEW"] == [
+        f"test_{view.name}" for view in views.selected_views()
+    ]
+
+
+def test_what_cannot_be_read_in_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    told = Nh(tmp_path)("ddl", "--engine", "redshift", "--role", ROLE, exits=2).stderr
+    assert "other engines read a lake on S3" in " ".join(told.split())
+    told = Nh("s3://bucket/lake")("ddl", "--engine", "snowflake", exits=2).stderr
+    assert "expected arn:aws:iam::ACCOUNT:role/ROLE" in " ".join(told.split())
+    assert Nh(tmp_path)("ddl", "--engine", "redshift", "--view", "facility_day").stdout.endswith("SCHEMA BINDING;\n")
 
 
 def test_without_sqlglot(monkeypatch):

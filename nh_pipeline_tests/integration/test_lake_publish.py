@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
-import subprocess
-import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,6 +25,7 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.columns import text
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline_tests.support.chain import workspace_at
+from nh_pipeline_tests.support.postgres import postgres
 from nh_pipeline_tests.support.publishers import DAILY, add_days, meet_at, put, read, stage
 
 APRIL = [("a", date(2024, 4, 1), 1), ("b", date(2024, 4, 1), 2), ("a", date(2024, 4, 30), 3)]
@@ -365,43 +362,10 @@ def test_default_catalog_is_a_file_of_the_lake(lake):
     assert read(Lake(lake.root)) == in_order(APRIL)
 
 
-@contextmanager
-def postgres():
-    """A server of its own, which only this user reaches through a socket."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not folders:
-        pytest.skip("no PostgreSQL: set NH_TEST_POSTGRES to a postgresql+psycopg2:// address, or install postgresql")
-    programs = folders[-1].parent
-    as_user = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []
-    home = Path(tempfile.mkdtemp(prefix="nh-pg-"))
-    try:
-        if as_user:
-            shutil.chown(home, "nobody")
-        data = str(home / "data")
-
-        def run(program, *arguments):
-            command = [*as_user, programs / program, "-D", data, *arguments]
-            subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
-
-        run("initdb", "-U", "nh", "--auth=trust", "-N")
-        options = f"-k {home} -c listen_addresses='' -c fsync=off"
-        run("pg_ctl", "-o", options, "-l", f"{home}/log", "-w", "start")
-        try:
-            yield f"postgresql+psycopg2://nh@/postgres?host={home}"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home)
-
-
 @pytest.fixture(scope="module")
 def postgres_url():
-    given = os.environ.get("NH_TEST_POSTGRES")
-    if given:
-        yield given
-    else:
-        with postgres() as url:
-            yield url
+    with postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
