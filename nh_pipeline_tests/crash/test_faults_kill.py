@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,13 +18,16 @@ from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.datasets.clinical.people import PATIENT
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
+from nh_pipeline.datasets.treatments import tables as treatments
 from nh_pipeline.failpoints import Point
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import sweep
 from nh_pipeline.landing.zone import RawZone
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
+from nh_pipeline.model.quality import ETL_TRACKER
 from nh_pipeline.model.table import REJECTS
 from nh_pipeline.sample import Correction, Deliveries
+from nh_pipeline.sample.treatments.writing import Tagged, archive, put, scan
 from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain, fhir
 from nh_pipeline_tests.support.declared import BRONZE
@@ -173,6 +176,29 @@ def test_killed_between_tables_of_an_export(mother, tmp_path):
     assert not mother(root, export).killed
     wanted = contents(whole)
     assert {n: t.equals(wanted[n]) for n, t in contents(root).items()} == dict.fromkeys(wanted, True)
+
+
+def test_killed_while_treatments_land_and_between_their_tables(mother, tmp_path):
+    """The items come last, and tell that all tables have the delivery; who is killed leaves nothing in the tracker."""
+    export, whole, root = tmp_path / "items.zip", tmp_path / "whole", tmp_path / "lake"
+    items = [{"treatment": {"id": n, "cost": Tagged(L=[]) if n == 9 else n}} for n in range(40)]
+    at = datetime(2024, 7, 1, tzinfo=timezone.utc)
+    export.write_bytes(archive(scan(at), [put(item) for item in items]))
+    assert not mother(whole, export).killed
+    for point in (
+        *((name, export.name) for name in ("RECEIVED", "MOVED", "LANDED")),
+        ("COMMITTING", treatments.EXTRACTIONS.name),
+        ("COMMITTED", treatments.REJECTS.name),
+        ("STAGED", treatments.TREATMENT_ITEMS.name),
+        ("COMMITTED", treatments.TREATMENT_ITEMS.name),
+    ):
+        assert mother(root, export, at=point).killed, point
+        assert contents(root)[ETL_TRACKER.name].num_rows == 0
+    assert not mother(root, export).killed
+    found, wanted = contents(root), contents(whole)
+    assert found.pop(ETL_TRACKER.name).num_rows == wanted.pop(ETL_TRACKER.name).num_rows > 0  # it tells when it looked
+    assert {n: t.equals(wanted[n]) for n, t in found.items()} == dict.fromkeys(wanted, True)
+    assert found[treatments.TREATMENT_ITEMS.name].num_rows == 39
 
 
 def _history(lake, contract):

@@ -64,6 +64,13 @@ HELD = {
         window(AT, put(item(1, "2099-01-01T00:00:00Z", type="a"), AT - 3 * HOUR), deleted(key(1), AT - 2 * HOUR),
                put(item(1, LATE, type="c"), AT - HOUR)),
     ], ["c"]),
+    "deleted, and restored as it was": ([
+        full(AT - DAY, item(1, EARLY)), window(AT, deleted(key(1), AT - 2 * HOUR)), full(AT, item(1, EARLY, type="a"))],
+        ["a"]),
+    "deleted as a scan had just seen it": ([
+        full(AT, item(1, EARLY)), window(AT + DAY, deleted(key(1), AT - 9 * MINUTE))], []),
+    "deleted before a file of lines came": ([
+        ndjson([put(item(1, EARLY))]), window(AT, deleted(key(1), AT - DAY))], []),
     "deleted in a file of lines": ([
         window(AT - DAY, put(item(1), AT - 3 * DAY)), ndjson([deleted(key(1), AT - DAY)])], []),
     "not in the next full scan": ([full(AT, item(1), item(2, type="z")), full(AT + DAY, item(2, type="z"))], ["z"]),

@@ -1,8 +1,8 @@
 """``treatments_silver.treatments``: what holds of each treatment, whatever was delivered in which order.
 
-Each delivered item is one that was there at a time: when DynamoDB wrote it, else when it was changed, but not after it
-was extracted. What was deleted since, or lacks in the last full extraction that began since, is no more; of what is
-left of a treatment, the latest counts.
+Each delivered item is one that was there at a time: when DynamoDB wrote it; else when it was changed, or, as an
+extraction has seen it, when that began, as far as clocks can be trusted. What was deleted since, or lacks in the last
+full extraction that began since, is no more; of what is left of a treatment, the latest counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 _MODIFIED_AT = "cast(metadata_modified_at as timestamp)"
-_THERE_AT = f"coalesce(write_time, least({_MODIFIED_AT}, started_at))"
+_CHANGED_AT = f"least({_MODIFIED_AT}, started_at)"
+_THERE_AT = f"coalesce(write_time, greatest({_CHANGED_AT}, _seen_at), {_CHANGED_AT})"
+_SURE_AT = "timestampadd(second, -overlap_seconds, started_at)"
 _ORDER = ", ".join(
     f"{by} desc nulls last" for by in (_MODIFIED_AT, "write_time", "started_at", "delivery_id", "member", "source_line")
 )
@@ -76,7 +78,7 @@ def _held(items: DataFrame, extractions: DataFrame, rejects: DataFrame) -> DataF
             "table_name",
             "delivery_id as _full",
             "started_at as _full_at",
-            "timestampadd(second, -overlap_seconds, started_at) as _sure_until",
+            f"{_SURE_AT} as _sure_until",
         )
     )
     # What was refused there was there all the same.
@@ -89,7 +91,9 @@ def _held(items: DataFrame, extractions: DataFrame, rejects: DataFrame) -> DataF
         .groupBy("table_name", "treatment_id")
         .agg(F.expr("true as _is_shown"))
     )
-    puts = items.where("op = 'put'").selectExpr("*", f"{_THERE_AT} as _there_at")
+    # Of a file alone nobody knows when it was extracted.
+    seen = extractions.where("mode <> 'file'").selectExpr("delivery_id", f"{_SURE_AT} as _seen_at")
+    puts = items.where("op = 'put'").join(seen, "delivery_id", "left").selectExpr("*", f"{_THERE_AT} as _there_at")
     looked = (
         puts.join(deleted, "treatment_id", "left")
         .join(full, "table_name", "left")
