@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,18 +15,27 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table as Contract
 
 
-def reading(lake: Lake, views: Mapping[str, tuple[Contract, TableSnapshot]]) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with a view for each snapshot, by name: ``t``, ``layer.table``.
+@cache
+def _shared() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()  # which takes longer than most questions
+
+
+def reading(
+    lake: Lake, views: Mapping[str, tuple[Contract, TableSnapshot]], db: duckdb.DuckDBPyConnection | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A connection to DuckDB with a view of its own for each snapshot, by name: ``t``, ``old``.
 
     Columns are found by their names; only those that a query asks for are read. A snapshot without files is a view
-    with the contract's columns and no rows.
+    with the contract's columns and no rows. Settings, and names like ``layer.table``, are only for who brings a
+    database (``db``): the process's is shared by others.
     """
-    db = duckdb.connect()
+    db = db or _shared().cursor()
     for name, (contract, snapshot) in views.items():
         layer, _, table = name.rpartition(".")
         if layer:
             db.execute(f"create schema if not exists {layer}")
-        db.execute(f"create view {name} as {_select(db, lake, contract, snapshot, f'{layer}_{table}_files')}")
+        select = _select(db, lake, contract, snapshot, f"{layer}_{table}_files")
+        db.execute(f"create {'' if layer else 'temp '}view {name} as {select}")
     return db
 
 

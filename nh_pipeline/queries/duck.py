@@ -30,7 +30,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     A table that does not exist yet, or is empty, is a view with its columns and no rows. Of this machine's files it can
     open those of the tables, and of the network nothing.
     """
-    db = reading(lake, {table.name: (table, lake.snapshot(table)) for table in tables()})
+    snapshots = {table.name: (table, lake.snapshot(table)) for table in tables()}
+    db = reading(lake, snapshots, duckdb.connect())
     for view in selected_views():
         db.execute(f"create schema if not exists {view.schema}")
         db.execute(view.statement)

@@ -178,7 +178,7 @@ def of_table(lake: Lake, table: Table) -> Profile:
     snapshot = lake.snapshot(table)
     with (
         tempfile.TemporaryDirectory(prefix="nh-profile-") as folder,
-        reading(lake, {"t": (table, snapshot)}) as db,
+        reading(lake, {"t": (table, snapshot)}, duckdb.connect()) as db,
         _bounded(db, folder),
     ):
         columns = [_column(db, name, name) for name in table.names]
