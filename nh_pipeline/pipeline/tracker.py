@@ -35,7 +35,7 @@ def rows(  # noqa: PLR0917 (what it tells of)
     run_id: str,
     before: TableSnapshot,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a run.
+    """The rows of a run; none while nothing has landed.
 
     Args:
         lake: As it is looked at.
@@ -46,6 +46,9 @@ def rows(  # noqa: PLR0917 (what it tells of)
         run_id: The run that looks.
         before: The tracker as it is.
     """
+    exports = [one for one in found if isinstance(one, Exports)]
+    if not any(one.landed for one in exports):
+        return
     known = {table.name: table for table in told_of(built)}
     withheld, now = {refusal.table for refusal in refusals}, datetime.now(timezone.utc)
     views = {name: (table, lake.snapshot(table)) for name, table in known.items()}
@@ -55,7 +58,7 @@ def rows(  # noqa: PLR0917 (what it tells of)
         )
         for step in (step for step in STEPS if step.destination in known):
             at = _snapshot(loaded[step.destination])
-            source, destination, explained = _counted(db, step, _landed(found))
+            source, destination, explained = _counted(db, step, _landed(exports))
             status = "SUCCESS" if at is None or last.get(step.destination) != at[0] else "UNCHANGED"
             yield {
                 "id": f"{run_id}:{step.source}:{step.destination}",
@@ -83,10 +86,9 @@ def _counted(db: duckdb.DuckDBPyConnection, step: Step, landed: int) -> tuple[in
     return source, destination, explained
 
 
-def _landed(found: Iterable[object]) -> int:
+def _landed(exports: Iterable[Exports]) -> int:
     """Lines of the deliveries that count, as landing counted them."""
-    statuses = (status for exports in found if isinstance(exports, Exports) for status in exports.statuses)
-    return sum(status.lines for status in statuses if status.state == "effective")
+    return sum(status.lines for one in exports for status in one.statuses if status.state == "effective")
 
 
 def _snapshot(table: IcebergTable | None) -> tuple[int, datetime] | None:

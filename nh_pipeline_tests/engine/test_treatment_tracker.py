@@ -81,3 +81,9 @@ def test_what_does_not_add_up_is_told(nh):
     assert "treatment_items" not in wrong
     assert found["treatments"]["status"] == "SUCCESS"
     assert found["fact_treatments"]["status"] == "UNCHANGED"
+
+
+def test_while_nothing_has_landed_there_is_nothing_to_tell(workspace):
+    empty = workspace()
+    chain.published(BuildQuality(table=ETL_TRACKER.name).run(empty).results)
+    assert chain.table(empty.lake, ETL_TRACKER).num_rows == 0
