@@ -26,6 +26,9 @@ _NAMED = ("_self_pay", "coverage_display", "insurer_display", "_kind")
 _SAID = ("_self_pay", "_payor", "coverage_display", "insurer_resolved", "insurer_display", "_kind")
 """Who the payer is, by what says it best; last, what kind of insurance it is."""
 
+_BILLED = ("patient_id", *(f"{of}_{part}" for of in ("coverage", "insurer") for part in ("ref", "id", "display")))
+"""Columns of claims and of decisions on them that tell their payers."""
+
 
 def with_payer(billed: DataFrame, coverages: DataFrame) -> DataFrame:
     """Adds ``payer_id`` and ``payer_name`` (as written; of an Organization too, where something is) to claims.
@@ -73,15 +76,12 @@ def payers(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.references import resolved
 
     insured = insurances(coverages, directory, deletions, conflicts)
-    claimed, decided = (
-        with_payer(resolved(rows, directory, "coverage", "insurer"), insured).select("payer_id", "payer_name")
-        for rows in (claims, benefits)
-    )
-    named = claimed.union(decided).where("payer_id is not null").groupBy("payer_id")
+    billed = claims.select(*_BILLED).union(benefits.select(*_BILLED))
+    named = with_payer(resolved(billed, directory, "coverage", "insurer"), insured).where("payer_id is not null")
     known = latest(organizations, deletions, conflicts, ORGANIZATION.table).selectExpr(
         "resource_id as payer_id", "name"
     )
-    found = named.agg(F.min("payer_name").alias("_written")).join(known, "payer_id", "left")
+    found = named.groupBy("payer_id").agg(F.min("payer_name").alias("_written")).join(known, "payer_id", "left")
     name = "coalesce(name, _written, payer_id)"
     sql = {
         "payer_name": name,
