@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from nh_pipeline.datasets.treatments import TREATMENTS
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.handing_over import hand_over, workplace
-from nh_pipeline.landing.manifest import Manifest
+from nh_pipeline.landing.holding import held
 from nh_pipeline.sources.dynamodb import Table
 from nh_pipeline.sources.dynamodb_export import Extraction, said_of_itself, write_export
 from nh_pipeline.sources.dynamodb_reading import read_all
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from nh_pipeline.landing.keeping import Landed
+    from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.settings import Settings
     from nh_pipeline.sources.dynamodb import Mode
@@ -134,7 +136,8 @@ def extract(
         reached(Point.EXTRACTED, table.name)
         landed = hand_over(zone, path, started)
     current = watermark(zone, table.name)  # another extraction may have moved it
-    so_far = current.after(since, found.greatest) if _counts(landed) else current.modified_at
+    counts = landed.document.md5 in {delivery.delivery_id for delivery in _counting(zone)}
+    so_far = current.after(since, found.greatest) if counts else current.modified_at
     said = Watermark(modified_at=so_far, since=since, digest=found.digest)
     zone.storage.write(_path(table.name), said.model_dump_json(indent=1).encode())
     return Extracted(mode, since, found.items, landed, so_far)
@@ -170,13 +173,10 @@ def watermark(zone: RawZone, table: str) -> Watermark:
 
 def _derived(zone: RawZone, table: str) -> Watermark:
     """The watermark as it follows from what has landed: everything once, and windows without a gap."""
-    overruled, not_counting = confirmed(zone.storage), withdrawn(zone.storage)
     extractions = list[Extraction]()
-    for delivery in zone.deliveries():
-        manifest = delivery.manifest
-        facts = manifest.export.extraction if manifest.export else None
-        held = manifest.export and manifest.export.held and manifest.md5 not in overruled
-        if facts is None or facts.table_name != table or held or delivery.withdrawn or manifest.md5 in not_counting:
+    for delivery in _counting(zone):
+        facts = delivery.manifest.export.extraction if delivery.manifest.export else None
+        if facts is None or facts.table_name != table:
             continue
         if facts.mode == "export" and facts.is_full:
             newest = facts.newest_modified_at
@@ -195,10 +195,11 @@ def _path(table: str) -> str:
     return f"state/dynamodb/{table}.json"
 
 
-def _counts(landed: Landed) -> bool:
-    """Whether a delivery counts as it is."""
-    document = landed.document
-    return isinstance(document, Manifest) and not (document.export and document.export.held)
+def _counting(zone: RawZone) -> list[Delivery]:
+    """Deliveries of treatments that are neither held nor withdrawn."""
+    landed, by_person = zone.deliveries(TREATMENTS.name), withdrawn(zone.storage)
+    not_counting = {*by_person, *held(landed, confirmed(zone.storage), by_person)}
+    return [d for d in landed if not d.withdrawn and d.delivery_id not in not_counting]
 
 
 def _summary(described: dict[str, Any], started: datetime, own: dict[str, Any]) -> dict[str, Any]:

@@ -291,6 +291,20 @@ def test_what_is_held_leaves_the_watermark_as_it_is(lake):
     assert lake.watermark == NOW - timedelta(hours=1)
 
 
+def test_a_full_scan_that_lacks_too_much_leaves_the_watermark_as_it_is(lake):
+    for number in range(10):
+        lake.table.put(number, at(hours=3))
+    lake()
+    lake.table.delete(0)
+    lake.table.put(10, at(hours=2))
+    assert lake(full=True).watermark == NOW - timedelta(hours=3)
+    found = lake()
+    assert 10 in lake.items(found)  # as it does not count in what is held
+    assert found.watermark == NOW - timedelta(hours=2)
+    lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
+    assert lake.watermark == NOW - timedelta(hours=2)
+
+
 def test_one_item_that_cannot_be_taken_stops_no_window(lake):
     lake.table.put(1, at(hours=3))
     lake()

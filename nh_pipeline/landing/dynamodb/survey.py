@@ -12,6 +12,7 @@ from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES
 from nh_pipeline.landing.dynamodb.reading import Reading, Rejected
 from nh_pipeline.landing.manifest import ExtractionFacts
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.sampled import digest, sample
 
 if TYPE_CHECKING:
     from nh_pipeline.landing.dynamodb.reading import Item
@@ -64,7 +65,10 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         reading.layout.verify()
     told, ops, refused, newest = reading.told, {"put": 0, "delete": 0}, list[Rejected](), ""
     n_refused, n_read, extras, seen = 0, 0, set[str](), set[int]()
+    ids = set[int]()
     for found in reading:
+        if told.is_full and found.treatment_id is not None:
+            ids.add(digest(str(found.treatment_id)))
         if isinstance(found, Rejected):
             n_refused += 1
             n_read += found.stage == "value"
@@ -104,6 +108,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
             started_at=told.started_at,
             overlap_seconds=told.overlap_seconds,
             newest_modified_at=msgspec.convert(newest, datetime) if newest else None,
+            ids=sample(ids),
         ),
     )
 
