@@ -73,6 +73,7 @@ class Extracted:
         items: How many were read.
         landed: What became of the delivery; None if it would have been the last one again.
         watermark: How far the table has landed by now.
+        held: Why the delivery does not count until a person confirms it; empty if it does.
     """
 
     mode: Mode
@@ -80,6 +81,7 @@ class Extracted:
     items: int
     landed: Landed | None
     watermark: datetime | None
+    held: str = ""
 
 
 @translate_infrastructure_errors()
@@ -136,11 +138,12 @@ def extract(
         reached(Point.EXTRACTED, table.name)
         landed = hand_over(zone, path, started)
     current = watermark(zone, table.name)  # another extraction may have moved it
-    counts = landed.document.md5 in {delivery.delivery_id for delivery in _counting(zone)}
+    counting, why_held = _look(zone)
+    counts = landed.document.md5 in {delivery.delivery_id for delivery in counting}
     so_far = current.after(since, found.greatest) if counts else current.modified_at
     said = Watermark(modified_at=so_far, since=since, digest=found.digest)
     zone.storage.write(_path(table.name), said.model_dump_json(indent=1).encode())
-    return Extracted(mode, since, found.items, landed, so_far)
+    return Extracted(mode, since, found.items, landed, so_far, why_held.get(landed.document.md5, ""))
 
 
 def table_of(settings: Settings) -> Table:
@@ -174,7 +177,7 @@ def watermark(zone: RawZone, table: str) -> Watermark:
 def _derived(zone: RawZone, table: str) -> Watermark:
     """The watermark as it follows from what has landed: everything once, and windows without a gap."""
     extractions = list[Extraction]()
-    for delivery in _counting(zone):
+    for delivery in _look(zone)[0]:
         facts = delivery.manifest.export.extraction if delivery.manifest.export else None
         if facts is None or facts.table_name != table:
             continue
@@ -195,11 +198,11 @@ def _path(table: str) -> str:
     return f"state/dynamodb/{table}.json"
 
 
-def _counting(zone: RawZone) -> list[Delivery]:
-    """Deliveries of treatments that are neither held nor withdrawn."""
+def _look(zone: RawZone) -> tuple[list[Delivery], dict[str, str]]:
+    """Deliveries of treatments that count, and why others are held."""
     landed, by_person = zone.deliveries(TREATMENTS.name), withdrawn(zone.storage)
-    not_counting = {*by_person, *held(landed, confirmed(zone.storage), by_person)}
-    return [d for d in landed if not d.withdrawn and d.delivery_id not in not_counting]
+    why = held(landed, confirmed(zone.storage), by_person)
+    return [d for d in landed if not d.withdrawn and d.delivery_id not in {*by_person, *why}], why
 
 
 def _summary(described: dict[str, Any], started: datetime, own: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from nh_pipeline.orchestration.assets import assets
 from nh_pipeline.orchestration.checks import checks
+from nh_pipeline.orchestration.extraction import extraction
 from nh_pipeline.orchestration.jobs import jobs, schedules
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource
 from nh_pipeline.orchestration.sensors import sensors
@@ -36,13 +37,14 @@ def build_defs(
         "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
-    declared = jobs(by_the_clock=by_the_clock)
+    extracting, hourly_and_nightly = extraction(settings) if by_the_clock else ([], [])
+    declared = [*jobs(by_the_clock=by_the_clock), *extracting]
     return dg.Definitions(
         assets=assets(),
         asset_checks=checks(by_the_clock=by_the_clock),
         jobs=declared,
         sensors=sensors(declared),
-        schedules=schedules(by_the_clock=by_the_clock),
+        schedules=[*schedules(by_the_clock=by_the_clock), *hourly_and_nightly],
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.
