@@ -71,6 +71,7 @@ class Settings(BaseSettings):
         treatments_shards: how many values the index's hash key has: 0, 1, …
         treatments_segments: in how many parts, at once, the table is scanned.
         treatments_overlap: minutes that are read again, for items that were written late.
+        treatments_full_scan: items that a table may have for all of it to be scanned every night; 0 for never.
         warehouse_url: address of a warehouse that gets tables of the lake (:mod:`nh_pipeline.warehouse`). Secret, since
             it may carry a password.
         warehouse_tables: which tables it gets: names or patterns, with commas between them.
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     treatments_shards: int = Field(default=1, ge=1, le=1000)
     treatments_segments: int = Field(default=4, ge=1, le=64)
     treatments_overlap: int = Field(default=10, ge=0, le=1440)
+    treatments_full_scan: int = Field(default=1_000_000, ge=0)
     warehouse_url: SecretStr | None = None
     warehouse_tables: str = "treatments_gold.*"
     dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")

@@ -45,7 +45,7 @@ def extract(
     if found.landed is None:
         console.print("the same ones as the last time: nothing to land")
     console.print(f"watermark: {_told(found.watermark)}")
-    _tell([found.landed] if found.landed else [])
+    _tell([found.landed] if found.landed else [], found.held)
 
 
 @app.command(name="import")
@@ -132,7 +132,7 @@ def _settings() -> Settings:
     return settings
 
 
-def _tell(landed: Iterable[Landed]) -> None:
+def _tell(landed: Iterable[Landed], why_held: str = "") -> None:
     """What became of deliveries; ends the command if some went into quarantine, or are held."""
     from nh_pipeline.cli.show import safe
     from nh_pipeline.landing import Manifest, Quarantined
@@ -140,7 +140,8 @@ def _tell(landed: Iterable[Landed]) -> None:
     counting = True
     for each in landed:
         document = each.document
-        held = document.export.held if isinstance(document, Manifest) and document.export else ""
+        facts = document.export if isinstance(document, Manifest) else None
+        held = why_held or (facts.held if facts else "")
         if isinstance(document, Quarantined):
             console.print(f"[red]quarantined[/] {safe(document.reason)}")
         elif held:
@@ -149,6 +150,9 @@ def _tell(landed: Iterable[Landed]) -> None:
             )
         else:
             console.print(f"{'landed' if each.created else 'known already'}: {safe(document.name)}")
+        if facts and facts.refused:
+            told = f"{facts.refused:,} of {facts.records + facts.refused:,} items are refused"
+            console.print(f"[yellow]refused[/] {told}: treatments_bronze.rejects will say why")
         counting = counting and not held and not isinstance(document, Quarantined)
     if not counting:
         raise typer.Exit(QUARANTINED)

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from nh_pipeline.datasets.treatments import TREATMENTS
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.handing_over import hand_over, workplace
-from nh_pipeline.landing.manifest import Manifest
+from nh_pipeline.landing.holding import held
 from nh_pipeline.sources.dynamodb import Table
 from nh_pipeline.sources.dynamodb_export import Extraction, said_of_itself, write_export
 from nh_pipeline.sources.dynamodb_reading import read_all
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from nh_pipeline.landing.keeping import Landed
+    from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.settings import Settings
     from nh_pipeline.sources.dynamodb import Mode
@@ -71,6 +73,7 @@ class Extracted:
         items: How many were read.
         landed: What became of the delivery; None if it would have been the last one again.
         watermark: How far the table has landed by now.
+        held: Why the delivery does not count until a person confirms it; empty if it does.
     """
 
     mode: Mode
@@ -78,6 +81,7 @@ class Extracted:
     items: int
     landed: Landed | None
     watermark: datetime | None
+    held: str = ""
 
 
 @translate_infrastructure_errors()
@@ -134,10 +138,12 @@ def extract(
         reached(Point.EXTRACTED, table.name)
         landed = hand_over(zone, path, started)
     current = watermark(zone, table.name)  # another extraction may have moved it
-    so_far = current.after(since, found.greatest) if _counts(landed) else current.modified_at
+    counting, why_held = _look(zone)
+    counts = landed.document.md5 in {delivery.delivery_id for delivery in counting}
+    so_far = current.after(since, found.greatest) if counts else current.modified_at
     said = Watermark(modified_at=so_far, since=since, digest=found.digest)
     zone.storage.write(_path(table.name), said.model_dump_json(indent=1).encode())
-    return Extracted(mode, since, found.items, landed, so_far)
+    return Extracted(mode, since, found.items, landed, so_far, why_held.get(landed.document.md5, ""))
 
 
 def table_of(settings: Settings) -> Table:
@@ -170,13 +176,10 @@ def watermark(zone: RawZone, table: str) -> Watermark:
 
 def _derived(zone: RawZone, table: str) -> Watermark:
     """The watermark as it follows from what has landed: everything once, and windows without a gap."""
-    overruled, not_counting = confirmed(zone.storage), withdrawn(zone.storage)
     extractions = list[Extraction]()
-    for delivery in zone.deliveries():
-        manifest = delivery.manifest
-        facts = manifest.export.extraction if manifest.export else None
-        held = manifest.export and manifest.export.held and manifest.md5 not in overruled
-        if facts is None or facts.table_name != table or held or delivery.withdrawn or manifest.md5 in not_counting:
+    for delivery in _look(zone)[0]:
+        facts = delivery.manifest.export.extraction if delivery.manifest.export else None
+        if facts is None or facts.table_name != table:
             continue
         if facts.mode == "export" and facts.is_full:
             newest = facts.newest_modified_at
@@ -195,10 +198,11 @@ def _path(table: str) -> str:
     return f"state/dynamodb/{table}.json"
 
 
-def _counts(landed: Landed) -> bool:
-    """Whether a delivery counts as it is."""
-    document = landed.document
-    return isinstance(document, Manifest) and not (document.export and document.export.held)
+def _look(zone: RawZone) -> tuple[list[Delivery], dict[str, str]]:
+    """Deliveries of treatments that count, and why others are held."""
+    landed, by_person = zone.deliveries(TREATMENTS.name), withdrawn(zone.storage)
+    why = held(landed, confirmed(zone.storage), by_person)
+    return [d for d in landed if not d.withdrawn and d.delivery_id not in {*by_person, *why}], why
 
 
 def _summary(described: dict[str, Any], started: datetime, own: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class ExtractionFacts(BaseModel):
         started_at: When it began, or to when DynamoDB exported.
         overlap_seconds: So much clocks may differ.
         newest_modified_at: The latest time at which an item in it was changed, by the source's own clock.
+        ids: Of all that the table held, a sample of its treatments, as digests; those of refused items, too.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -102,6 +103,7 @@ class ExtractionFacts(BaseModel):
     started_at: AwareDatetime
     overlap_seconds: int
     newest_modified_at: AwareDatetime | None
+    ids: tuple[int, ...] = ()
 
 
 class ExportFacts(BaseModel):

@@ -8,6 +8,7 @@ import dagster as dg
 
 from nh_pipeline.orchestration.assets import assets
 from nh_pipeline.orchestration.checks import checks
+from nh_pipeline.orchestration.extraction import extraction
 from nh_pipeline.orchestration.jobs import jobs, schedules
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource, WarehouseResource
 from nh_pipeline.orchestration.sensors import sensors
@@ -37,7 +38,8 @@ def build_defs(
         "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
-    declared, copies = jobs(by_the_clock=by_the_clock), Copies()
+    extracting, hourly_and_nightly = extraction(settings) if by_the_clock else ([], [])
+    declared, copies = [*jobs(by_the_clock=by_the_clock), *extracting], Copies()
     if settings.warehouse_url is not None:
         made["warehouse"] = WarehouseResource.of(settings)
         copies = Copies.of(settings)
@@ -46,7 +48,7 @@ def build_defs(
         asset_checks=[*checks(by_the_clock=by_the_clock), *copies.checks],
         jobs=[*declared, *copies.jobs],
         sensors=[*sensors(declared), *copies.sensors],
-        schedules=schedules(by_the_clock=by_the_clock),
+        schedules=[*schedules(by_the_clock=by_the_clock), *hourly_and_nightly],
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.

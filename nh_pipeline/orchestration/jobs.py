@@ -172,12 +172,15 @@ def schedules(*, by_the_clock: bool = True) -> list[dg.ScheduleDefinition]:
     return [nightly, daily, swept] if by_the_clock else [nightly]
 
 
-def scheduled(name: str, job: str, at: str, description: str) -> dg.ScheduleDefinition:
+def scheduled(
+    name: str, job: str, at: str, description: str, config: Mapping[str, Any] | None = None
+) -> dg.ScheduleDefinition:
     """A job by the clock, in UTC."""
     return dg.ScheduleDefinition(
         name=name,
         job_name=job,
         cron_schedule=at,
+        run_config=config,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,

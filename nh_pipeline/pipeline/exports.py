@@ -16,13 +16,13 @@ from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
 from nh_pipeline.landing.fhir.extract import About
-from nh_pipeline.landing.fhir.sampled import share_gone
+from nh_pipeline.landing.holding import held
 from nh_pipeline.landing.manifest import DT_SOURCES
 from nh_pipeline.landing.readers import reader
 from nh_pipeline.pipeline.build_state import LANDED, forget, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.context import BuildContext, TableResult, accounting, rows_kept
 from nh_pipeline.pipeline.deliveries import why_withdrawn
-from nh_pipeline.pipeline.guards import LARGEST_LOSS, DeliveryStatus, State
+from nh_pipeline.pipeline.guards import DeliveryStatus, State
 from nh_pipeline.pipeline.recipe import export_recipe
 from nh_pipeline.pipeline.result import BuildResult
 
@@ -73,11 +73,11 @@ class Exports:
 def look(lake: Lake, zone: RawZone, export: Export) -> Exports:
     """Looks at the deliveries of an export, and at what of them is in bronze."""
     landed = tuple(sorted(_once(zone.deliveries(export.name)), key=lambda d: (facts_of(d).exported_at, d.delivery_id)))
-    taken, by_person = confirmed(lake.storage), withdrawn(lake.storage)
-    statuses = tuple(_statuses(landed, taken, by_person))
+    by_person = withdrawn(lake.storage)
+    statuses = tuple(_statuses(landed, held(landed, confirmed(lake.storage), by_person), by_person))
     built, recipe = recorded_inputs(lake, export.leading), export_recipe(export)
-    held = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *export.by_delivery))
-    present = {partition.partition(".")[0] for partition in held}
+    there = chain.from_iterable(lake.snapshot(table).present for table in (export.leading, *export.by_delivery))
+    present = {partition.partition(".")[0] for partition in there}
     stale = {}
     for delivery, status in zip(landed, statuses, strict=True):
         i, name = delivery.delivery_id, delivery.manifest.name
@@ -107,19 +107,16 @@ def _trust(delivery: Delivery) -> tuple[bool, int, int]:
 
 
 def _statuses(
-    landed: Iterable[Delivery], taken: frozenset[str], by_person: Mapping[str, str]
+    landed: Iterable[Delivery], why_held: Mapping[str, str], by_person: Mapping[str, str]
 ) -> Iterator[DeliveryStatus]:
-    """Of each delivery, in the order of their exports; a complete one is compared with the one before of its source."""
-    before: dict[str, Delivery] = {}
+    """Of each delivery."""
     for delivery in landed:
-        manifest, facts, confirmed = delivery.manifest, facts_of(delivery), delivery.delivery_id in taken
+        manifest, facts = delivery.manifest, facts_of(delivery)
         state: State = "effective"
         if reason := why_withdrawn(delivery, by_person):
             state = "withdrawn"
-        elif not confirmed and (found := facts.held or _lacking(facts, before.get(facts.source))):
+        elif found := why_held.get(delivery.delivery_id):
             state, reason = "held", f"{found}. If it is complete: nh confirm {delivery.delivery_id[:12]} --reason TEXT"
-        elif facts.full:
-            before[facts.source] = delivery
         yield DeliveryStatus(
             delivery_id=delivery.delivery_id,
             coverage=manifest.coverage.key,
@@ -129,14 +126,6 @@ def _statuses(
             lines=facts.records + facts.refused,
             lines_refused=facts.refused,
         )
-
-
-def _lacking(facts: ExportFacts, before: Delivery | None) -> str:
-    """Why a complete export is not to delete what it lacks of the one before: too many patients would be gone."""
-    gone = share_gone(facts_of(before).patients, facts.patients) if before and facts.full else 0
-    if before is None or gone <= LARGEST_LOSS:
-        return ""
-    return f"it lacks {gone:.1%} of the patients of {before.manifest.name}, more than {LARGEST_LOSS:.0%}"
 
 
 def facts_of(delivery: Delivery) -> ExportFacts:

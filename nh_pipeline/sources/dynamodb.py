@@ -23,7 +23,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from nh_pipeline.errors import explain
 from nh_pipeline.sources.dynamodb_items import TOP, as_number, as_text, bounds, filtering
-from nh_pipeline.sources.protocol import SourceUnavailable
+from nh_pipeline.sources.protocol import SourceBusy, SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,7 +222,8 @@ class Table:
             told = f"{self.name} did not answer {MOST_TRIES} times ({code or error}). Wait, or raise its capacity"
         else:
             told = explain(error) or f"{self.name}: {error}"
-        raise SourceUnavailable(f"DynamoDB: {told.rstrip('.')}. Nothing was extracted.") from error
+        kind = SourceBusy if _passes(error) else SourceUnavailable
+        raise kind(f"DynamoDB: {told.rstrip('.')}. Nothing was extracted.") from error
 
 
 def _passes(error: BaseException) -> bool:

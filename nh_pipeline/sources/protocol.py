@@ -26,6 +26,10 @@ class SourceUnavailable(DeliveryError, RuntimeError):  # noqa: N818 - read as a 
     """The source, or a file in it, cannot be reached or read. The message says what to do; nothing was changed."""
 
 
+class SourceBusy(SourceUnavailable):
+    """It may answer later, without anybody doing anything."""
+
+
 class SourceMissing(SourceUnavailable):
     """The source is not there, so that nothing can have been delivered yet. Only that: an outage is none of these."""
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
-from nh_pipeline.landing.confirmations import withdraw
+from nh_pipeline.landing.confirmations import confirm, withdraw
 from nh_pipeline.landing.manifest import Quarantined
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline.sample.treatments.writing import Tagged, archive, deleted, native, ndjson, put, scan
@@ -85,6 +85,27 @@ def test_lines_alone_are_a_window(workspace, tmp_path):
     )
     chain.whole(nh)
     assert ids(nh) == [("put", "1"), ("put", "2")]
+
+
+def test_what_lacks_too_much_of_the_table_deletes_nothing_until_a_person_says_so(workspace, tmp_path):
+    nh = workspace()
+    having = {"a": range(40), "b": range(2, 40), "c": range(8, 40)}  # -, 5% and 16% less than the one before
+    for day, (name, numbers) in enumerate(having.items()):
+        bad = [put(item(39, cost=Tagged(L=[])))] * (name == "b")  # what is refused was there all the same
+        lines = [*(put(item(number)) for number in numbers if number < 39 or not bad), *bad]
+        other = archive(scan(AT, table="other"), [put(item(99))])
+        landed(nh, tmp_path / name, **{name: archive(scan(AT + timedelta(days=day)), lines), "other": other})
+
+    def counting():
+        chain.whole(nh)
+        return sorted((row["table_name"], row["started_at"].day) for row in chain.rows(nh.lake, EXTRACTIONS))
+
+    (told,) = plan(nh.lake, nh.zone).not_counting
+    assert (told.name, told.state) == ("c", "held")
+    assert told.reason.startswith("it lacks 15.8% of the treatments of b, more than 5%. If it is complete: nh confirm ")
+    assert counting() == [("other", 1), ("treatments", 1), ("treatments", 2)]
+    confirm(nh.lake.storage, next(d for d in nh.zone.deliveries() if d.manifest.name == "c"), reason="a test")
+    assert counting() == [("other", 1), ("treatments", 1), ("treatments", 2), ("treatments", 3)]
 
 
 def test_an_attribute_that_comes_or_goes_is_told(workspace, tmp_path):

@@ -275,18 +275,47 @@ def test_a_window_with_nothing_new_does_not_land_again(lake):
 def test_what_is_held_leaves_the_watermark_as_it_is(lake):
     lake.table.put(1, at(hours=3))
     lake()
-    lake.table.put(2, at(hours=2), treatment=DEAR)
-    assert lake.items(lake()).keys() == {1, 2}
+    for number in (2, 3):
+        lake.table.put(number, at(hours=2), treatment=DEAR)
+    assert lake.items(lake()).keys() == {1, 2, 3}
     assert lake.watermark == NOW - timedelta(hours=3)
     assert lake().landed is None  # once is enough
-    lake.table.put(2, at(hours=2))
-    lake.table.put(3, at(hours=1))
+    for number in (2, 3):
+        lake.table.put(number, at(hours=1))
     found = lake()
     assert (lake.items(found).keys(), found.watermark) == ({1, 2, 3}, NOW - timedelta(hours=1))
-    lake.table.put(4, at(minutes=30), treatment=DEAR)
+    for number in (4, 5):
+        lake.table.put(number, at(minutes=30), treatment=DEAR)
     assert lake(full=True).watermark == NOW - timedelta(hours=1)
     lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
     assert lake.watermark == NOW - timedelta(hours=1)
+
+
+def test_a_full_scan_that_lacks_too_much_leaves_the_watermark_as_it_is(lake):
+    for number in range(10):
+        lake.table.put(number, at(hours=3))
+    lake()
+    lake.table.delete(0)
+    lake.table.put(10, at(hours=2))
+    assert lake(full=True).watermark == NOW - timedelta(hours=3)
+    found = lake()
+    assert 10 in lake.items(found)  # as it does not count in what is held
+    assert found.watermark == NOW - timedelta(hours=2)
+    lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
+    assert lake.watermark == NOW - timedelta(hours=2)
+
+
+def test_one_item_that_cannot_be_taken_stops_no_window(lake):
+    lake.table.put(1, at(hours=3))
+    lake()
+    lake.table.put(2, at(hours=2), treatment=DEAR)
+    assert lake().watermark == NOW - timedelta(hours=2)
+    found = lake(since=NOW - timedelta(hours=2))  # nothing but what cannot be taken
+    facts = found.landed.document.export
+    assert (facts.records, facts.refused, facts.held) == (0, 1, "")
+    assert found.watermark == NOW - timedelta(hours=2)
+    lake.zone.storage.delete(f"state/dynamodb/{lake.table.name}.json")
+    assert lake.watermark == NOW - timedelta(hours=2)
 
 
 def test_a_gap_leaves_the_watermark_as_it_is(lake):

@@ -38,11 +38,17 @@ def test_extracting_says_what_was_read_and_what_became_of_it(table):
 
 
 def test_what_is_held_ends_with_3(table):
+    dear = {"M": {"id": {"N": "2"}, "cost": {"S": "a lot"}}}
     table.put(1, {"S": "2024-05-01T10:00:00Z"})
-    table.put(2, {"S": "2024-05-01T10:00:00Z"}, treatment={"M": {"id": {"N": "2"}, "cost": {"S": "a lot"}}})
+    for number in (2, 3):
+        table.put(number, {"S": "2024-05-01T10:00:00Z"}, treatment=dear)
     told = " ".join(nh("treatments", "extract", exits=3).split())
     assert "watermark: none held dynamodb-treatments" in told
-    assert re.search(r"1 of 2 lines are refused.*\. If it is right: nh confirm [0-9a-f]{8}", told)
+    assert re.search(r"2 of 3 lines are refused.*\. If it is right: nh confirm [0-9a-f]{8}", told)
+    table.put(3, {"S": "2024-05-01T10:00:00Z"})
+    told = nh("treatments", "extract")
+    assert "watermark: 2024-05-01 10:00:00 UTC\nlanded" in told
+    assert "refused 1 of 3 items are refused: treatments_bronze.rejects will say why" in told
 
 
 @pytest.mark.parametrize(

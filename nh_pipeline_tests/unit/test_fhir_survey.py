@@ -12,7 +12,7 @@ import pytest
 
 from nh_pipeline.landing import Refused
 from nh_pipeline.landing.fhir import is_fhir, is_fhir_archive
-from nh_pipeline.landing.fhir.sampled import digest, sample, share_gone
+from nh_pipeline.landing.sampled import digest, sample, share_gone
 from nh_pipeline_tests.support.fhir_deliveries import (
     bundle,
     document,

@@ -31,7 +31,7 @@ _ABSENT = msgspec.Raw()
 _NO_IMAGE = (b"", b"null")
 _BOM = b"\xef\xbb\xbf"
 _NOTHING = [None] * (len(ATTRIBUTES) - 1)
-_MODIFIED_AT = ATTRIBUTES.index(MODIFIED_AT)
+_TREATMENT_ID, _MODIFIED_AT = ATTRIBUTES.index(TREATMENT_ID), ATTRIBUTES.index(MODIFIED_AT)
 _CORRECT = "Correct the item at its source: its next extraction holds."
 _AS_WRITTEN = "Export the table again, in DynamoDB's JSON, an item in a line."
 
@@ -77,6 +77,11 @@ class Item:
     read: Read
     content: bytes
     write_time: datetime | None
+
+    @property
+    def treatment_id(self) -> str | None:
+        """Which treatment it is of."""
+        return self.read.values[_TREATMENT_ID]
 
     @property
     def modified_at(self) -> str | None:

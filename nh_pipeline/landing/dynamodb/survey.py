@@ -12,6 +12,7 @@ from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES
 from nh_pipeline.landing.dynamodb.reading import Reading, Rejected
 from nh_pipeline.landing.manifest import ExtractionFacts
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.sampled import digest, sample
 
 if TYPE_CHECKING:
     from nh_pipeline.landing.dynamodb.reading import Item
@@ -20,7 +21,7 @@ _MOST_NAMED = 50
 """Of attributes that nobody knows, so many are told."""
 
 MOST_REFUSED = 0.05
-"""Of its lines, a delivery may have this part refused; with more it is held."""
+"""Of its lines, a delivery may have this part refused; with more it is held. One line may always be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +57,21 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
         limited: Whether it may only unpack to so much.
 
     Raises:
-        Refused: It is damaged, not complete, or holds no item where one was expected.
+        Refused: It is damaged, not complete, or holds no item where one was expected. A window may be of items whose
+            values are all refused: it has few, and the next one waits for it.
     """
     reading = Reading(stream, name, modified_at, limited=limited)
     if reading.layout:
         reading.layout.verify()
     told, ops, refused, newest = reading.told, {"put": 0, "delete": 0}, list[Rejected](), ""
-    n_refused, extras, seen = 0, set[str](), set[int]()
+    n_refused, n_read, extras, seen = 0, 0, set[str](), set[int]()
+    ids = set[int]()
     for found in reading:
+        if told.is_full and found.treatment_id is not None:
+            ids.add(digest(str(found.treatment_id)))
         if isinstance(found, Rejected):
             n_refused += 1
+            n_read += found.stage == "value"
             refused = [*refused[:1], found]
         else:
             ops[found.op] += 1
@@ -74,7 +80,8 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
             if len(seen) < len(ATTRIBUTES):
                 seen.update(at for at, value in enumerate(found.read.values) if value is not None)
     records = ops["put"] + ops["delete"]
-    if n_refused and not records:
+    is_window = reading.layout is not None and not told.is_full
+    if n_refused and not records and not (is_window and n_read):
         raise Refused(
             f"{name}: no item that can be taken",
             expected=refused[0].expected,
@@ -101,6 +108,7 @@ def survey(stream: BinaryIO, name: str, *, modified_at: datetime, limited: bool 
             started_at=told.started_at,
             overlap_seconds=told.overlap_seconds,
             newest_modified_at=msgspec.convert(newest, datetime) if newest else None,
+            ids=sample(ids),
         ),
     )
 
@@ -110,7 +118,7 @@ def _held(refused: list[Rejected], n_refused: int, records: int) -> str:
     if refused and refused[-1].is_cut_off:
         return f"{_place(refused[-1])}, the last one, is cut off: the upload may not have been complete"
     lines = records + n_refused
-    if n_refused > MOST_REFUSED * lines:
+    if n_refused > max(1, MOST_REFUSED * lines):
         first = refused[0]
         told = f"the first in {_place(first)}: expected {first.expected}, found {first.found}"
         return f"{n_refused:,} of {lines:,} lines are refused, more than {MOST_REFUSED:.0%}; {told}"

@@ -19,8 +19,8 @@ from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
 from nh_pipeline.landing.fhir.rows import IDENTIFIED
-from nh_pipeline.landing.fhir.sampled import digest, sample
 from nh_pipeline.landing.refused import Refused
+from nh_pipeline.landing.sampled import digest, sample
 from nh_pipeline.model.view import UNNAMED
 from nh_pipeline.sources.time_zones import zones
 
@@ -65,7 +65,7 @@ class Surveyed:
         source: the system that it is from, by the folder that it lay in (``source=east``).
         local_time_zone: zone of that system's facilities, if it writes times in UTC.
         full: types of which it has every resource that the server had: see :func:`_full`.
-        patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.fhir.sampled`).
+        patients: of such an export, a sample of its patients (:mod:`nh_pipeline.landing.sampled`).
         held: why a person is to look at it before it is taken; empty if it is sound.
     """
 
