@@ -118,6 +118,7 @@ def _settings(outputs: dict[str, str], region: str) -> str:
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": outputs["Job"],
         "NH_ATHENA_WORKGROUP": outputs["Workgroup"],
+        "NH_TREATMENTS_TABLE": outputs.get("TreatmentsTable", ""),
         "NH_DRIVE_CREDENTIALS": f"secretsmanager://{outputs['DriveSecret']}",
     }
     told = [f"export {name}={value}" for name, value in values.items() if value]

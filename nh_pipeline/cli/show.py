@@ -162,6 +162,8 @@ def print_status(console: Console, found: Status) -> None:
     print_drift(console, (text for d in found.datasets for text in d.header_drift))
     for told in (text for d in found.datasets for text in d.read_otherwise):
         console.print(f"[yellow]read[/] {safe(told)}", highlight=False)
+    for told in (text for d in found.datasets for text in d.deletions_unseen):
+        console.print(f"[yellow]unseen[/] {safe(told)}", highlight=False)
     tables = plain_table("table", "rows", "months", right="rows")
     for t in found.tables:
         tables.add_row(t.table, f"{t.rows:,}", f"{t.first} to {t.last}" if t.first else "")

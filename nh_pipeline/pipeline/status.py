@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from nh_pipeline import datasets
+from nh_pipeline.pipeline.deletions import unseen
 from nh_pipeline.pipeline.guards import DeliveryStatus
 from nh_pipeline.pipeline.plan import Plan, plan
 from nh_pipeline.tables import tables
@@ -28,7 +29,8 @@ class DatasetStatus(BaseModel):
 
     ``needs_attention`` are the deliveries that do not count and were not superseded, with the reason and what to do;
     ``header_drift`` tells of header cells that nobody knows, where a known column is away; ``read_otherwise`` of files
-    that are not written as they should be, and how they were read.
+    that are not written as they should be, and how they were read; ``deletions_unseen`` of tables of DynamoDB, since
+    when nothing has told what was deleted there.
     """
 
     dataset: str
@@ -39,6 +41,7 @@ class DatasetStatus(BaseModel):
     needs_attention: list[DeliveryStatus]
     header_drift: list[str]
     read_otherwise: list[str]
+    deletions_unseen: list[str]
 
 
 class ArchiveStatus(BaseModel):
@@ -130,15 +133,18 @@ def _dataset(name: str, deliveries: list[Delivery], found: Plan) -> DatasetStatu
     coverages = sorted({d.manifest.coverage.key for d in deliveries})
     built = {d.name for d in datasets.delivered()}
     titles = {d.name: d.title for d in datasets.declared()} | {e.name: e.title for e in datasets.exports()}
+    statuses = found.deliveries.get(name, ())
+    effective = {s.delivery_id for s in statuses if s.state == "effective"}
     return DatasetStatus(
         dataset=name,
         title=titles.get(name, name),
         has_tables=name in built,
         deliveries=len(deliveries),
         coverages=coverages,
-        needs_attention=[s for s in found.deliveries.get(name, ()) if s.state not in ("effective", "superseded")],
+        needs_attention=[s for s in statuses if s.state not in ("effective", "superseded")],
         header_drift=list(found.drift.get(name, ())),
         read_otherwise=[f"{d.manifest.name}: {told}" for d in deliveries if (told := d.manifest.told)],
+        deletions_unseen=[*unseen(d for d in deliveries if d.delivery_id in effective)],
     )
 
 

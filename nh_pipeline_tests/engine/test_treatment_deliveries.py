@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
 
+import dagster as dg
 import pytest
 
 from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
 from nh_pipeline.landing.confirmations import confirm, withdraw
 from nh_pipeline.landing.manifest import Quarantined
 from nh_pipeline.pipeline.plan import plan
+from nh_pipeline.pipeline.status import status
 from nh_pipeline.sample.treatments.writing import Tagged, archive, deleted, native, ndjson, put, scan
 from nh_pipeline_tests.support import chain
 
@@ -106,6 +108,30 @@ def test_what_lacks_too_much_of_the_table_deletes_nothing_until_a_person_says_so
     assert counting() == [("other", 1), ("treatments", 1), ("treatments", 2)]
     confirm(nh.lake.storage, next(d for d in nh.zone.deliveries() if d.manifest.name == "c"), reason="a test")
     assert counting() == [("other", 1), ("treatments", 1), ("treatments", 2), ("treatments", 3)]
+
+
+def test_since_when_deletions_are_unseen(workspace, tmp_path):
+    nh = workspace()
+
+    def told(name, summary):
+        """What status says when this has landed, too."""
+        landed(nh, tmp_path / name, **{name: archive(summary, [put(item(1))])})
+        with dg.DagsterInstance.ephemeral() as instance:
+            (found,) = status(nh.lake, nh.zone, instance, []).datasets
+        return [line.partition(";")[0] for line in found.deletions_unseen]
+
+    def window(day):
+        return scan(AT + timedelta(days=day), since=AT + timedelta(days=day - 1))
+
+    assert told("first", window(0)) == ["treatments: deletions unseen since 2024-06-30 03:00 UTC"]
+    assert told("all", scan(AT)) == []
+    assert told("next", window(1)) == []  # another full one may be under way
+    assert told("later", window(2)) == ["treatments: deletions unseen since 2024-07-01 03:00 UTC"]
+    assert told("export", native(AT + timedelta(days=2), since=AT + timedelta(days=1))) == []
+    assert told("last", window(5)) == ["treatments: deletions unseen since 2024-07-03 03:00 UTC"]
+    last = next(d for d in nh.zone.deliveries("treatments") if d.manifest.name == "export")
+    withdraw(nh.lake.storage, last, reason="a test")
+    assert told("again", window(4)) == ["treatments: deletions unseen since 2024-07-01 03:00 UTC"]
 
 
 def test_an_attribute_that_comes_or_goes_is_told(workspace, tmp_path):

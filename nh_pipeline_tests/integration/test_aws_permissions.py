@@ -12,7 +12,8 @@ from nh_pipeline.engines.spark import _sail_address
 from nh_pipeline.queries.open import queries
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
-from nh_pipeline_tests.support.deployment import bucket_of, environment, nh
+from nh_pipeline_tests.support.deployment import bucket_of, environment, nh, settings_of
+from nh_pipeline_tests.support.dynamodb import Treatments, exported
 from nh_pipeline_tests.support.glue_service import GlueService
 from nh_pipeline_tests.support.iam import Role, full_arn
 
@@ -45,6 +46,30 @@ def test_what_deploys_calls_what_the_page_says(aws):
     page = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
     told = page.partition("Who deploys needs")[2].partition("\n## ")[0]
     assert called == set(re.findall(r"`((?:cloudformation|s3):\w+)`", told))
+
+
+def test_the_pipeline_may_read_treatments_and_their_exports_where_these_are_named(aws, tmp_path):
+    table = Treatments(aws)
+    named = {"TreatmentsTable": table.name, "TreatmentsExports": aws.bucket}
+    parameters = [word for name, value in named.items() for word in ("--parameter", f"{name}={value}")]
+    settings = settings_of(nh("aws", "deploy", "--environment", "test", "--yes", *parameters))
+    assert settings["NH_TREATMENTS_TABLE"] == table.name
+    settings |= {"NH_TREATMENTS_INDEX": table.index, "NH_DAGSTER_HOME": str(tmp_path / "dagster")}
+    table.put(1, {"S": "2024-05-01T10:00:00Z"})
+    folder = exported(tmp_path / "made", [{"Item": {"treatment": {"M": {"id": {"N": "1"}}}}}]).parent.parent
+    for path in folder.rglob("*.*"):
+        key = f"exports/{path.relative_to(folder)}"
+        aws.client("s3").put_object(Bucket=aws.bucket, Key=key, Body=path.read_bytes())
+    pipeline = Role.of(aws, "nh-test-pipeline")
+    aws.calls.clear()
+    aws.allowed = lambda action, resource: action.startswith("sts:") or pipeline.may(action, full_arn(aws, resource))
+    nh("treatments", "check", **settings)
+    nh("treatments", "extract", **settings)
+    nh("treatments", "extract", "--mode", "query", **settings)
+    nh("treatments", "import", f"s3://{aws.bucket}/exports", **settings)
+    used = {action for call in aws.calls for action, _ in call.permissions if call.service == "dynamodb"}
+    assert used == {action for action in pipeline.grants if action.startswith("dynamodb:")}
+    assert pipeline.lacks(aws.calls, aws) == set()
 
 
 # What no test here makes a role do, and why it is granted nevertheless.

@@ -238,6 +238,7 @@ def test_status(done):
         "needs_attention",
         "header_drift",
         "read_otherwise",
+        "deletions_unseen",
     }
     assert datasets["providers"]["coverages"] == ["2024-10-01", "2024-11-01"]
     assert datasets["state_us_averages"]["has_tables"]

@@ -162,8 +162,11 @@ def _permissions(service: str, action: str, params: dict[str, Any], place: str) 
         secret = str(params.get("SecretId") or params.get("Name") or "*")
         arn = secret if secret.startswith("arn:") else f"arn:aws:secretsmanager:{place}:secret:{secret}"
         return [(name, arn)]
-    if service == "athena":
-        return [(name, f"arn:aws:athena:{place}:workgroup/{params.get('WorkGroup', 'primary')}")]
     if name == "sts:AssumeRole":
         return [(name, params["RoleArn"])]
-    return [(name, "*")]
+    index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+    resources = {
+        "athena": f"arn:aws:athena:{place}:workgroup/{params.get('WorkGroup', 'primary')}",
+        "dynamodb": f"arn:aws:dynamodb:{place}:table/{params.get('TableName', '*')}{index}",
+    }
+    return [(name, resources.get(service, "*"))]

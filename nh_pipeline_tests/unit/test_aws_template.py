@@ -38,6 +38,8 @@ WILDCARDS = {
     "table/${TreatmentsSilver}/*": "the same",
     "table/${TreatmentsGold}/*": "the same",
     "table/${ClinicalBi}/*": "views of one database; people make them",
+    "table/${TreatmentsTable}/index/*": "indexes of one table; a setting names one",
+    "arn:${AWS::Partition}:s3:::${TreatmentsExports}/*AWSDynamoDB/*": "DynamoDB names exports, below any prefix",
     "log-group:/aws-glue/*": "Glue names groups and streams after job runs",
 }
 
@@ -119,6 +121,16 @@ def test_nothing_that_is_always_there_allows_a_protected_domain(domain):
     assert not [r for r in granted if domain.lower() in str(r).lower()]
     conditional = {n for n, r in RESOURCES.items() if r.get("Condition") == domain}
     assert conditional == {n for n in RESOURCES if n.startswith(domain)}
+
+
+def test_the_source_of_treatments_is_only_read_and_only_by_the_pipeline_where_it_is_named():
+    for policy, condition in (("SourceTableAccess", "SourceTable"), ("SourceExportsAccess", "SourceExports")):
+        assert RESOURCES[policy]["Condition"] == condition
+        assert RESOURCES[policy]["Properties"]["Roles"] == [{"Ref": "PipelineRole"}]
+        granted = [action for s in statements(policy) for action in listed(s["Action"])]
+        assert all(re.fullmatch("dynamodb:(Describe.*|Scan|Query)|s3:(GetObject|ListBucket)", a) for a in granted)
+    others = [s for n in POLICIES if not n.startswith("Source") for s in statements(n)]
+    assert "dynamodb" not in str(others)
 
 
 def test_every_role_may_something():
