@@ -39,6 +39,7 @@ EVERY = (
     Listed("views/outcomes.py", "Outcomes", ":material/local_hospital:", _CLINICAL | {"cms"}, OWN_RECORDS),
     Listed("views/encounters.py", "Encounters and claims", ":material/receipt_long:", _CLINICAL, OWN_RECORDS),
     Listed("views/population.py", "Population", ":material/groups:", _CLINICAL, OWN_RECORDS),
+    Listed("views/treatments.py", "Treatments", ":material/healing:", frozenset({"treatments"}), OWN_RECORDS),
 )
 """All there are."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.cli.show import plain_table
-from nh_pipeline.domains import selected
+from nh_pipeline.domains import PROTECTED, selected
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.marts.clinical.facility_outcomes import FACILITY_OUTCOMES
 from nh_pipeline.marts.reconciliation.mart import FIGURES, SUMMARY
+from nh_pipeline.marts.treatments.provider_success_rate_rank import PROVIDER_SUCCESS_RATE_RANK
 from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sample.clinical import write_clinical
+from nh_pipeline.sample.treatments import write_treatments
 from nh_pipeline.tables import bronze, gold, qualities, silver
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ _VERDICTS = """
 
 _NEXT = """
 All of this is generated data, not CMS's. Look next:
-  make dashboard              staffing and quality as pages (127.0.0.1:8501)
+  make dashboard              staffing, quality, own records (127.0.0.1:8501)
   make ui                     the asset graph, runs, checks (127.0.0.1:3000)
   .venv/bin/nh status         deliveries, tables, checks
   .venv/bin/nh query "select * from gold.facility_measures"
@@ -60,6 +62,14 @@ _OWN = """
 """
 """Own rates of homes in months that have one, beside CMS's measure of the same."""
 
+_TREATED = """
+    with steps as (select * from treatments_gold.etl_tracker qualify created_at = max(created_at) over ())
+    select sum(total_treatments), sum(decided), sum(successes) / sum(decided),
+        (select count(*) filter (reconciliation_status = 'MATCH') from steps), (select count(*) from steps)
+    from treatments_gold.provider_success_rate_rank
+"""
+"""Treatments, how many of those that are decided succeeded, and steps of the last run whose counts agree."""
+
 
 def deliveries(settings: Settings) -> Path:
     """Where the demo's deliveries are generated."""
@@ -67,12 +77,13 @@ def deliveries(settings: Settings) -> Path:
 
 
 def write(folder: Path) -> int:
-    """Generates the deliveries: CMS's, and, if the clinical domain is known, a chain's own; how many files."""
+    """Generates the deliveries: CMS's and, of domains that are known, a chain's own; how many files."""
     written = len(PLAN.write(folder))
     if "clinical" in selected():
         write_clinical(folder / "clinical", cms=PLAN, patients=RESIDENTS, homes=HOMES, zipped=True)
-        written += len(list((folder / "clinical").rglob("*.zip")))
-    return written
+    if "treatments" in selected():
+        write_treatments(folder / "treatments", cms=PLAN)
+    return written + sum(len(list((folder / domain).rglob("*.zip"))) for domain in PROTECTED)
 
 
 def foreign(zone: RawZone, folder: Path) -> list[str]:
@@ -100,7 +111,8 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
             "count(distinct provider_id) from gold.facility_measures where census > 0"
         ).fetchone()
         verdicts = db.execute(_VERDICTS).fetchall() if lake.snapshot(SUMMARY.table).present else []
-        own = db.execute(_OWN).fetchall() if any(t.name == FACILITY_OUTCOMES.name for t in gold()) else []
+        own = db.execute(_OWN).fetchall() if FACILITY_OUTCOMES in gold() else []
+        treated = db.execute(_TREATED).fetchone() if PROVIDER_SUCCESS_RATE_RANK in gold() else None
     if national:
         console.print(
             f"Staffing: {national[0]:.2f} nurse hours per resident day in {national[2]} nursing homes, "
@@ -112,6 +124,12 @@ def summary(console: Console, settings: Settings, checks: Sequence[CheckStatus])
     if own:
         console.print("\nRehospitalized within 30 days: a chain's own rate by home, beside CMS's measure 521")
         console.print(_beside(own))
+    if treated:
+        total, decided, rate, same, steps = treated
+        console.print(
+            f"\nTreatments: {total:,}, of {decided:,} decided {rate:.1%} succeeded; counts agree in {same} of {steps} "
+            "steps from the treatment system to the last table"
+        )
     console.print(_NEXT)
 
 

@@ -378,6 +378,7 @@ def test_demo_keeps_away_from_other_data(done, drop, nh, monkeypatch):
     told = " ".join(shown.split())
     assert re.search(r"Checks: [0-9]+ of [0-9]+ pass; warnings: .*known_provider_id \(1\)", told)
     assert "Rehospitalized within 30 days: a chain's own rate by home" in told
+    assert re.search(r"Treatments: 591, of [0-9]+ decided [0-9.]+% succeeded; counts agree in 18 of 18 steps", told)
     # rules, figures, equal, rounding, explained, mismatches
     assert re.search(r"Reconciled: .* Provider Information [0-9]+ [0-9,]+ [0-9,]+ [0-9]+ [0-9]+ 0\b", told)
     assert "nothing to do" in nh("demo").stdout

@@ -13,16 +13,18 @@ import sqlglot
 
 from dashboard import words
 from dashboard.pages import PAGES
+from nh_pipeline.domains import PROTECTED
 from nh_pipeline.queries.open import LakeQueries, queries
 from nh_pipeline.queries.views import translated
 from nh_pipeline.sample import Correction
 from nh_pipeline.sample.clinical import clinical_truth
+from nh_pipeline.sample.treatments import System, TreatmentTruth
 from nh_pipeline.settings import Settings
 from nh_pipeline.tables import gold
 from nh_pipeline_tests.conftest import REPOSITORY
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.local import Nh
-from nh_pipeline_tests.support.whole_lake import HOMES, PLAN, RESIDENTS
+from nh_pipeline_tests.support.whole_lake import HOMES, PLAN, RESIDENTS, TREATMENTS
 
 pytest.importorskip("streamlit", reason="Streamlit needs Python 3.11")
 
@@ -36,8 +38,9 @@ pytestmark = [
 ]
 
 SCRIPTS = [page.script for page in PAGES]
-COUNTS = {"patients", "encounters", "claims", "admissions", "rehospitalized", "ended", "overturned", "crude_again"}
-OWN = [page.script for page in PAGES if "clinical" in page.domains]
+COUNTS = {"patients", "encounters", "claims", "admissions", "rehospitalized", "ended", "overturned", "crude_again",
+          "treatments", "decided", "successes", "still_open", "n_with_cost"}  # fmt: skip
+OWN = [page.script for page in PAGES if page.domains & set(PROTECTED)]
 HOME = "views/facility.py"
 HOSTILE = (
     "'; drop table gold.facility_month; --",
@@ -226,12 +229,29 @@ def test_own_records_come_to_what_was_made_up(shown, whole_lake):
     assert [m.value for m in at.metric] == rates
 
 
+def test_treatments_come_to_what_was_made_up(shown, whole_lake):
+    truth = TreatmentTruth(System(PLAN, TREATMENTS), extractions=4)
+    rates = truth.tables["summary_provider_success_rates"]
+    total, decided, successes = (sum(r[of] for r in rates) for of in ("total_treatments", "decided", "successes"))
+    at = shown(whole_lake, "views/treatments.py")
+    assert [at.metric[0].value, at.metric[2].value] == [f"{total:,}", words.share(successes / decided)]
+    assert [m.value for m in at.metric[4:6]] == ["18", "0"], "steps that match, and that do not"
+    at = shown(whole_lake, "views/treatments.py", country="Canada", speciality="Neurology", without_few="true")
+    cities, places = next(f.value for f in at.dataframe if "city" in f.value), {"Canada"}
+    assert {*cities["country"]} == places
+    # A state of another country that was chosen before leads to no city, not to an error.
+    told_so = fine(at.selectbox(key="place_state").select("Ontario").run())
+    told_so = fine(told_so.selectbox(key="country").select("United States").run())
+    assert any("city" in frame.value for frame in told_so.dataframe)
+
+
 @pytest.mark.parametrize("script", OWN)
 def test_no_page_shows_a_patient(shown, whole_lake, script):
     """Neither in what is read, nor in what can be taken along: aggregates, without small numbers."""
     ids = queries(Settings(home=str(whole_lake))).query(
         "select patient_id from clinical_silver.dim_patients union all select encounter_id from "
-        "clinical_silver.fct_encounters union all select claim_id from clinical_silver.fct_claims"
+        "clinical_silver.fct_encounters union all select claim_id from clinical_silver.fct_claims union all "
+        "select full_name from treatments_gold.dim_patients where patient_sk >= 0"
     )
     at = shown(whole_lake, script)
     tables = [frame.value for frame in at.dataframe]

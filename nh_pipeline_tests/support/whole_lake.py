@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sample.clinical import write_clinical
+from nh_pipeline.sample.treatments import write_treatments
 from nh_pipeline_tests.support import chain
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 PLAN = Deliveries(40, ("2024Q1", "2024Q2"), releases=3, days=14, full_from=1)
 """Two weeks of each quarter, so that there are days without data between them; two releases with every file."""
 
-RESIDENTS, HOMES = 600, 4
+RESIDENTS, HOMES, TREATMENTS = 600, 4, 600
 """Of a chain's own records: enough for counts that may be shown."""
 
 
@@ -31,6 +32,7 @@ def built_at(root: Path, engine: Callable[[], SparkSession]) -> Path:
         if not done.exists():
             PLAN.write(drop)
             write_clinical(drop / "clinical", cms=PLAN, patients=RESIDENTS, homes=HOMES, zipped=True)
+            write_treatments(drop / "treatments", cms=PLAN, treatments=TREATMENTS)
             workspace = chain.workspace_at(home, engine())
             chain.land(workspace, drop)
             chain.whole(workspace)

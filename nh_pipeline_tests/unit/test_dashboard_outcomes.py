@@ -111,6 +111,7 @@ def test_a_report_on_a_home_has_its_own_outcomes_where_there_are_any(ask, monkey
         (("cms",), []),
         (("clinical",), ["Encounters and claims", "Population"]),
         (("cms", "clinical"), ["Outcomes", "Encounters and claims", "Population"]),
+        (("treatments",), ["Treatments"]),
     ],
 )
 def test_pages_are_those_of_the_domains(domains, own):

@@ -37,12 +37,15 @@ STATUSES = {
 DISEASES = ("Pneumonia", "Hip fracture", "Diabetes", "Stroke", "Influenza", "Depression", "Heart failure", "COPD")
 SPECIALITIES = ("Internal medicine", "Orthopedics", "Neurology", "Psychiatry", "Cardiology")
 
-_OUTCOMES = ("success",) * 60 + ("failure",) * 15 + ("open",) * 22 + ("unknown",) * 3
+_OUTCOMES = ("success",) * 61 + ("failure",) * 15 + ("open",) * 23 + ("unknown",)
 
 FULL, WINDOW, EXPORT, FULL_AGAIN = 1, 2, 3, 4
 """The extractions: scans of all, of a window, DynamoDB's incremental export, and a scan of all again."""
 
 _SMALLEST_AGE, _OLDEST_AGE = 55, 100
+
+_LONGEST = timedelta(days=150)
+"""What began earlier than this before the first extraction is over."""
 
 # Which treatments are of a kind: every so many, and the first of them.
 _CHANGED, _CHANGED_AGAIN, _DELETED, _UNSEEN, _REFUSED = (10, 1), (35, 2), (50, 3), (97, 5), (1009, 504)
@@ -173,8 +176,10 @@ class System:
         def draw(what: str, below: int) -> int:
             return self._draw(number, what, below)
 
-        outcome = _OUTCOMES[draw("outcome", len(_OUTCOMES))]
         started = self.opened_at.date() - timedelta(days=20 + draw("start", 480))
+        outcome = _OUTCOMES[draw("outcome", len(_OUTCOMES))]
+        if outcome == "open" and started < self.opened_at.date() - _LONGEST:
+            outcome = "success"
         over = None if outcome == "open" else started + timedelta(days=draw("days", 60))
         return Treated(
             number=number,
