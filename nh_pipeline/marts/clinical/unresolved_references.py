@@ -6,8 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical import VIEWS
-from nh_pipeline.datasets.clinical.care import CONDITION
-from nh_pipeline.datasets.clinical.claims import CLAIM_ITEM, COVERAGE, EOB_ITEM
+from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE, EOB_ITEM, EXPLANATION_OF_BENEFIT
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
@@ -30,13 +29,8 @@ KINDS = ("relative", "urn", "absolute", "conditional", "logical", "unsupported")
 _SHARED = {"Practitioner", "PractitionerRole", "Organization", "Location"}
 """Types of what belongs to no patient: the directory has all of them."""
 
-_ELEMENTS = (CLAIM_ITEM, EOB_ITEM)
-"""Elements that refer."""
-
-_HELD = ("version_at", "version_id", "dt", "delivery_id", "member", "source_line")
-
-
-_ID = ("resource_type", "resource_id")
+_ELEMENTS = {CLAIM_ITEM: CLAIM, EOB_ITEM: EXPLANATION_OF_BENEFIT}
+"""Elements that refer, and what they are elements of."""
 
 
 def _references(view: View) -> tuple[Field, ...]:
@@ -55,14 +49,9 @@ def unresolved_references(*inputs: DataFrame) -> DataFrame:
     *of_views, resources, directory, deletions, conflicts = inputs
     rows = dict(zip((*_RESOURCES, *_ELEMENTS), of_views, strict=True))
     rows[COVERAGE] = rows[COVERAGE].where("item_index = 0")  # those within a resource are not referred from elsewhere
-    every = reduce(lambda all_of, more: all_of.union(more), (_said(of, view) for view, of in rows.items()))
-    said = (
-        elements(every, winners(resources, deletions, conflicts, RESOURCE))
-        .where("not _in_error")
-        .selectExpr(*_ID, "patient_id", "patient_bucket", *(c.name for c in VERSION), "explode(_said) as _said")
-        .select("*", "_said.*")
-        .where(f"kind in {KINDS}")
-    )
+    found = {view: winners(rows[view], deletions, conflicts, view.table) for view in _RESOURCES}
+    held = (_said(elements(of, found[_ELEMENTS.get(view, view)]), view) for view, of in rows.items())
+    said = reduce(lambda all_of, more: all_of.union(more), held)
     looked_up = said.join(
         directory.selectExpr("lookup as _ref", "resource_id as _found", "n_candidates"), "_ref", "left"
     ).selectExpr("*", "coalesce(_id, _found) as _target")
@@ -94,18 +83,19 @@ def unresolved_references(*inputs: DataFrame) -> DataFrame:
 
 
 def _said(rows: DataFrame, view: View) -> DataFrame:
-    """The references of each row of a view."""
+    """The references of a view, a row each."""
     place = f"concat('{view.for_each[0]}[', item_index, '].')" if view.for_each else "''"
     told = ", ".join(
         f"named_struct('path', concat({place}, '{field.name}'), '_ref', {field.name}_ref, 'kind', {field.name}_kind, "
         f"'_id', {field.name}_id, '_to', ',{','.join(field.to)},', '_is_shared', {set(field.to) <= _SHARED})"
         for field in _references(view)
     )
-    # Of a condition, the table of all resources does not know it.
-    in_error = "verification_status" if view is CONDITION else "null"
-    return rows.selectExpr(
-        f"'{view.resource}' as resource_type", "resource_id", "patient_id", "patient_bucket", *_HELD,
-        f"coalesce({in_error} = 'entered-in-error', false) as _in_error", f"array({told}) as _said",
+    version = [column.name for column in VERSION]
+    return (
+        rows.selectExpr("resource_id", "patient_id", "patient_bucket", *version, f"explode(array({told})) as _said")
+        .selectExpr(f"'{view.resource}' as resource_type", "resource_id", "patient_id", "patient_bucket", *version,
+                    "_said.*")
+        .where(f"kind in {KINDS}")
     )  # fmt: skip
 
 
