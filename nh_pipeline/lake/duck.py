@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @cache
 def _shared() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()  # which takes longer than most questions
+    """The process's database: to make one takes longer than most questions. Of files it keeps nothing in memory."""
+    return duckdb.connect(config={"enable_external_file_cache": "false"})
 
 
 def reading(

@@ -49,11 +49,13 @@ _EPOCH = date(1970, 1, 1)
 _FILES: dict[str, tuple[SnapshotFile, ...]] = {}
 """Files by the manifest list that names them: what it says never changes. The latest that were read."""
 
-_MOST_LISTS = 1000
+_MOST_FILES = 100_000
 
-_TABLES: dict[tuple[str, Identifier], Table] = {}
-"""Of each lake the tables as they were loaded last. A metadata file never changes: it is read again if another one is
-current."""
+_TABLES: dict[str, dict[Identifier, Table]] = {}
+"""Of the last lakes, by their roots, the tables as they were loaded last. A metadata file never changes: it is read
+again if another one is current."""
+
+_MOST_LAKES = 2
 
 
 # Several processes may open an empty lake at once. SQL catalogs look whether something is there and then create it:
@@ -269,7 +271,9 @@ class Lake:
             ) from error
         for address in (table.metadata_location, table.location()):
             self.relative(address)
-        _TABLES[self.storage.root, identifier] = table
+        _TABLES.setdefault(self.storage.root, {})[identifier] = table
+        while len(_TABLES) > _MOST_LAKES:
+            _TABLES.pop(next(iter(_TABLES)), None)
         return table
 
     def load_all(self, contracts: Iterable[Contract]) -> dict[str, Table | None]:
@@ -286,7 +290,7 @@ class Lake:
 
     def _last(self, identifier: Identifier) -> Table | None:
         """A table as it was loaded last."""
-        return _TABLES.get((self.storage.root, identifier))
+        return _TABLES.get(self.storage.root, {}).get(identifier)
 
     def _known(self, identifier: Identifier, address: str | None) -> Table | None:
         """A table as it was loaded last, if its metadata are still those at this address."""
@@ -394,7 +398,7 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
         found = data_files(table, snapshot.snapshot_id)
         named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
         files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
-        if len(_FILES) >= _MOST_LISTS:
-            _FILES.pop(next(iter(_FILES)), None)
         _FILES[snapshot.manifest_list] = files
+        while len(_FILES) > 1 and sum(map(len, list(_FILES.values()))) > _MOST_FILES:
+            _FILES.pop(next(iter(_FILES)), None)
     return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)

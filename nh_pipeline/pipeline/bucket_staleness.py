@@ -7,6 +7,7 @@ looked up, only what the bucket refers to counts: else each new clinician would 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ def _referring(lake: Lake, inputs: Inputs, then: dict[str, int | None], parts: s
     """Those of some buckets, and maybe others, that refer to what a lookup says otherwise now."""
     found = set[str]()
     bucket = inputs.mart.bucket
+    place = replace(lake, pinned_snapshots={})  # what is kept for it is not to keep all tables, too
     for read, now in zip(inputs.mart.reads, inputs.snapshots, strict=True):
         if not isinstance(read, Lookup) or then[read.table.name] == now.snapshot_id:
             continue
@@ -61,10 +63,10 @@ def _referring(lake: Lake, inputs: Inputs, then: dict[str, int | None], parts: s
         old = lake.snapshot_at(read.table, before) if before is not None else None
         if old is None:  # that snapshot has expired, or there was none: nothing to compare with
             return parts
-        changed = _changed(lake, read, old, now)
+        changed = _changed(place, read, old, now)
         for table, snapshot in zip(inputs.mart.inputs, inputs.snapshots, strict=True):
             if bucket in table.partitioning.columns:
-                found |= _with(lake, table, snapshot, bucket, changed)
+                found |= _with(place, table, snapshot, bucket, changed)
     return found
 
 
