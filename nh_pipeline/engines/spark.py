@@ -106,6 +106,8 @@ def spark_session(engine: str, *, on_s3: bool = False) -> SparkSession:
         if engine != "jvm":
             _leave_plans_unwritten()
         _sessions[key] = LazyPySparkResource(spark_config=spark_config(engine, on_s3=on_s3)).spark_session
+        if engine == "sail":  # within one process no connection breaks: what is sent need not be kept for another try
+            _sessions[key].client.disable_reattachable_execute()
     return _sessions[key]
 
 

@@ -27,10 +27,10 @@ def reading(
     """A connection to DuckDB with a view of its own for each snapshot, by name: ``t``, ``old``.
 
     Columns are found by their names; only those that a query asks for are read. A snapshot without files is a view
-    with the contract's columns and no rows. Settings, and names like ``layer.table``, are only for who brings a
-    database (``db``): the process's is shared by others.
+    with the contract's columns and no rows. Settings are only for who brings a database (``db``): the process's is
+    shared by others. So would be views with names like ``layer.table``, which get a database of their own.
     """
-    db = db or _shared().cursor()
+    db = db or (duckdb.connect() if any("." in name for name in views) else _shared().cursor())
     for name, (contract, snapshot) in views.items():
         layer, _, table = name.rpartition(".")
         if layer:

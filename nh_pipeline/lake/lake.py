@@ -30,7 +30,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from nh_pipeline.errors import LakeError, LakeMovedError
 from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
-from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells
+from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells_all
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.table import WHOLE
@@ -278,7 +278,7 @@ class Lake:
 
     def load_all(self, contracts: Iterable[Contract]) -> dict[str, Table | None]:
         """The tables of contracts, by name, as they are now: the catalog is asked once, if it tells of all at once."""
-        if not self.has_catalog or not tells(self.catalog):
+        if not self.has_catalog or not tells_all(self.catalog):
             return {contract.name: self.load(contract) for contract in contracts}
         now = dict(pointers(self.catalog, self.catalog_properties.get("database-prefix", "")))
         found = {}

@@ -27,9 +27,9 @@ _GIVEN = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "Par
 """What Glue takes of a table that it has told."""
 
 
-def tells(catalog: Catalog) -> bool:
-    """Whether a catalog is of a kind that tells its pointers by themselves."""
-    return isinstance(catalog, SqlCatalog) or hasattr(catalog, "glue")
+def tells_all(catalog: Catalog) -> bool:
+    """Whether a catalog tells the pointers of all tables to whoever may ask for one: for Glue's, a role needs more."""
+    return isinstance(catalog, SqlCatalog)
 
 
 def pointers(catalog: Catalog, prefix: str) -> Iterator[tuple[Identifier, str]]:

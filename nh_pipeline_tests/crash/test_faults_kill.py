@@ -134,7 +134,8 @@ def test_killed_at_every_point_of_a_first_load(mother, tmp_path):
         (Point.COMMITTED, GOLD),
         (Point.NOTED, GOLD),
     ]
-    assert {p for p, _ in points} == {*Point, WRITTEN}
+    elsewhere = {Point.PAGE, Point.EXTRACTED, Point.COPIED}  # of extractions and of the warehouse, in tests of theirs
+    assert {p for p, _ in points} == {*Point, WRITTEN} - elsewhere
     reached = dict.fromkeys(states, 0)
     for point, where in points:
         name = getattr(where, "name", where)

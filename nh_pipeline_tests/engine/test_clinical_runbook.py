@@ -159,7 +159,9 @@ def an_unknown_type_or_element(site, title):
     yield
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "EXPORT", "with a view that is new")
+        recipe.forget_recipes()
         said = site.nh("materialize", "--dry-run").output
+    recipe.forget_recipes()
     shown = yield from site.follow(title)
     assert {"Starship,1", "Starship,crew"} <= set(shown.splitlines())
     return said

@@ -35,7 +35,8 @@ def test_nothing_is_missing(deployed):
     assert subjects["glue job"][1] == f"nh-test-pipeline runs this code, {build().name}, on Glue 5.1"
     assert subjects["databases"][1] == (
         "test_bronze, test_silver, test_gold, test_bi, test_clinical_bronze, test_clinical_silver, "
-        "test_clinical_gold, test_clinical_bi are there"
+        "test_clinical_gold, test_clinical_bi, test_treatments_bronze, test_treatments_silver, test_treatments_gold "
+        "are there"
     )
     assert "10.7 GB" in subjects["workgroup"][1]
     assert deployed.client("s3").list_objects_v2(Bucket=bucket_of(deployed), Prefix="lake/state/")["KeyCount"] == 0

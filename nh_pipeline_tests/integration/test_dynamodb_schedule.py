@@ -86,7 +86,9 @@ def test_what_has_changed_lands_every_hour_and_is_built(lake, run, instance):
     assert {int(row["treatment_id"]) for row in rows} == {0, 1, 2, 3}
 
 
-def test_all_of_a_table_is_scanned_at_night_unless_it_is_too_large(lake, run):
+def test_all_of_a_table_is_scanned_at_night_unless_it_is_too_large(lake, run, request):
+    if request.node.callspec.params["server"] == "dynalite":
+        pytest.skip("dynalite never counts the items of a table, as DynamoDB does every few hours")
     lake.table.put(1, at(hours=3))
     lake()
     lake.table.put(2, at(hours=2))
