@@ -27,7 +27,8 @@ def bronze(archive: Path, out: Path) -> Figures:
     """Bytes to the Parquet files of bronze, without gate and commits."""
     import pyarrow.parquet as pq
 
-    from nh_pipeline.landing.fhir.extract import About, Extraction
+    from nh_pipeline.landing.about import About
+    from nh_pipeline.landing.fhir.extract import Extraction
 
     clock, at = Clock(), datetime(2026, 1, 1, tzinfo=timezone.utc)
     about = About(delivery_id="0" * 32, name=archive.name, dt=at.date(), exported_at=at, modified_at=at)

@@ -11,7 +11,8 @@ import pyarrow.dataset as ds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.model.table import Table as Contract
 
 

@@ -1,7 +1,7 @@
-"""The lake: where tables are, and what a snapshot of one holds: exactly that is read.
+"""The lake: where its tables are, and what of them is current.
 
-Reading is by :class:`TableSnapshot` (an explicit list of Parquet files of one snapshot), writing by
-:mod:`nh_pipeline.lake.publish`. No engine and no Dagster here.
+Reading is by :class:`~nh_pipeline.lake.snapshots.TableSnapshot` (an explicit list of Parquet files of one snapshot),
+writing by :mod:`nh_pipeline.lake.publish`. No engine and no Dagster here.
 """
 
 from __future__ import annotations
@@ -9,20 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 from pyiceberg.table.update import AssertRefSnapshotId, AssertTableUUID, TableRequirement
-from pyiceberg.transforms import MonthTransform
-from pyiceberg.types import DateType
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
@@ -32,24 +28,16 @@ from nh_pipeline.lake import s3
 from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells_all
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
+from nh_pipeline.lake.snapshots import TableSnapshot, snapshot_of
 from nh_pipeline.lake.storage import Storage
-from nh_pipeline.model.table import WHOLE
-from nh_pipeline.model.table import Table as Contract
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     import pyarrow as pa
-    from pyiceberg.manifest import DataFile
-    from pyiceberg.partitioning import PartitionSpec
 
+    from nh_pipeline.model.table import Table as Contract
 
-_EPOCH = date(1970, 1, 1)
-
-_FILES: dict[str, tuple[SnapshotFile, ...]] = {}
-"""Files by the manifest list that names them: what it says never changes. The latest that were read."""
-
-_MOST_FILES = 100_000
 
 _TABLES: dict[str, dict[Identifier, Table]] = {}
 """Of the last lakes, by their roots, the tables as they were loaded last. A metadata file never changes: it is read
@@ -68,43 +56,6 @@ _lost_races_again = Retrying(
     wait=wait_random(0.05, 0.3),
     reraise=True,
 )
-
-
-class SnapshotFile(BaseModel, frozen=True):
-    """One Parquet file of a snapshot: address, rows, and the partition (month, delivery, …) that it belongs to."""
-
-    path: str
-    rows: int
-    partition: str
-
-
-class TableSnapshot(BaseModel, frozen=True):
-    """An exact state of (part of) a table: its snapshot and the files to read."""
-
-    table: str
-    snapshot_id: int | None
-    files: tuple[SnapshotFile, ...] = ()
-    partitions: frozenset[str] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows in its files, from table metadata."""
-        return sum(f.rows for f in self.files)
-
-    @property
-    def paths(self) -> list[str]:
-        return [f.path for f in self.files]
-
-    @property
-    def present(self) -> frozenset[str]:
-        """Partitions that hold rows."""
-        return frozenset(f.partition for f in self.files)
-
-    def only(self, partitions: Collection[str]) -> TableSnapshot:
-        """The same snapshot, fewer partitions."""
-        wanted = frozenset(partitions)
-        files = tuple(f for f in self.files if f.partition in wanted)
-        return TableSnapshot(table=self.table, snapshot_id=self.snapshot_id, files=files, partitions=wanted)
 
 
 @dataclass(frozen=True)
@@ -349,23 +300,6 @@ class Lake:
         return snapshot
 
 
-def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, DataFile]]:
-    """(partition, data file) of the current snapshot, or of an older one.
-
-    Raises:
-        LakeError: the snapshot has delete files, which this product never writes and its engines do not apply.
-    """
-    found = []
-    for task in table.scan(snapshot_id=snapshot_id).plan_files():
-        if task.delete_files:
-            raise LakeError(
-                f"{'.'.join(table.name())}: snapshot {table.current_snapshot()} has delete files, written by another "
-                "tool; rewrite the table's data files (copy-on-write) before using it here"
-            )
-        found.append((partition_of(table, table.specs()[task.file.spec_id], task.file), task.file))
-    return found
-
-
 def unchanged(table: Table) -> tuple[TableRequirement, ...]:
     """The condition of a commit that a table still has the snapshot that it was loaded with."""
     snapshot = AssertRefSnapshotId(ref="main", **{"snapshot-id": table.metadata.current_snapshot_id})
@@ -375,30 +309,3 @@ def unchanged(table: Table) -> tuple[TableRequirement, ...]:
 def folder_of(contract: Contract) -> str:
     """Where a table is, below the lake's root."""
     return f"warehouse/{contract.name.replace('.', '/')}"
-
-
-def partition_of(table: Table, spec: PartitionSpec, file: DataFile) -> str:
-    """The partition that a data file belongs to, as a text."""
-    values = [file.partition[i] for i in range(len(spec.fields))]
-    if len(values) == 1 and isinstance(spec.fields[0].transform, MonthTransform) and values[0] is not None:
-        return f"{1970 + values[0] // 12:04d}-{values[0] % 12 + 1:02d}"
-    # A partition is the name of a staging folder too: nothing in it that engines would escape. A date may come as days.
-    dates = [isinstance(table.schema().find_type(field.source_id), DateType) for field in spec.fields]
-    told = (_EPOCH + timedelta(days=v) if d and isinstance(v, int) else v for d, v in zip(dates, values, strict=True))
-    return ".".join(map(str, told)) or WHOLE
-
-
-def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None) -> TableSnapshot:
-    """The loaded state of a table, or an older snapshot of it."""
-    snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
-    if snapshot is None:
-        return TableSnapshot(table=contract.name, snapshot_id=None)
-    files = _FILES.get(snapshot.manifest_list)
-    if files is None:
-        found = data_files(table, snapshot.snapshot_id)
-        named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
-        files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
-        _FILES[snapshot.manifest_list] = files
-        while len(_FILES) > 1 and sum(map(len, list(_FILES.values()))) > _MOST_FILES:
-            _FILES.pop(next(iter(_FILES)), None)
-    return TableSnapshot(table=contract.name, snapshot_id=snapshot.snapshot_id, files=files)

@@ -31,7 +31,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from nh_pipeline.errors import LakeError
 from nh_pipeline.failpoints import Point, reached
 from nh_pipeline.lake.field_ids import put_ids
-from nh_pipeline.lake.lake import Lake, SnapshotFile, TableSnapshot, data_files, folder_of, partition_of
+from nh_pipeline.lake.lake import Lake, folder_of
+from nh_pipeline.lake.snapshots import SnapshotFile, TableSnapshot, data_files, partition_of
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable

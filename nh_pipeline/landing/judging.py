@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from nh_pipeline.datasets.clinical import FHIR_EXPORT
 from nh_pipeline.landing.archive import open_csv
 from nh_pipeline.landing.coverage import Coverage
-from nh_pipeline.landing.fhir import documents
 from nh_pipeline.landing.fhir.survey import kind
 from nh_pipeline.landing.fhir.told import told
+from nh_pipeline.landing.json_files import opened
 from nh_pipeline.landing.manifest import ExportFacts
 from nh_pipeline.landing.readers import reader_of
 from nh_pipeline.landing.recognise import inspect_file
@@ -77,14 +77,14 @@ def _of_csv(storage: Storage, content: Content, word: Word) -> dict[str, object]
         Refused: It is none that is known.
     """
     name = content.received.name
-    opened = open_csv(cast("BinaryIO", storage.open(content.path)), name, limited=word.limited)
-    with opened.stream as stream:
+    delivery = open_csv(cast("BinaryIO", storage.open(content.path)), name, limited=word.limited)
+    with delivery.stream as stream:
         found = inspect_file(stream, name, order=word.order)
     return {
         "dataset": found.dataset,
         "layout": found.header.layout,
         "encoding": found.encoding,
-        "member": opened.member,
+        "member": delivery.member,
         "coverage": found.coverage,
         "csv_size": found.size,
         "extras": found.header.extras,
@@ -104,7 +104,7 @@ def _of_told(storage: Storage, content: Content, word: Word) -> dict[str, object
     received = content.received
     with (
         storage.open(content.path) as stream,
-        documents.opened(cast("BinaryIO", stream), received.name, limited=word.limited) as file,
+        opened(cast("BinaryIO", stream), received.name, limited=word.limited) as file,
     ):
         found = told(file, received.name)
     day = (found.transaction_time or received.modified_at).astimezone(timezone.utc).date()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from nh_pipeline.landing.fhir import About
+    from nh_pipeline.landing.about import About
     from nh_pipeline.model.table import Table
     from nh_pipeline.model.view import Export
 

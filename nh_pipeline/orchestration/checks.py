@@ -13,7 +13,8 @@ import pandas as pd
 
 from nh_pipeline import datasets
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import Lake, TableSnapshot
+from nh_pipeline.lake.lake import Lake
+from nh_pipeline.lake.snapshots import TableSnapshot
 from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Calendar, Daily
 from nh_pipeline.model.mart import Mart

@@ -29,7 +29,8 @@ from nh_pipeline.pipeline.result import BuildResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.landing.manifest import Delivery, Manifest
 
 _LINE_BREAK = r"[\r\n]|\\[rn]"

@@ -20,7 +20,8 @@ from nh_pipeline.pipeline.mart_staleness import Inputs, only_changed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.model.table import Table
 
 

@@ -14,7 +14,8 @@ from pyiceberg.table.update import SetPropertiesUpdate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from nh_pipeline.failpoints import Point, reached
-from nh_pipeline.lake.lake import Lake, snapshot_of, unchanged
+from nh_pipeline.lake.lake import Lake, unchanged
+from nh_pipeline.lake.snapshots import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from nh_pipeline.lake.lake import TableSnapshot
     from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.dataset import Dataset
     from nh_pipeline.pipeline.context import BuildContext

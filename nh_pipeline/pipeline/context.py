@@ -32,7 +32,8 @@ from nh_pipeline.pipeline.gate import CheckResult, gate
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
 
 T = TypeVar("T")
 

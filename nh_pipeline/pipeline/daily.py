@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from nh_pipeline.lake.lake import TableSnapshot
+    from nh_pipeline.lake.snapshots import TableSnapshot
 
 READABLE = "facilities_readable"
 

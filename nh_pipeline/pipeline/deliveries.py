@@ -21,7 +21,8 @@ from nh_pipeline.pipeline.notes import DeliveryNote, Notes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.dataset import Dataset

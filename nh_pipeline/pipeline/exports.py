@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from nh_pipeline import datasets
 from nh_pipeline.lake.field_ids import numbered
 from nh_pipeline.lake.publish import find_staged
+from nh_pipeline.landing.about import About
 from nh_pipeline.landing.confirmations import confirmed, withdrawn
-from nh_pipeline.landing.fhir.extract import About
 from nh_pipeline.landing.holding import held
 from nh_pipeline.landing.manifest import DT_SOURCES
 from nh_pipeline.landing.readers import reader
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import BinaryIO
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.publish import Staged
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.landing.manifest import Delivery, ExportFacts
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.table import Table

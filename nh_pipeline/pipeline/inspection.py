@@ -18,7 +18,8 @@ from nh_pipeline.pipeline.notes import RefusedSample
 from nh_pipeline.transforms import typed
 
 if TYPE_CHECKING:
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.landing.manifest import Delivery
     from nh_pipeline.model.dataset import Dataset
 

@@ -26,7 +26,8 @@ from nh_pipeline.tables import table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.pipeline.context import BuildContext
 
 

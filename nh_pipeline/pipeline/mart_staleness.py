@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.lake.duck import reading
-from nh_pipeline.lake.lake import Lake, TableSnapshot
+from nh_pipeline.lake.snapshots import TableSnapshot
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.mart import AsOf, Lookup, Mart, Previous, Within
 from nh_pipeline.model.table import WHOLE, Table
@@ -27,6 +27,8 @@ from nh_pipeline.transforms.as_of import holding_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from nh_pipeline.lake.lake import Lake
 
 
 def bucket_of(partition: str) -> str:

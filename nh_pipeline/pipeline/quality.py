@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from nh_pipeline import datasets
 from nh_pipeline.lake.duck import reading
 from nh_pipeline.lake.field_ids import numbered
-from nh_pipeline.lake.lake import data_files
 from nh_pipeline.lake.publish import find_staged
 from nh_pipeline.lake.refusals import Refusals, inputs_of
+from nh_pipeline.lake.snapshots import data_files
 from nh_pipeline.model.kinds import Daily
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.periods import quarter_of

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import duckdb
     from pyiceberg.table import Table as IcebergTable
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
     from nh_pipeline.lake.refusals import Refusal
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.marts.treatments.steps import Step
     from nh_pipeline.model.table import Table
 

@@ -19,7 +19,8 @@ from nh_pipeline.warehouse.definition import add_column, columns, create, identi
 from nh_pipeline.warehouse.noted import Noted
 
 if TYPE_CHECKING:
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.model.table import Table
     from nh_pipeline.warehouse.address import Address
     from nh_pipeline.warehouse.connection import Session

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from nh_pipeline.lake.lake import Lake, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.model.table import Table
     from nh_pipeline.warehouse.connection import Session
 

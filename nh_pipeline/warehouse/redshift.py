@@ -15,7 +15,8 @@ from nh_pipeline.warehouse.connection import WarehouseError
 from nh_pipeline.warehouse.definition import kind, name, temporary
 
 if TYPE_CHECKING:
-    from nh_pipeline.lake.lake import Lake, SnapshotFile, TableSnapshot
+    from nh_pipeline.lake.lake import Lake
+    from nh_pipeline.lake.snapshots import SnapshotFile, TableSnapshot
     from nh_pipeline.model.columns import Column
     from nh_pipeline.model.table import Table
     from nh_pipeline.warehouse.connection import Session

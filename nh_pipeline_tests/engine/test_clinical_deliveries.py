@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from nh_pipeline.datasets.clinical import FHIR_EXPORT
-from nh_pipeline.landing.fhir import About, Extraction
+from nh_pipeline.landing.about import About
+from nh_pipeline.landing.fhir import Extraction
 from nh_pipeline.marts.clinical import (
     dim_patients,
     directory,

@@ -9,7 +9,7 @@ import pytest
 
 from nh_pipeline import marts
 from nh_pipeline.datasets.cms.penalties import PENALTIES
-from nh_pipeline.lake.lake import SnapshotFile, TableSnapshot
+from nh_pipeline.lake.snapshots import SnapshotFile, TableSnapshot
 from nh_pipeline.marts.facility_month import FACILITY_MONTH
 from nh_pipeline.model.columns import count
 from nh_pipeline.model.columns import date as day

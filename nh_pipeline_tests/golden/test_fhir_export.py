@@ -114,7 +114,8 @@ def test_memory_is_bounded(synthea):
     program = f"""
 import sys
 from datetime import datetime, timezone
-from nh_pipeline.landing.fhir import About, Extraction
+from nh_pipeline.landing.about import About
+from nh_pipeline.landing.fhir import Extraction
 at = datetime(2024, 8, 6, tzinfo=timezone.utc)
 about = About(delivery_id="x", name="x", dt=at.date(), exported_at=at, modified_at=at)
 with open({str(synthea / "synthea_r4_bundles.zip")!r}, "rb") as stream:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
 
-    from nh_pipeline.lake.lake import TableSnapshot
+    from nh_pipeline.lake.snapshots import TableSnapshot
     from nh_pipeline.landing.zone import Landed
     from nh_pipeline.model.table import Table
     from nh_pipeline.pipeline.guards import DeliveryStatus

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from nh_pipeline.datasets.clinical import FHIR_EXPORT
-from nh_pipeline.landing.fhir import About, Extraction
+from nh_pipeline.landing.about import About
+from nh_pipeline.landing.fhir import Extraction
 from nh_pipeline.marts import clinical
 from nh_pipeline_tests.support.frames import frame_of
 

@@ -9,7 +9,8 @@ import zipfile
 from datetime import date, datetime, timezone
 from functools import reduce
 
-from nh_pipeline.landing.fhir import About, Extraction
+from nh_pipeline.landing.about import About
+from nh_pipeline.landing.fhir import Extraction
 from nh_pipeline.landing.fhir import survey as surveyed
 from nh_pipeline.landing.fhir.paths import At, Name, choice_key, parse
 

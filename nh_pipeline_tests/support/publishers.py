@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nh_pipeline.errors import LakeError
-from nh_pipeline.lake.lake import Lake, TableSnapshot
+from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.publish import Published, Staged, find_staged, publish, staging_folder
 from nh_pipeline.model.columns import count, text
 from nh_pipeline.model.columns import date as date_column
@@ -20,6 +20,8 @@ from nh_pipeline.pipeline.context import with_recompute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from nh_pipeline.lake.snapshots import TableSnapshot
 
 DAILY = Table(
     name="silver.daily",

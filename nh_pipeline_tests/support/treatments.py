@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
 from nh_pipeline.datasets.treatments import TREATMENTS
+from nh_pipeline.landing.about import About
 from nh_pipeline.landing.dynamodb import batches
-from nh_pipeline.landing.fhir import About
 from nh_pipeline.marts import treatments
 from nh_pipeline.pipeline.gate import gate
 from nh_pipeline_tests.support.frames import frame_of

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nh_pipeline.landing import Refused
+from nh_pipeline.landing.about import About
 from nh_pipeline.landing.dynamodb import batches, is_items, is_items_archive, survey
 from nh_pipeline.landing.dynamodb.values import plain
-from nh_pipeline.landing.fhir import About
 from nh_pipeline.sample.treatments.writing import Tagged, archive, deleted, native, ndjson, put, scan, tagged, zipped
 
 AT = datetime(2024, 7, 1, 3, tzinfo=timezone.utc)

@@ -16,7 +16,7 @@ from nh_pipeline.model.view import NO_PATIENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nh_pipeline.landing.fhir import About
+    from nh_pipeline.landing.about import About
     from nh_pipeline.model.table import Table
 
 BATCH_ROWS = 10_000

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 import msgspec
 
 from nh_pipeline.landing import archive, unpacking
-from nh_pipeline.landing.fhir.documents import START_BYTES, member
+from nh_pipeline.landing.json_files import START_BYTES, member
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.sources.protocol import CHUNK_BYTES
 

@@ -16,7 +16,7 @@ from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES, MODIFIED_AT, 
 from nh_pipeline.landing import archive
 from nh_pipeline.landing.dynamodb.layout import Layout, Told, counted
 from nh_pipeline.landing.dynamodb.values import Read, Unfit, read, treatment_id
-from nh_pipeline.landing.fhir.documents import CUT_OFF, opened
+from nh_pipeline.landing.json_files import CUT_OFF, opened
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nh_pipeline.landing.fhir.extract import About, Extraction
+from nh_pipeline.landing.fhir.extract import Extraction
 from nh_pipeline.landing.fhir.survey import Surveyed, is_fhir, is_fhir_archive, survey
 
-__all__ = ["About", "Extraction", "Surveyed", "is_fhir", "is_fhir_archive", "survey"]
+__all__ = ["Extraction", "Surveyed", "is_fhir", "is_fhir_archive", "survey"]

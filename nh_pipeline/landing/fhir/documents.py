@@ -1,39 +1,31 @@
 """The JSON documents of a file: lines of NDJSON, or one document on as many lines as it likes.
 
-What belongs here: opening a file, telling what it is by its beginning, and taking it apart. Not here: what a document
-holds (:mod:`nh_pipeline.landing.fhir.reading`).
+What belongs here: telling what a file is by its beginning, and taking it apart. Not here: opening it
+(:mod:`nh_pipeline.landing.json_files`), and what a document holds (:mod:`nh_pipeline.landing.fhir.reading`).
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 
-from nh_pipeline.landing import archive
+from nh_pipeline.landing.json_files import CUT_OFF, START_BYTES
 from nh_pipeline.landing.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nh_pipeline.landing.unpacking import Part
 
 Kind = Literal["fhir", "told", "empty", "other"]
 
 MAX_DOCUMENT = 512 * 1024**2
 """Bytes of a document at most: a Bundle is in memory at once."""
-
-START_BYTES = 1 << 16
-"""So much of a file tells what it is."""
-
-CUT_OFF = "Input data was truncated"
-"""What msgspec says of a document that ends before it is complete."""
 
 _BOM = b"\xef\xbb\xbf"
 _RESOURCE = re.compile(rb'"resourceType"\s*:')
@@ -89,36 +81,6 @@ def kind(start: bytes) -> Kind:
     if not isinstance(one, dict):
         return "fhir" if _RESOURCE.search(start) else "other"
     return "fhir" if "resourceType" in one else "told" if {"transactionTime", "exportId"} & one.keys() else "other"
-
-
-def opened(stream: BinaryIO, name: str, *, limited: bool = True) -> io.BufferedReader:
-    """Opens a file that is plain or gzipped; closing the result leaves the stream open.
-
-    Raises:
-        Refused: On reading, if it is damaged or unpacks to too much.
-    """
-    packed = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    compression = archive.kind(stream.read(4))
-    stream.seek(0)
-    inner = gzip.GzipFile(fileobj=stream, mode="rb") if compression == "gz" else archive.Within(stream, packed)
-    return archive.buffered(cast("BinaryIO", inner), None, name, packed if limited else None)
-
-
-def member(part: Part, name: str, *, limited: bool = True) -> io.BufferedReader:
-    """Opens a file in an archive, itself plain or gzipped.
-
-    Raises:
-        Refused: If it is encrypted, damaged, or unpacks to too much.
-    """
-    part.check(name, limited=limited)
-    with archive.damage_refused(name):
-        inner = cast("BinaryIO", part.within.open(part.info))
-    file = archive.buffered(inner, None, name, part.info.compress_size if limited else None)
-    if archive.kind(file.peek(4)) != "gz":
-        return file
-    unpacked = cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
-    return archive.buffered(unpacked, None, name, part.info.compress_size if limited else None)
 
 
 def documents(file: io.BufferedReader, name: str) -> Iterator[Document]:

@@ -20,12 +20,12 @@ from nh_pipeline.landing.fhir.local_time import localized
 from nh_pipeline.landing.fhir.paths import parse, text
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.rows import patient_of, rows_of
-from nh_pipeline.model.view import BUCKETS, NO_PATIENT, UNNAMED
+from nh_pipeline.model.view import BUCKETS, NO_PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
+    from nh_pipeline.landing.about import About
     from nh_pipeline.model.table import Table
 
     Batch = tuple[Table, int, pa.RecordBatch]
@@ -41,35 +41,6 @@ HELD_ROWS = 60_000
 
 _VERSION_ID, _PROFILE, _STATUS = (parse(path).first(text) for path in ("meta.versionId", "meta.profile", "status"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-@dataclass(frozen=True, kw_only=True)
-class About:
-    """What landing knows of a delivery.
-
-    Attributes:
-        delivery_id: md5 of the delivered file.
-        name: of it.
-        dt: day of the export.
-        exported_at: when it was exported.
-        modified_at: modified time at its source.
-        source: the system that it is from.
-        bases: addresses of the server that it is from, by which absolute references are its own.
-        local_time_zone: zone of its facilities, if it writes times in UTC.
-        full: types of which it has all that the server had.
-        limited: whether it may only unpack to so much.
-    """
-
-    delivery_id: str
-    name: str
-    dt: date
-    exported_at: datetime
-    modified_at: datetime
-    source: str = UNNAMED
-    local_time_zone: str = ""
-    bases: tuple[str, ...] = ()
-    full: tuple[str, ...] = ()
-    limited: bool = True
 
 
 def bucket(patient_id: str | None) -> int:

@@ -24,6 +24,7 @@ from nh_pipeline.landing.fhir.found import NO_ENTRY, Bundle, Deleted, Entry, Ite
 from nh_pipeline.landing.fhir.paths import text
 from nh_pipeline.landing.fhir.references import References
 from nh_pipeline.landing.fhir.told import Told, told
+from nh_pipeline.landing.json_files import CUT_OFF, START_BYTES, member, opened
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.model.view import UNNAMED
 
@@ -79,15 +80,15 @@ class Reading:
         """
         self.stream.seek(0)
         if archive.kind(self.stream.read(4)) != "zip":
-            with documents.opened(self.stream, self.name, limited=self.limited) as file:
+            with opened(self.stream, self.name, limited=self.limited) as file:
                 yield from self._file("", file)
             return
         for part in unpacking.parts(self.stream, self.name, limited=self.limited):
             if part.litter:
                 continue
             path = f"{self.name}/{part.path}"
-            with documents.member(part, path, limited=self.limited) as file:
-                kind = documents.kind(file.peek(documents.START_BYTES))
+            with member(part, path, limited=self.limited) as file:
+                kind = documents.kind(file.peek(START_BYTES))
                 if kind == "fhir":
                     self.members.append(part.path)
                     yield from self._file(part.path, file)
@@ -215,7 +216,7 @@ def _unparsed(at: tuple[str, int], document: Document | None, error: Exception) 
         f"expected a FHIR resource in JSON, found: {_POSITION.sub('', said)}",
         _WRITTEN,
         position[1] if position else None,
-        is_cut_off=said == documents.CUT_OFF and document is not None and not document.is_ended,
+        is_cut_off=said == CUT_OFF and document is not None and not document.is_ended,
     )
 
 

@@ -19,6 +19,7 @@ from nh_pipeline.landing.fhir.found import Deleted, Item
 from nh_pipeline.landing.fhir.reading import Reading
 from nh_pipeline.landing.fhir.releases import Older
 from nh_pipeline.landing.fhir.rows import IDENTIFIED
+from nh_pipeline.landing.json_files import START_BYTES, member
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.sampled import digest, sample
 from nh_pipeline.model.view import UNNAMED
@@ -94,7 +95,7 @@ def kind(start: bytes) -> documents.Kind:
     """What a file is, by its first bytes, plain or gzipped; an archive is none by itself."""
     try:
         if archive.kind(start) != "zip":
-            return documents.kind(archive.start_of_csv(start, "", size=documents.START_BYTES))
+            return documents.kind(archive.start_of_csv(start, "", size=START_BYTES))
     except Refused:
         pass  # damaged, or an archive in gzip: nothing that can be told
     return "other"
@@ -118,8 +119,8 @@ def is_fhir_archive(stream: BinaryIO) -> bool:
     try:
         for part in unpacking.parts(stream, ""):
             if not part.litter:
-                with documents.member(part, part.path) as file:
-                    found = documents.kind(file.peek(documents.START_BYTES))
+                with member(part, part.path) as file:
+                    found = documents.kind(file.peek(START_BYTES))
                 if found != "other" or part.info.filename.lower().endswith(_DATA):
                     kinds.add(found)
     except Refused:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.clinical.fct_adjudications import FCT_ADJUDICATIONS
 from nh_pipeline.marts.clinical.fct_claims import FCT_CLAIMS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import count, date, flag
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical.reference.cohorts import COHORTS
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
-from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER, select
+from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER
 from nh_pipeline.model.columns import category, date
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.stays import KNOWN_END, TOOK_PLACE
 
 if TYPE_CHECKING:

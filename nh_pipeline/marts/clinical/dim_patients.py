@@ -8,10 +8,11 @@ from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.people import PATIENT
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION
 from nh_pipeline.model.columns import category, date, flag, instant, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms import fhir_dates
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

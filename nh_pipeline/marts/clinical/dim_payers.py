@@ -14,9 +14,9 @@ from nh_pipeline.datasets.clinical.people import ORGANIZATION
 from nh_pipeline.datasets.clinical.reference.payers import PAYER_CATEGORIES, folded, payer_category
 from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, flag, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

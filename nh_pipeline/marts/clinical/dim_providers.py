@@ -10,10 +10,11 @@ from nh_pipeline.datasets.cms.nppes import DIM_NPI
 from nh_pipeline.marts.clinical.directory import DIRECTORY
 from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import VERSION, select
+from nh_pipeline.marts.clinical.shared import VERSION
 from nh_pipeline.model.columns import category, count, date, text, yes_no
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

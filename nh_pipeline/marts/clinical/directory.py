@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION, IDENTIFIER, RESOURCE
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import count, text
 from nh_pipeline.model.mart import Lookup, Mart
 from nh_pipeline.model.view import UNNAMED
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -9,10 +9,11 @@ from nh_pipeline.marts.clinical import acute_care
 from nh_pipeline.marts.clinical.acute_care import ED_LEG, WITHIN
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.readmissions import READMISSIONS
-from nh_pipeline.marts.clinical.shared import OF_PATIENT, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

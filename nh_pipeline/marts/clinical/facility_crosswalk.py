@@ -14,11 +14,11 @@ from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
 from nh_pipeline.datasets.cms.snf_enrollments import DIM_SNF_ENROLLMENTS
 from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, count, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN
 from nh_pipeline.transforms import values
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, MEASURES
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.marts.clinical.snf_months import SNF_MONTHS
 from nh_pipeline.marts.facility_measures import FACILITY_MEASURES
 from nh_pipeline.marts.facility_month import FACILITY_MONTH
@@ -18,6 +17,7 @@ from nh_pipeline.model.columns import count, decimal, flag, integer, ratio, text
 from nh_pipeline.model.mart import AsOf, Mart
 from nh_pipeline.model.rules import Rule
 from nh_pipeline.transforms.cms_periods import first_and_last_day
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:

@@ -22,9 +22,10 @@ from nh_pipeline.marts.clinical.dim_payers import insurances
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import VERSION, select
+from nh_pipeline.marts.clinical.shared import VERSION
 from nh_pipeline.model.columns import category, count, date, flag, instant, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

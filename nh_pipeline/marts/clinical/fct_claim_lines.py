@@ -12,9 +12,10 @@ from nh_pipeline.marts.clinical.billing import amounts
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_claims import FCT_CLAIMS, NOT_YET
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import VERSION, select
+from nh_pipeline.marts.clinical.shared import VERSION
 from nh_pipeline.model.columns import date, decimal, flag, integer, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -16,10 +16,11 @@ from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.fct_adjudications import DECIDED, DECISIONS, FCT_ADJUDICATIONS
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import OF_PATIENT, VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, VERSION
 from nh_pipeline.model.columns import category, count, flag, text, yes_no
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

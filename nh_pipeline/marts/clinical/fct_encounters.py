@@ -20,12 +20,13 @@ from nh_pipeline.marts.clinical.encounter_diagnoses import SOURCES, encounter_di
 from nh_pipeline.marts.clinical.facilities import FACILITIES
 from nh_pipeline.marts.clinical.fct_conditions import FCT_CONDITIONS
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN, Matches, Rule
 from nh_pipeline.model.types import TEXT
 from nh_pipeline.transforms import fhir_dates
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -12,11 +12,12 @@ from nh_pipeline.datasets.clinical.export import DELETION
 from nh_pipeline.datasets.clinical.observations import OBSERVATION, OBSERVATION_VALUE
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER, OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import OF_ENCOUNTER, OF_PATIENT, PATIENT_BUCKET, PATIENT_ID, VERSION
 from nh_pipeline.model.columns import Column, category, count, date, flag, instant, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.types import DOUBLE
 from nh_pipeline.transforms import fhir_dates
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

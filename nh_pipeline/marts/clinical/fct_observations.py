@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.clinical.fct_observation_values import COLUMNS, FCT_OBSERVATION_VALUES, KEY, KEYED, REFERS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from nh_pipeline.datasets.clinical.care import ENCOUNTER
 from nh_pipeline.marts.clinical.acute_care import ACUTE_LEG
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import date
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.stays import KNOWN_END
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -15,9 +15,10 @@ from nh_pipeline.marts.clinical.fct_claims import FCT_CLAIMS
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.fct_observations import FCT_OBSERVATIONS
 from nh_pipeline.marts.clinical.readmissions import READMISSIONS
-from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, select
+from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET
 from nh_pipeline.model.columns import category, date, decimal, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.stays import TOOK_PLACE
 
 if TYPE_CHECKING:

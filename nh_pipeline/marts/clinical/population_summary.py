@@ -15,10 +15,10 @@ from nh_pipeline.marts.clinical.population_parts import (
     SUMS,
     by_dimension,
 )
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.marts.clinical.snf_months import resident_days
 from nh_pipeline.marts.clinical.snf_stays import SNF_STAYS
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

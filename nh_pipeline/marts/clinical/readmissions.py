@@ -19,10 +19,11 @@ from nh_pipeline.datasets.clinical.reference.planned import NO_INDEX_DIAGNOSES, 
 from nh_pipeline.marts.clinical.acute_care import ACUTE_LEG, WITHIN, acute_stays, ed_visits, first_after
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.fct_procedures import FCT_PROCEDURES
-from nh_pipeline.marts.clinical.shared import OF_PATIENT, select
+from nh_pipeline.marts.clinical.shared import OF_PATIENT
 from nh_pipeline.model.columns import category, count, date, flag, instant, integer, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,8 +8,6 @@ from nh_pipeline.datasets.clinical.export import RESOURCE
 from nh_pipeline.model.columns import integer, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nh_pipeline.model.columns import Column
 
 _OF = RESOURCE.by_name
@@ -35,8 +33,3 @@ VERSION: tuple[Column, ...] = (
     _OF["delivery_id"],
 )
 """The last columns of every table of resources."""
-
-
-def select(columns: tuple[Column, ...], sql: Mapping[str, str]) -> list[str]:
-    """SQL of these columns in their types: as ``sql`` says, else the column of the same name."""
-    return [f"cast({sql.get(c.name, c.name)} as {c.type.sql}) as {c.name}" for c in columns]

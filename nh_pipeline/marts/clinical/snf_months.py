@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.clinical.horizon import HORIZON
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.marts.clinical.snf_stays import SNF_STAYS
 from nh_pipeline.model.columns import count, date, flag
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,10 +8,10 @@ from nh_pipeline.marts.clinical.acute_care import WITHIN, first_after
 from nh_pipeline.marts.clinical.ed_visits import ED_VISITS
 from nh_pipeline.marts.clinical.fct_encounters import FCT_ENCOUNTERS
 from nh_pipeline.marts.clinical.readmissions import READMISSIONS
-from nh_pipeline.marts.clinical.shared import select
 from nh_pipeline.model.columns import ccn, count, date
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import Rule
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.stays import KNOWN_END, counted, stays
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE, EO
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
-from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION, select
+from nh_pipeline.marts.clinical.shared import PATIENT_BUCKET, PATIENT_ID, VERSION
 from nh_pipeline.model.columns import category, text
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

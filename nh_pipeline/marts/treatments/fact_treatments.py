@@ -12,9 +12,10 @@ from nh_pipeline.marts.treatments.dim_providers import DIM_PROVIDERS
 from nh_pipeline.marts.treatments.dim_specialities import DIM_SPECIALITIES
 from nh_pipeline.marts.treatments.dim_times import DIM_TIMES
 from nh_pipeline.marts.treatments.dim_treatment_types_and_outcome_statuses import DIM_TYPES
-from nh_pipeline.marts.treatments.shared import TYPE_SK, UNKNOWN, date_key, select, time_key, type_key
+from nh_pipeline.marts.treatments.shared import TYPE_SK, UNKNOWN, date_key, time_key, type_key
 from nh_pipeline.marts.treatments.treatments import TREATMENTS
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nh_pipeline.marts.treatments.shared import select
 from nh_pipeline.marts.treatments.summary_total_treatments_per_city import SUMMARY_TOTAL_TREATMENTS_PER_CITY
 from nh_pipeline.model.columns import ratio
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:

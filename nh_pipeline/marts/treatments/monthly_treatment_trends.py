@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 from nh_pipeline.marts.treatments.dim_dates import DIM_DATES
 from nh_pipeline.marts.treatments.dim_treatment_types_and_outcome_statuses import DIM_TYPES
 from nh_pipeline.marts.treatments.fact_treatments import FACT_TREATMENTS
-from nh_pipeline.marts.treatments.shared import (
-    DECIDED,
-    RATE,
-    SUCCESS_RATE,
-    SUCCESSES,
-    TOTAL,
-    counted,
-    select,
-    with_outcome,
-)
+from nh_pipeline.marts.treatments.shared import DECIDED, RATE, SUCCESS_RATE, SUCCESSES, TOTAL, counted, with_outcome
 from nh_pipeline.model.columns import count, date, flag, integer
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

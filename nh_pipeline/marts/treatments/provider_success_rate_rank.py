@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nh_pipeline.marts.treatments.shared import RANK, SMALL, ranked, select
+from nh_pipeline.marts.treatments.shared import RANK, SMALL, ranked
 from nh_pipeline.marts.treatments.summary_provider_success_rates import SUMMARY_PROVIDER_SUCCESS_RATES
 from nh_pipeline.model.columns import flag
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.treatments.dim_providers import DIM_PROVIDERS
 from nh_pipeline.marts.treatments.fact_treatments import FACT_TREATMENTS
-from nh_pipeline.marts.treatments.shared import PROVIDER, RANK, TOTAL, named, ranked, select
+from nh_pipeline.marts.treatments.shared import PROVIDER, RANK, TOTAL, named, ranked
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,6 +8,7 @@ from nh_pipeline.datasets.treatments.outcomes import folded
 from nh_pipeline.model.columns import Column, count, integer, ratio, text
 from nh_pipeline.model.rules import AtLeast, OneOf
 from nh_pipeline.model.types import LONG, TEXT
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ TYPE_SK = "treatment_type_and_outcome_status_sk"
 
 SMALL = 30
 """A rate over fewer outcomes is marked as one of a small number."""
-
-
-def select(columns: tuple[Column, ...], sql: Mapping[str, str]) -> list[str]:
-    """SQL of these columns in their types: as ``sql`` says, else the column of the same name."""
-    return [f"cast({sql.get(c.name, c.name)} as {c.type.sql}) as {c.name}" for c in columns]
 
 
 def key(name: str, description: str, **more: Any) -> Column:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.treatments.dim_providers import DIM_PROVIDERS
 from nh_pipeline.marts.treatments.fact_treatments import FACT_TREATMENTS
-from nh_pipeline.marts.treatments.shared import PROVIDER, TOTAL, named, select
+from nh_pipeline.marts.treatments.shared import PROVIDER, TOTAL, named
 from nh_pipeline.model.columns import Column, count, decimal
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.types import DOUBLE
+from nh_pipeline.transforms.select import select
 from nh_pipeline.transforms.spread import quotient
 
 if TYPE_CHECKING:

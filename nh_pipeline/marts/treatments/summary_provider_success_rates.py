@@ -16,10 +16,10 @@ from nh_pipeline.marts.treatments.shared import (
     TOTAL,
     counted,
     named,
-    select,
     with_outcome,
 )
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

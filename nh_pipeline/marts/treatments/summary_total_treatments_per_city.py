@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from nh_pipeline.marts.treatments.dim_locations import DIM_LOCATIONS
 from nh_pipeline.marts.treatments.fact_treatments import FACT_TREATMENTS
-from nh_pipeline.marts.treatments.shared import PLACE, TOTAL, placed, select
+from nh_pipeline.marts.treatments.shared import PLACE, TOTAL, placed
 from nh_pipeline.model.mart import Mart
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

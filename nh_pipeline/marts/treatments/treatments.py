@@ -13,10 +13,10 @@ from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
 from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES
 from nh_pipeline.datasets.treatments.outcomes import OUTCOME_CLASSES, outcome_class
 from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
-from nh_pipeline.marts.treatments.shared import select
 from nh_pipeline.model.columns import category, flag, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN
+from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
