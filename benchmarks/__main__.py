@@ -1,8 +1,10 @@
 """Runs all contestants on the same files, each measurement in a process of its own, and writes what they took.
 
-    python -m benchmarks [--data FOLDER] [--quarters 1,2,4,8] [--rounds 3]
+    python -m benchmarks [--data FOLDER] [--rounds 4] [--pairs] [--quarters 1,2,4,8]
 
-``benchmarks/results.json`` receives the figures, docs/performance.md the tables and the plot made of them.
+On one quarter, nh_pipeline and DuckDB by hand alternate, so that whatever else the machine does meets both. ``--pairs``
+measures these alone, and leaves the other figures as they were. ``benchmarks/results.json`` receives what each
+measurement took, docs/performance.md the tables and the plot made of that.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,17 +38,23 @@ _LARGEST_NAIVE = 4
 def main(
     data: Annotated[Path | None, typer.Option(help="Folder with the real deliveries of 2024Q2.")] = None,
     quarters: Annotated[str, typer.Option(help="How many quarters to load, comma separated.")] = "1,2,4,8",
-    rounds: Annotated[int, typer.Option(min=1, help="Repetitions of the comparison on one quarter.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="How often all on one quarter is measured, in turns.")] = 4,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Only one quarter, without JVM Spark and the naive way.")
+    ] = False,
 ) -> None:
     """Measures and reports."""
+    today = f"{datetime.now(tz=timezone.utc):%Y-%m-%d}"
+    results = json.loads(RESULTS.read_text()) if pairs else {}
     with tempfile.TemporaryDirectory(prefix="nh-bench-") as folder:
         contest = Contest(Path(folder))
-        results = {
-            "machine": machine(),
-            "files": "real" if data else "generated",
-            "one quarter": contest.one_quarter(data, rounds),
-            "growth": {n: contest.growth(int(n)) for n in quarters.split(",")},
-        }
+        drop = deliveries.make(contest.root / "one", 1, data)
+        files = "real" if data else "generated"
+        results["pairs"] = {"measured": today, "files": files, "machine": machine(), **contest.pairs(drop, rounds)}
+        if not pairs:
+            results["others"] = {"measured": today, "files": files, **contest.others(drop)}
+            grown = {n: contest.growth(int(n)) for n in quarters.split(",")}
+            results["growth"] = {"measured": today, "quarters": grown}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     write(results)
 
@@ -60,27 +69,31 @@ class Contest:
         self.environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | cache
         self._made = 0
 
-    def one_quarter(self, data: Path | None, rounds: int) -> dict[str, Any]:
-        """Everybody on one quarter, in turns; medians of the rounds."""
-        drop = deliveries.make(self.root / "one", 1, data)
+    def pairs(self, drop: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
+        """nh_pipeline and DuckDB by hand on one quarter, in turns: what each of them took in each round."""
         (file,) = deliveries.staffing(drop)
-        self.module("benchmarks.ours", "sail", drop, self.fresh())  # fills the caches of bytecode and disk
+        self.run(["-c", "import benchmarks.by_hand, nh_pipeline.cli.main, nh_pipeline.orchestration.runs"])  # bytecode
         found: dict[str, list[dict[str, float]]] = {}
         for _ in range(rounds):
             lake = self.fresh()
             found.setdefault("sail", []).append(self.module("benchmarks.ours", "sail", drop, lake))
             found.setdefault("by hand", []).append(self.module("benchmarks.by_hand", file, lake, self.fresh()))
             found.setdefault("nh run", []).append(
-                self.run(["-m", "nh_pipeline", "run", str(drop)], NH_HOME=self.fresh())
+                self.run(["-m", "benchmarks.ours_run", str(drop)], NH_HOME=self.fresh())
             )
-        found["jvm"] = [self.module("benchmarks.ours", "jvm", drop, self.fresh())]
-        found["naive"] = [self.naive(drop, [file])]
-        return {name: median(laps) for name, laps in found.items()}
+        return found
+
+    def others(self, drop: Path) -> dict[str, dict[str, float]]:
+        """JVM Spark and the naive way on one quarter, once."""
+        return {
+            "jvm": self.module("benchmarks.ours", "jvm", drop, self.fresh()),
+            "naive": self.naive(drop, deliveries.staffing(drop)),
+        }
 
     def growth(self, quarters: int) -> dict[str, Any]:
         """So many quarters into an empty lake, and one more change at the end."""
         drop = deliveries.make(self.root / f"growth-{quarters}", quarters)
-        found = {"sail": self.module("benchmarks.ours", "sail", drop, self.fresh())}
+        found = {"sail": self.module("benchmarks.ours", "sail", drop, self.fresh(), "changes")}
         if quarters <= _LARGEST_NAIVE:
             found["naive"] = self.naive(drop, deliveries.staffing(drop))
         shutil.rmtree(drop)
@@ -104,9 +117,9 @@ class Contest:
         return self.run(["-m", name, *map(str, arguments)], report=True)
 
     def run(self, command: list[str], *, report: bool = False, **environment: Any) -> dict[str, float]:
-        """A process: its seconds, its peak memory with all its children, and what it reports."""
+        """A process: its seconds, of CPU too, its peak memory with all its children, and what it reports."""
         console.print(" ".join(command), highlight=False)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), os.times()
         with subprocess.Popen(
             [sys.executable, *command],
             env={**self.environment, **{k: str(v) for k, v in environment.items()}},
@@ -118,7 +131,9 @@ class Contest:
         if process.returncode:
             raise RuntimeError(f"{command} ended with {process.returncode}: {output.decode()[-2000:]}")
         parts = json.loads(output) if report else {}
-        return {**parts, "seconds": time.perf_counter() - started, "peak MiB": peak / 2**20}
+        seconds, after = time.perf_counter() - started, os.times()
+        cpu = sum(after[2:4]) - sum(before[2:4])  # of children that have ended
+        return {**parts, "seconds": seconds, "cpu": cpu, "peak MiB": peak / 2**20}
 
     def fresh(self) -> Path:
         """A path where nothing is yet; what was measured before is deleted but for the last lake."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.clock import Clock
 from nh_pipeline.datasets.cms.daily_nurse_staffing import ROLLUPS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS, MEASURES
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
@@ -32,15 +32,14 @@ def build(csv: Path, providers: list[str], claims: list[str], out: Path) -> dict
         out: an empty folder.
 
     Returns:
-        Seconds per layer.
+        Seconds per layer, of the wall and of CPU.
     """
-    seconds: dict[str, float] = {}
     with csv.open(encoding="cp1252") as stream:
         header = canonical_header(DATASETS["daily_nurse_staffing"], stream.readline().strip().split(","))
     names = [name or f"extra_{i}" for i, name in enumerate(header.columns)]
     with duckdb.connect() as db:
         db.execute("set threads to 2; set preserve_insertion_order = false")
-        started = time.perf_counter()
+        clock = Clock()
         recoded = out / "utf8.csv"  # DuckDB does not read Windows-1252
         with csv.open("rb") as source, recoded.open("wb") as target:
             while chunk := source.read(1 << 24):
@@ -49,20 +48,17 @@ def build(csv: Path, providers: list[str], claims: list[str], out: Path) -> dict
             f"""copy (select * from read_csv('{recoded}', header=true, all_varchar=true, names={names}))
             to '{out}/bronze.parquet' (format parquet, compression zstd)"""
         )
-        seconds["bronze"] = time.perf_counter() - started
-        started = time.perf_counter()
+        clock.lap("bronze")
         db.execute(_silver(out))
-        seconds["silver"] = time.perf_counter() - started
-        started = time.perf_counter()
+        clock.lap("silver")
         db.execute(_gold(out, providers, claims))
-        seconds["gold"] = time.perf_counter() - started
-    return seconds
+        clock.lap("gold")
+    return clock.laps
 
 
 def _silver(out: Path) -> str:
     hours = ", ".join(f"try_cast({c} as decimal(9,2)) as {c}" for c in HOUR_COLUMNS)
-    sums = {name: " + ".join(f"hrs_{g}" for g in groups) for name, groups in ROLLUPS.items()}
-    sums["contract_hours"] = " + ".join(f"hrs_{g}_ctr" for g in STAFF_GROUPS)
+    sums = {name: " + ".join(f"hrs_{job}" for job in jobs) for name, (_, jobs) in ROLLUPS.items()}
     added = ", ".join(f"cast({sql} as decimal(11,2)) as {name}" for name, sql in sums.items())
     off = " or ".join(f"abs(hrs_{g} - hrs_{g}_emp - hrs_{g}_ctr) > 0.01" for g in STAFF_GROUPS)
     return f"""
@@ -70,14 +66,14 @@ def _silver(out: Path) -> str:
             with typed as (
                 select upper(trim(provider_id)) as provider_id,
                        cast(strptime(work_date, '%Y%m%d') as date) as work_date,
-                       cy_qtr, state, try_cast(census as int) as census, incomplete, {hours}
+                       cy_qtr, state, try_cast(census as int) as census, {hours}
                 from '{out}/bronze.parquet'),
             summed as (select *, {added} from typed)
             select *, census = 0 as is_zero_census, census > 0 and total_hours = 0 as is_missing_hours,
                    census > 0 and total_hours > 24 * census as is_implausible_hours, {off} as is_unbalanced,
-                   incomplete is not null and incomplete = '1' as is_incomplete,
+                   false as is_incomplete,
                    strftime(work_date, '%Y-%m') as month
-            from summed order by work_date, provider_id
+            from summed order by provider_id, work_date
         ) to '{out}/silver' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""
 
 
@@ -85,7 +81,7 @@ def _gold(out: Path, providers: list[str], claims: list[str]) -> str:
     rates = ", ".join(f"case when census > 0 then {h}::double / census end as {name}" for name, h in HPRD.items())
     attributes = ", ".join(f"p.{c}" for c in PROVIDER_COLUMNS)
     measures = ", ".join(f"max(adjusted_score) filter (measure_code = '{c}') as {n}" for c, n in MEASURES.items())
-    kept = ", ".join(f"f.{c}" for c in FACILITY_MEASURES.names if c in (*ROLLUPS, "contract_hours") or c[:3] == "is_")
+    kept = ", ".join(f"f.{c}" for c in FACILITY_MEASURES.names if c in ROLLUPS or c[:3] == "is_")
     first = (
         "case when row_number() over (partition by {} order by valid_from) = 1 "
         "then date '0001-01-01' else valid_from end"
@@ -113,7 +109,7 @@ def _gold(out: Path, providers: list[str], claims: list[str]) -> str:
             from read_parquet('{out}/silver/*/*.parquet', hive_partitioning=true) f
             left join p on p.provider_id = f.provider_id and f.work_date >= p.f and f.work_date < p.t
             left join c on c.provider_id = f.provider_id and f.work_date >= c.f and f.work_date < c.t
-            order by f.work_date, f.provider_id
+            order by f.provider_id, f.work_date
         ) to '{out}/gold' (format parquet, compression zstd, partition_by (month), overwrite_or_ignore)"""
 
 

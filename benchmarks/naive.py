@@ -59,7 +59,7 @@ def silver(out: Path) -> None:
             *(F.col(c).cast("decimal(9,2)").alias(c) for c in HOUR_COLUMNS),
         )
     )
-    sums = {name: " + ".join(f"hrs_{g}" for g in groups) for name, groups in ROLLUPS.items()}
+    sums = {name: " + ".join(f"hrs_{job}" for job in jobs) for name, (_, jobs) in ROLLUPS.items()}
     added = typed.select("*", *(F.expr(sql).alias(name) for name, sql in sums.items()))
     added.write.mode("overwrite").parquet(str(out / "silver"))
 

@@ -6,11 +6,16 @@ python -m benchmarks.report          from benchmarks/results.json
 from __future__ import annotations
 
 import json
+import statistics
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _HERE = Path(__file__).resolve().parent
 RESULTS = _HERE / "results.json"
@@ -18,13 +23,8 @@ _PAGE = _HERE.parent / "docs" / "performance.md"
 _PLOT = _HERE.parent / "docs" / "images" / "performance.svg"
 _BEGIN, _END = "<!-- figures: made by python -m benchmarks -->", "<!-- end of figures -->"
 _LAYERS = ("bronze", "silver", "gold")
-_NAMES = {
-    "sail": "nh_pipeline on Sail",
-    "by hand": "DuckDB by hand, no checks",
-    "jvm": "nh_pipeline on JVM Spark",
-    "naive": "naive PySpark, no checks",
-}
 _SHORT = {"sail": "on Sail", "by hand": "DuckDB<br>by hand", "jvm": "on JVM<br>Spark", "naive": "naive<br>PySpark"}
+_AROUND = ("imports", "landing", "engine start", "dimensions")
 
 
 def write(results: dict[str, Any]) -> None:
@@ -35,45 +35,91 @@ def write(results: dict[str, Any]) -> None:
     _plot(results).write_image(_PLOT, width=1000, height=380)
 
 
-def _compute(parts: dict[str, float]) -> float:
-    return sum(parts[layer] for layer in _LAYERS)
+def _of(layer: str, lap: dict[str, float], unit: str) -> float:
+    return lap[layer + unit]
+
+
+def _compute(lap: dict[str, float], unit: str = "") -> float:
+    return sum(lap[layer + unit] for layer in _LAYERS)
+
+
+def _around(values: Sequence[float], digits: int) -> str:
+    """The median, and the smallest and largest value."""
+    found = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return "{} ({} to {})".format(*found)
 
 
 def _tables(results: dict[str, Any]) -> str:
-    one, machine = results["one quarter"], results["machine"]
-    by_hand = _compute(one["by hand"])
-    lines = [
+    pairs = results["pairs"]
+    return "\n".join(
+        [*_pairs(pairs), "", *_parts(pairs), "", *_others(results["others"]), "", *_growth(results["growth"])]
+    )
+
+
+def _pairs(pairs: dict[str, Any]) -> list[str]:
+    machine, hand = pairs["machine"], pairs["by hand"]
+
+    def row(name: str, ours: list[dict[str, float]], what: Callable[[dict[str, float], str], float], by: str) -> str:
+        cells = [name]
+        for unit in (" cpu", ""):
+            mine = [what(lap, unit) for lap in ours]
+            other = [lap[by + unit] if by else _compute(lap, unit) for lap in hand]
+            times = [a / b for a, b in zip(mine, other, strict=True)]
+            cells += [_around(mine, 1), _around(other, 1), _around(times, 2)]
+        return f"| {' | '.join(cells)} |"
+
+    return [
         (
             f"{machine['cpus']} cores, {machine['memory GiB']} GiB, {machine['system']} {machine['architecture']}, "
-            f"Python {machine['python']}; {results['files']} files."
+            f"Python {machine['python']}; {pairs['files']} files, measured {pairs['measured']}."
         ),
         "",
-        "One quarter, seconds:",
+        f"One quarter, seconds: medians of {len(hand)} rounds in turns, the smallest and the largest in brackets:",
         "",
-        "| | " + " | ".join(_NAMES.values()) + " |",
-        "| --- |" + " ---: |" * len(_NAMES),
+        "| | CPU: ours | by hand | times | wall: ours | by hand | times |",
+        "| --- |" + " ---: |" * 6,
+        *(row(layer, pairs["sail"], partial(_of, layer), layer) for layer in _LAYERS),
+        row("**compute**", pairs["sail"], _compute, ""),
+        row("`nh run`, end to end", pairs["nh run"], lambda lap, unit: lap[unit.strip() or "seconds"], ""),
     ]
-    rows = {layer: [f"{one[name][layer]:.1f}" for name in _NAMES] for layer in _LAYERS}
-    lines += [f"| {layer} | {' | '.join(cells)} |" for layer, cells in rows.items()]
-    lines.append("| **compute** | " + " | ".join(f"**{_compute(one[name]):.1f}**" for name in _NAMES) + " |")
-    ratios = " | ".join(f"{_compute(one[name]) / by_hand:.2f}" for name in _NAMES)
-    lines.append(f"| times DuckDB by hand | {ratios} |")
-    memory = (f"{one[name]['peak MiB']:,.0f}" if "peak MiB" in one[name] else "" for name in _NAMES)
-    lines.append("| peak memory, MiB | " + " | ".join(memory) + " |")
-    whole = one["nh run"]["seconds"]
-    rest = ("imports", "landing", "engine start", "dimensions")
-    parts = ", ".join(f"{name} {one['sail'][name]:.1f}" for name in rest)
-    left = whole - _compute(one["sail"]) - sum(one["sail"][name] for name in rest)
-    lines += [
-        "",
+
+
+def _parts(pairs: dict[str, Any]) -> list[str]:
+    """What ``nh run`` is made of."""
+    cpu = {name: statistics.median(lap[f"{name} cpu"] for lap in pairs["sail"]) for name in _AROUND}
+    compute = statistics.median(_compute(lap, " cpu") for lap in pairs["sail"])
+    left = statistics.median(lap["cpu"] for lap in pairs["nh run"]) - compute - sum(cpu.values())
+    memory = {name: max(lap["peak MiB"] for lap in pairs[name]) for name in ("sail", "by hand", "nh run")}
+    return [
         (
-            f"`nh run`, from the files to gold in a process of its own: **{whole:.1f} s**, {whole / by_hand:.2f} times "
-            f"DuckDB by hand. Its parts, as measured without Dagster: {parts}, compute {_compute(one['sail']):.1f} s; "
-            f"the remaining {left:.1f} s are four Dagster runs with their events and advisory checks. Peak memory "
-            f"{one['nh run']['peak MiB']:,.0f} MiB."
-        ),
+            f"`nh run` beside compute, as measured without Dagster, seconds of CPU: "
+            f"{', '.join(f'{name} {seconds:.1f}' for name, seconds in cpu.items())}; the other {left:.1f} are "
+            f"Dagster's runs and events, advisory checks, and `gold.data_quality`. Memory, MiB at most: the steps in "
+            f"one process {memory['sail']:,.0f}, by hand {memory['by hand']:,.0f}, `nh run` {memory['nh run']:,.0f}."
+        )
+    ]
+
+
+def _others(others: dict[str, Any]) -> list[str]:
+    names = {"jvm": "nh_pipeline on JVM Spark", "naive": "naive PySpark, no checks"}
+    rows = {layer: " | ".join(f"{others[name][layer]:.1f}" for name in names) for layer in _LAYERS}
+    rows["**compute**"] = " | ".join(f"**{_compute(others[name]):.1f}**" for name in names)
+    rows["peak memory, MiB"] = " | ".join(f"{others[name]['peak MiB']:,.0f}" for name in names)
+    return [
+        f"The same by others, seconds of the wall, once, {others['files']} files, measured {others['measured']}:",
         "",
-        "So many quarters into an empty lake, in one process; then one more change in the last of them:",
+        f"| | {' | '.join(names.values())} |",
+        "| --- |" + " ---: |" * len(names),
+        *(f"| {name} | {cells} |" for name, cells in rows.items()),
+    ]
+
+
+def _growth(growth: dict[str, Any]) -> list[str]:
+    lines = [
+        (
+            f"So many generated quarters into an empty lake, in one process, seconds of the wall, measured "
+            f"{growth['measured']}; then one more change in the last of them:"
+        ),
         "",
         (
             "| quarters | compute, s | per quarter, s | one date again, s | a corrected quarter, s | peak memory, MiB "
@@ -81,18 +127,23 @@ def _tables(results: dict[str, Any]) -> str:
         ),
         "| ---: |" + " ---: |" * 7,
     ]
-    for n, found in results["growth"].items():
+    for n, found in growth["quarters"].items():
         ours, naive = found["sail"], found.get("naive")
         other = f"{naive['silver'] + naive['gold']:.1f} | {naive['peak MiB']:,.0f}" if naive else "|"
         lines.append(
             f"| {n} | {_compute(ours):.1f} | {_compute(ours) / int(n):.1f} | {ours['one date again']:.1f} "
             f"| {ours['a corrected delivery']:.1f} | {ours['peak MiB']:,.0f} | {other} |"
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _plot(results: dict[str, Any]) -> go.Figure:
-    one, growth = results["one quarter"], results["growth"]
+    pairs, growth = results["pairs"], results["growth"]["quarters"]
+    one = {
+        name: {layer: statistics.median(lap[layer] for lap in pairs[name]) for layer in _LAYERS}
+        for name in ("sail", "by hand")
+    }
+    one |= {name: results["others"][name] for name in ("jvm", "naive")}
     figure = make_subplots(
         1, 3, subplot_titles=("One quarter, seconds", "A change after n quarters, seconds", "Peak memory, GiB")
     )

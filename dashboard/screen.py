@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from dashboard.page import Column, Figure, Kind, Page, Proof
 
-_LABELS = {"light": "#4B5663", "dark": "#B5BFCB"}
 _PARQUET = "application/vnd.apache.parquet"
 _CARDS, _ALL_AT_ONCE = 4, 60
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$^=&@])")
@@ -77,7 +76,7 @@ class Screen:
                 card.markdown(_badge(figure.proof))
 
     def chart(self, chart: Any, *, name: str, alt: str, source: str, data: pd.DataFrame) -> None:
-        self.at.altair_chart(_readable(chart), width="stretch", alt=alt)
+        self.at.altair_chart(chart, width="stretch", alt=alt)
         svg, png = ("image/svg+xml", partial(paper.svg, chart)), ("image/png", partial(paper.png, chart))
         self._source(source, name, data, {"SVG": svg, "PNG": png})
 
@@ -110,15 +109,6 @@ class Screen:
             menu.download_button(
                 label, make, f"{name}.{label.lower()}", mime, on_click="ignore", key=f"{name} {label}", width="stretch"
             )
-
-
-def _readable(chart: Any) -> Any:
-    """The chart with labels that stand out from the ground (WCAG AA), as Streamlit's own grey in charts does not."""
-    colour = _LABELS.get(st.context.theme.type or "")
-    if colour is None:  # nobody has told yet
-        return chart
-    told = {"labelColor": colour, "titleColor": colour}
-    return chart.configure_axis(**told).configure_legend(**told).configure_header(**told)
 
 
 def _badge(proof: Proof) -> str:

@@ -91,6 +91,10 @@ _AWS = {
         "the bucket of NH_HOME does not exist",
         "compare NH_HOME with the buckets of the account, or make it: nh aws deploy",
     ),
+    r"Lake Formation permission": (
+        "Lake Formation governs this catalog, and has not granted this user or role what it asks for",
+        "grant it there, beside the permissions of IAM (docs/aws.md, Lake Formation)",
+    ),
     r"ACCESS_DENIED|AccessDenied|not authorized to perform|[Ss]tatus(?: code)? 403|403 Forbidden": (
         "access is denied",
         "give this user or role the permission (nh aws check lists what is missing), or use the role that has it",
@@ -146,6 +150,12 @@ def explain(error: BaseException) -> str | None:
                 return found
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None
+
+
+def fault_in(message: str) -> str:
+    """What a message of :func:`explain` says in words of this module alone, without what it quotes; else nothing."""
+    known = (what for each in (_KNOWN, _SERVERS, _AWS) for what, _ in each.values())
+    return next((what for what in known if f": {what} (" in message), "")
 
 
 def told(error: BaseException) -> str | None:

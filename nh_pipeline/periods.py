@@ -15,6 +15,9 @@ FIRST_WORK_DATE = date(2017, 1, 1)
 FIRST_RELEASE = date(2005, 5, 1)
 """Month of the first numbers of the NPI registry, whose files may be of any time since then. All others are younger."""
 
+_QUARTERS = 4
+"""Of a year."""
+
 _QUARTER = re.compile(r"^([0-9]{4})Q([1-4])$")
 
 
@@ -56,6 +59,18 @@ def joined(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
             found[-1] = (found[-1][0], end)
         else:
             found.append((start, end))
+    return found
+
+
+def by_years(spans: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
+    """Spans of days, joined; those that touch more than four quarters are cut where years end."""
+    found: list[tuple[date, date]] = []
+    for start, end in joined(spans):
+        if len(quarters(start, end)) <= _QUARTERS:
+            found.append((start, end))
+        else:
+            years = range(start.year, end.year + 1)
+            found += [(max(start, date(year, 1, 1)), min(end, date(year, 12, 31))) for year in years]
     return found
 
 

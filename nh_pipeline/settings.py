@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ _OWN = ("raw", "quarantine", "warehouse", "state", "dagster")
 """Folders of a lake that hold no deliveries to be taken."""
 
 ENGINES = "sail, jvm, glue or the address of a Spark Connect server, sc://host:port"
+
+PROCESSES = "processes"
+"""Folder in that of Dagster with the locks of processes that execute runs."""
 
 _LONGEST_NAME = 255
 """Characters of a file's name."""
@@ -75,7 +79,21 @@ class Settings(BaseSettings):
         warehouse_url: address of a warehouse that gets tables of the lake (:mod:`nh_pipeline.warehouse`). Secret, since
             it may carry a password.
         warehouse_tables: which tables it gets: names or patterns, with commas between them.
-        dagster_home: folder of the persistent Dagster instance; default ``dagster`` in :attr:`folder`.
+        alerts_webhook: address that gets alerts by POST (:mod:`nh_pipeline.alerts`); none for none. Secret, since
+            whoever has it may post there.
+        alerts_mail_to: who gets them by e-mail, several with commas between them; empty for nobody.
+        alerts_mail_from: who sends them.
+        alerts_smtp_host: the server that takes the e-mail.
+        alerts_smtp_port: its port.
+        alerts_smtp_user: who signs in there; empty for nobody.
+        alerts_smtp_password: with which password.
+        alerts_smtp_starttls: whether what is sent there is encrypted, and its certificate looked at.
+        alerts_warnings: whether checks that only warn are told, too.
+        ui_url: address of the Dagster UI, for links in alerts; empty for none.
+        keep_snapshots: days for which snapshots of tables can be read at least.
+        keep_runs: days after which what Dagster keeps of runs that show nothing current is deleted.
+        dagster_home: folder of the persistent Dagster instance; default is Dagster's own ``DAGSTER_HOME``, if
+            there is a ``dagster.yaml`` in it, and else ``dagster`` in :attr:`folder`.
     """
 
     model_config = SettingsConfigDict(
@@ -105,7 +123,19 @@ class Settings(BaseSettings):
     treatments_full_scan: int = Field(default=1_000_000, ge=0)
     warehouse_url: SecretStr | None = None
     warehouse_tables: str = "treatments_gold.*"
-    dagster_home: Path = Field(default_factory=lambda known: _folder(known.get("home", "")) / "dagster")
+    alerts_webhook: SecretStr | None = None
+    alerts_mail_to: str = ""
+    alerts_mail_from: str = ""
+    alerts_smtp_host: str = ""
+    alerts_smtp_port: int = Field(default=587, ge=1, le=65535)
+    alerts_smtp_user: str = ""
+    alerts_smtp_password: SecretStr | None = None
+    alerts_smtp_starttls: bool = True
+    alerts_warnings: bool = False
+    ui_url: str = Field(default="", pattern=r"^(https?://[^\s@]+)?$")
+    keep_snapshots: int = Field(default=30, ge=1)
+    keep_runs: int = Field(default=90, ge=1)
+    dagster_home: Path = Field(default_factory=lambda known: _instance(known.get("home", "")))
 
     @field_validator("home", "dagster_home", mode="before")
     @classmethod
@@ -168,6 +198,28 @@ class Settings(BaseSettings):
 
             Address.of(value.get_secret_value())
         return value
+
+    @field_validator("alerts_webhook")
+    @classmethod
+    def _posted(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://\S+", value.get_secret_value()):
+            raise ValueError("NH_ALERTS_WEBHOOK is no address: expected https://…")
+        return value
+
+    @model_validator(mode="after")
+    def _mailed(self) -> Self:
+        if self.alerts_mail_to and not (self.alerts_mail_from and self.alerts_smtp_host):
+            raise ValueError(
+                "NH_ALERTS_MAIL_TO names who gets alerts: expected the sender in NH_ALERTS_MAIL_FROM, and the server "
+                "in NH_ALERTS_SMTP_HOST"
+            )
+        if bool(self.alerts_smtp_user) != bool(self.alerts_smtp_password):
+            raise ValueError("NH_ALERTS_SMTP_USER and NH_ALERTS_SMTP_PASSWORD: expected both of them, or neither")
+        if self.alerts_smtp_password and not self.alerts_smtp_starttls:
+            raise ValueError(
+                "NH_ALERTS_SMTP_STARTTLS is off, but NH_ALERTS_SMTP_PASSWORD is set, which all could read on its way"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -291,6 +343,11 @@ def _require_driver(url: URL) -> None:
 
 def _folder(home: str) -> Path:
     return Path(".nh") if "://" in home else Path(home)
+
+
+def _instance(home: str) -> Path:
+    given = Path(os.environ.get("DAGSTER_HOME", ""))
+    return given if given.name and (given / "dagster.yaml").is_file() else _folder(home) / "dagster"
 
 
 def _absolute(name: str, text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coverage import Coverage
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from nh_pipeline import cli, lake, landing, marts, pipeline, queries
 from nh_pipeline.engines.spark import spark_session
@@ -37,8 +38,32 @@ FEW_MARTS = ("engine", "integration", "crash", "browser")
 """Folders whose tests build two marts alone, but for modules marked ``every_mart``."""
 
 MEASURED = ("unit", "integration")
-"""Folders whose tests count for coverage, but for those marked ``at_length``. Measured, Python takes half as long
-again; the other tests run the same code, in other orders, on other engines or with faults."""
+"""Folders whose tests count for coverage, but for those marked ``at_length`` and those of properties, of hundreds of
+examples. Measured, Python takes half as long again; the other tests run the same code, in other orders, on other
+engines or with faults."""
+
+
+LONGEST = (
+    "integration/test_stack.py",
+    "integration/test_stack_away.py",
+    "browser/test_dashboard_browser.py",
+    "integration/test_cli.py",
+    "crash/test_soak.py",
+    "integration/test_drive_sensor.py",
+    "crash/test_faults_kill.py",
+    "integration/test_glue.py",
+    "integration/test_aws_chain.py",
+    "crash/test_faults_concurrent.py",
+    "browser/test_browser.py",
+    "integration/test_dashboard.py",
+)
+"""Files that begin before all others, where several processes test: none is left alone with one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 def pytest_collection_finish() -> None:
@@ -53,7 +78,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Coverage looks away while tests run that do not count for it."""
     measuring, folder = Coverage.current(), item.path.relative_to(Path(__file__).parent).parts[0]
-    aside = measuring is not None and (folder not in MEASURED or item.get_closest_marker("at_length") is not None)
+    at_length = item.get_closest_marker("at_length") is not None or is_hypothesis_test(getattr(item, "obj", None))
+    aside = measuring is not None and (folder not in MEASURED or at_length)
     if aside:
         measuring.stop()
     try:
@@ -114,9 +140,11 @@ def whole_lake(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
 
 @pytest.fixture(scope="module")
 def drop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all deliveries of the module's ``PLAN``."""
+    """A folder with all deliveries of the module's ``PLAN``, or those that begin as its ``OF_PLAN`` says."""
     folder = tmp_path_factory.mktemp("drop")
-    request.module.PLAN.write(folder)
+    for path in request.module.PLAN.write(folder):
+        if not path.name.startswith(getattr(request.module, "OF_PLAN", "")):
+            path.unlink()
     return folder
 
 
@@ -130,9 +158,13 @@ def drive_server() -> Iterator[DriveServer]:
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[AwsServer]:
     """AWS on loopback: one server for all tests of a process, with an account for each."""
+    import botocore.session
+
     from nh_pipeline_tests.support.aws_server import AwsServer
 
-    with AwsServer() as server:
+    with AwsServer() as server, pytest.MonkeyPatch.context() as patch:
+        # Each of the many sessions would read the descriptions of all services anew.
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
         yield server
 
 

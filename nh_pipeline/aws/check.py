@@ -1,12 +1,14 @@
 """What is missing for the pipeline to run on AWS with the settings of this process, in plain words.
 
 Looks with the permissions of who runs it, which should be the pipeline's own role. Changes nothing but one small file
-below ``state/``, which it deletes again.
+below ``state/``, which it deletes again. On request it starts the job, which looks at what is there where it runs.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,8 +18,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nh_pipeline.aws.code import SCRIPT, build
+from nh_pipeline.engines import glue_job
 from nh_pipeline.errors import explain
 from nh_pipeline.lake.s3 import SCHEME, region
+from nh_pipeline.queries.athena import AthenaQueries
+from nh_pipeline.queries.open import QueryError
 from nh_pipeline.queries.view import selected_databases
 from nh_pipeline.sources.drive_credentials import SECRETS
 from nh_pipeline.tables import tables
@@ -30,13 +35,15 @@ if TYPE_CHECKING:
 GLUE_VERSION = "5.1"
 """Of the job: Spark 3.5 on Python 3.11."""
 
+LOOK = 15
+"""Minutes after which AWS ends a job run that only looks around."""
+
 _ABSENT = {
     "404",
     "NoSuchBucket",
     "NoSuchKey",
     "EntityNotFoundException",
     "ResourceNotFoundException",
-    "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchPublicAccessBlockConfiguration",
 }
 _DENIED = {"403", "AccessDenied", "AccessDeniedException"}
@@ -60,8 +67,8 @@ class Finding:
 class Account:
     """The account and region that AWS's own configuration points at, seen through the settings."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, run_job: bool = False) -> None:
+        self.settings, self.run_job = settings, run_job
         with suppress(OSError):  # which _region tells
             region()
         self.session = boto3.Session()
@@ -87,6 +94,8 @@ class Account:
             yield found
             if needed and not found.fine:
                 return
+        if self.run_job:
+            yield from self._job_run()
 
     def _looked(self, what: str, look: Callable[[], str]) -> Finding:
         try:
@@ -95,7 +104,7 @@ class Account:
             return Finding(what, fine=False, told=str(error))
         except (ClientError, BotoCoreError) as error:
             told = explain(error) or str(error)
-            if isinstance(error, ClientError) and _code(error) in _DENIED:
+            if isinstance(error, ClientError) and _code(error) in _DENIED and "Lake Formation" not in str(error):
                 told = f"{error.operation_name} is denied: give this role {_lacks(error)}, or use the pipeline's role"
             return Finding(what, fine=False, told=told)
 
@@ -117,8 +126,7 @@ class Account:
         return f"{self.bucket} is there"
 
     def _encryption(self) -> str:
-        with _else("new files are not encrypted: deploy the bucket with nh aws deploy"):
-            found = self.client("s3").get_bucket_encryption(Bucket=self.bucket)
+        found = self.client("s3").get_bucket_encryption(Bucket=self.bucket)
         (rule, *_) = found["ServerSideEncryptionConfiguration"]["Rules"]
         return f"new files are encrypted ({rule['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']})"
 
@@ -184,7 +192,41 @@ class Account:
         limit = found.get("BytesScannedCutoffPerQuery")
         if not limit or not found.get("EnforceWorkGroupConfiguration"):
             raise MissingError(f"{name} has no limit to what a query may scan, or does not enforce it: nh aws deploy")
-        return f"{name} is there; a query may scan {limit / 1e9:.1f} GB"
+        try:
+            AthenaQueries(name).query("select 1 as one")
+        except QueryError as error:
+            raise MissingError(str(error)) from error
+        return f"{name} answers; a query may scan {limit / 1e9:.1f} GB"
+
+    def _job_run(self) -> Iterator[Finding]:
+        """Runs the job as nothing but a look around, and tells what it found."""
+        s3, place = self.client("s3"), {"Bucket": self.bucket, "Key": f"pipes/check-{uuid.uuid4().hex}.json"}
+        done = self._looked("job run", lambda: self._run_job(f"{SCHEME}{self.bucket}/{place['Key']}"))
+        yield done
+        if done.fine:
+            for what, found in json.loads(s3.get_object(**place)["Body"].read()).items():
+                yield Finding(f"  {what}", **found)
+            s3.delete_object(**place)
+
+    def _run_job(self, report: str) -> str:
+        from nh_pipeline.engines import glue  # noqa: PLC0415 (brings Dagster along)
+
+        client, job = self.client("glue"), {"JobName": self.settings.glue_job}
+        arguments = {
+            glue_job.REGION: str(self.session.region_name),
+            glue_job.REPORT: report,
+            glue_job.HOME: self.settings.home,
+        }
+        run = client.start_job_run(**job, Arguments=arguments, Timeout=LOOK, JobRunQueuingEnabled=True)["JobRunId"]
+        end = time.monotonic() + 60 * (LOOK + glue.PATIENCE)
+        while (now := client.get_job_run(**job, RunId=run)["JobRun"])["JobRunState"] not in glue.ENDED:
+            if time.monotonic() > end:
+                client.batch_stop_job_run(**job, JobRunIds=[run])
+                raise MissingError(f"{run} has not come to an end, and is stopped")
+            time.sleep(glue.POLL)
+        if now["JobRunState"] != "SUCCEEDED":
+            raise MissingError(f"{run} ended as {now['JobRunState']}: {now.get('ErrorMessage', 'see its log')}")
+        return f"{run} has looked around:"
 
     def _secret(self) -> str:
         where = self.settings.drive_credentials.get_secret_value() if self.settings.drive_credentials else ""

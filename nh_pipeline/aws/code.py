@@ -2,7 +2,7 @@
 
 The wheel is made of the package that this process runs, from a source tree or installed alike, without a network. The
 same code gives the same bytes; the folder that it is uploaded to is named by them, so a running job keeps its code
-while the next one is deployed.
+while the next one is deployed. Jobs install the rest from PyPI, or all of it from one zip of wheels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import base64
 import hashlib
 import importlib.metadata
 import io
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from zipfile import ZipFile, ZipInfo
 
@@ -20,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import nh_pipeline
+from nh_pipeline.aws.stack import DeployError
 from nh_pipeline.engines.glue_job import REQUIRES
 
 if TYPE_CHECKING:
@@ -29,8 +33,22 @@ DISTRIBUTION = "nh-pipeline"
 SCRIPT = "glue_job.py"
 """Name of the script, in the package and below the folder of its code."""
 
-BROUGHT_BY_GLUE = frozenset({"pyspark", "py4j", "numpy", "pandas", "pytz", "python-dateutil", "six"})
-"""Distributions that Glue 5.1 has, and that stay as Glue has them."""
+BROUGHT_BY_GLUE = {
+    "pyspark": "3.5.6",
+    "py4j": "0.10.9.7",
+    "numpy": "2.3.4",
+    "pandas": "2.3.3",
+    "pytz": "2025.2",
+    "python-dateutil": "2.9.0.post0",
+    "six": "1.17.0",
+}
+"""Distributions of Glue 5.1 that stay as they are; as the AWS Glue Developer Guide lists them."""
+
+WHEELS = ".gluewheels.zip"
+"""How a zip of wheels ends, by which Glue knows it."""
+
+_PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64")
+"""Of Glue 5.1, by the same guide."""
 
 # Glue 5.1: markers are those of its Python, not of this one.
 _GLUE = {
@@ -52,37 +70,60 @@ class Code:
     """Files for the folder ``code/<name>/``.
 
     Attributes:
-        wheel: file name of the wheel.
-        files: contents by file name: the wheel and the script.
+        name: version and a digest of the wheel, the script and the requirements.
+        wheel: file name of the wheel, or of the zip of all wheels.
+        files: contents by file name: that and the script.
         requirements: ``name==version`` of everything that the job installs beside the wheel.
     """
 
+    name: str
     wheel: str
     files: dict[str, bytes]
     requirements: tuple[str, ...]
 
     @property
-    def name(self) -> str:
-        """Version and a digest of all the files and requirements."""
-        digest = hashlib.sha256("\n".join(self.requirements).encode())
-        for _, content in sorted(self.files.items()):
-            digest.update(hashlib.sha256(content).digest())
-        return f"{self.wheel.split('-')[1]}-{digest.hexdigest()[:12]}"
-
-    @property
     def parameters(self) -> dict[str, str]:
-        return {"Code": self.name, "Wheel": self.wheel, "Requirements": ",".join(self.requirements)}
+        """Of the template. With a zip of all wheels, the job is told of no requirements."""
+        listed = () if self.wheel.endswith(WHEELS) else self.requirements
+        return {"Code": self.name, "Wheel": self.wheel, "Requirements": ",".join(listed)}
 
 
-def build() -> Code:
-    """Packs the code that this process runs."""
+def build(*, offline: bool = False) -> Code:
+    """Packs the code that this process runs, and, for jobs that reach no PyPI (``offline``), all that it needs."""
     version = importlib.metadata.version(DISTRIBUTION)
     wheel = f"{DISTRIBUTION.replace('-', '_')}-{version}-py3-none-any.whl"
-    return Code(
-        wheel=wheel,
-        files={wheel: _wheel(wheel, version), SCRIPT: (_PACKAGE / "engines" / SCRIPT).read_bytes()},
-        requirements=tuple(sorted(_pinned(REQUIRES))),
-    )
+    files = {wheel: _wheel(wheel, version), SCRIPT: (_PACKAGE / "engines" / SCRIPT).read_bytes()}
+    requirements = tuple(sorted(_pinned(REQUIRES)))
+    digest = hashlib.sha256("\n".join(requirements).encode())
+    for _, content in sorted(files.items()):
+        digest.update(hashlib.sha256(content).digest())
+    if offline:
+        all_of_it = f"{DISTRIBUTION}{WHEELS}"
+        files[all_of_it] = _zip_of_wheels(wheel, files.pop(wheel), requirements)
+        wheel = all_of_it
+    return Code(f"{version}-{digest.hexdigest()[:12]}", wheel, files, requirements)
+
+
+def _zip_of_wheels(wheel: str, content: bytes, requirements: Iterable[str]) -> bytes:
+    """A wheel and those that pip downloads for Glue, as the guide's appendix A has them.
+
+    Raises:
+        DeployError: pip cannot get them.
+    """
+    with TemporaryDirectory(prefix="nh-wheels-") as folder:
+        platforms = [option for name in _PLATFORMS for option in ("--platform", name)]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--python-version", _GLUE["python_version"], *platforms, "--dest", folder]
+        done = subprocess.run([*command, *requirements], capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise DeployError(f"pip could not download what the job needs: {done.stderr.strip()[-500:]}")
+        wheels = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    wheels |= {wheel: content, "requirements.txt": "\n".join([*requirements, DISTRIBUTION]).encode()}
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        for name, data in sorted(wheels.items()):
+            archive.writestr(ZipInfo(f"wheels/{name}"), data)  # what wheels hold is compressed
+    return packed.getvalue()
 
 
 def _wheel(name: str, version: str) -> bytes:
@@ -119,8 +160,9 @@ def _pinned(names: Iterable[str]) -> set[str]:
             seen.add((name, extra))
             try:
                 found = importlib.metadata.distribution(name)
-            except importlib.metadata.PackageNotFoundError:  # of another Python than this one: its range will do
-                pinned[name] = f"{name}{wanted.specifier}"
+            except importlib.metadata.PackageNotFoundError:  # of another Python than this one
+                least = next((str(s) for s in wanted.specifier if s.operator in ("==", "~=", ">=")), "")
+                pinned[name] = f"{name}{least}"  # a range has commas, which divide the job's list
                 continue
             pinned[name] = f"{name}=={found.version}"
             needs = map(Requirement, found.requires or ())

@@ -31,6 +31,7 @@ _WORDS = {
     "AWS::Glue::Job": "Glue job",
     "AWS::Athena::WorkGroup": "Athena workgroup",
     "AWS::SecretsManager::Secret": "secret",
+    "AWS::IAM::InstanceProfile": "instance profile",
     "AWS::IAM::ManagedPolicy": "permissions",
     "AWS::IAM::Role": "role",
 }
@@ -175,9 +176,22 @@ class Stack:
             reason = str(error.last_response.get("StatusReason", error))
             if any(words in reason for words in _NOTHING):
                 return None
-            raise DeployError(f"AWS refuses the template or a parameter: {reason}") from error
+            told = "; ".join(self._refused(change_set)) or reason
+            raise DeployError(f"AWS refuses the template or a parameter: {told}") from error
         pages = self.client.get_paginator("describe_change_set").paginate(StackName=self.name, ChangeSetName=change_set)
         return tuple(_change(c["ResourceChange"]) for page in pages for c in page["Changes"] if "ResourceChange" in c)
+
+    def _refused(self, change_set: str) -> list[str]:
+        """What a change set failed of, by resource: since 2025 its own reason only says that there is such a list."""
+        try:
+            answer = self.client.describe_events(ChangeSetName=change_set, Filters={"FailedEvents": True})
+        except ClientError:  # who may not see them hears the change set's reason
+            return []
+        failed = [e for e in answer["OperationEvents"] if e["EventType"] == "VALIDATION_ERROR"]
+        kinds = [_WORDS.get(e["ResourceType"], e["ResourceType"]) for e in failed]
+        return [
+            f"{e['LogicalResourceId']} ({k}): {e['ValidationStatusReason']}" for e, k in zip(failed, kinds, strict=True)
+        ]
 
     def _take_back(self, change_set: str) -> None:
         """Deletes a change set that was not executed, and the stack if it holds nothing else."""

@@ -32,6 +32,9 @@ def deploy(
     parameter: Annotated[
         list[str] | None, typer.Option(help="Of the template, as Workers=4; may be given again. Others stay.")
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Upload all that the job installs, so that it needs no PyPI.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -50,7 +53,7 @@ def deploy(
         from nh_pipeline.aws.stack import Stack
         from nh_pipeline.lake.s3 import region
 
-        code, session = build(), boto3.Session(region_name=region())
+        code, session = build(offline=offline), boto3.Session(region_name=region())
         stack = Stack(f"nh-{environment}" if environment else "nh", session.client("cloudformation"))
         prefix = f"{environment}_" if environment else ""
         with stack.proposed({"DatabasePrefix": prefix, **given, **code.parameters}) as proposal:
@@ -72,7 +75,12 @@ def deploy(
 
 
 @app.command()
-def check() -> None:
+def check(
+    *,
+    run_job: Annotated[
+        bool, typer.Option("--run-job", help="Start the Glue job, too, and say what it finds where it runs.")
+    ] = False,
+) -> None:
     """Say in plain words what the settings, the account or the permissions lack."""
     settings = read_settings()
     if not settings.on_s3:
@@ -81,7 +89,7 @@ def check() -> None:
         from nh_pipeline.aws.check import Account
 
         missing = 0
-        for finding in Account(settings).findings():
+        for finding in Account(settings, run_job=run_job).findings():
             missing += not finding.fine
             console.print(f"{'✓' if finding.fine else '✗'} {finding.what:14}", end="")
             _say(finding.told, style=None if finding.fine else "red")
@@ -117,7 +125,6 @@ def _settings(outputs: dict[str, str], region: str) -> str:
         "NH_DOMAINS": outputs["Domains"],
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": outputs["Job"],
-        "NH_ATHENA_WORKGROUP": outputs["Workgroup"],
         "NH_TREATMENTS_TABLE": outputs.get("TreatmentsTable", ""),
         "NH_DRIVE_CREDENTIALS": f"secretsmanager://{outputs['DriveSecret']}",
     }
@@ -127,10 +134,17 @@ def _settings(outputs: dict[str, str], region: str) -> str:
         "Glue job": "JobRole",
         "dashboard": "DashboardRole",
         "clinical": "ClinicalRole",
+        "treatments": "TreatmentsRole",
     }
-    roles = [f"  {name:10}{outputs[role]}" for name, role in named.items() if role in outputs]
-    if "ClinicalWorkgroup" in outputs:
-        roles[-1] += f", with NH_ATHENA_WORKGROUP={outputs['ClinicalWorkgroup']}"
+    workgroups = {role: outputs.get(role.replace("Role", "Workgroup")) for role in named.values()}
+    workgroups["DashboardRole"] = outputs["Workgroup"]
+    roles = [
+        f"  {name:11}{outputs[role]}" + (f", with NH_ATHENA_WORKGROUP={workgroups[role]}" if workgroups[role] else "")
+        for name, role in named.items()
+        if role in outputs
+    ]
+    if profile := outputs.get("PipelineProfile"):
+        roles.append(f"\nInstance profile of the pipeline: {profile}")
     return "\n".join([*told, "", "Roles:", *roles])
 
 

@@ -48,7 +48,7 @@ def confirm(
 
 def withdraw(
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of a landed delivery, or its beginning (nh status --json).")
+        str, typer.Argument(metavar="ID", help="Id of a landed delivery, or its beginning; or the name of its file.")
     ],
     reason: Annotated[str, typer.Option(help="Why it is not to count; kept with the withdrawal.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Let it count again.")] = False,
@@ -97,17 +97,22 @@ def rebuild(
     except SelectionError as error:
         stop(str(error), USAGE)
     forget(settings, declared, start, end)
-    execute_runs(settings, runs)
+    execute_runs(settings, [runs])
 
 
 def _delivery(lake: Lake, begins: str) -> Delivery:
-    """The one landed content whose id begins so."""
+    """The one landed content whose id begins so, or whose file has this name."""
+    from nh_pipeline.cli.show import safe
     from nh_pipeline.landing import RawZone
 
-    found = [d for d in RawZone(lake.storage).deliveries() if begins and d.delivery_id.startswith(begins)]
-    if (count := len({d.delivery_id for d in found})) != 1:
-        stop(f"{count} deliveries have an id that begins with {begins!r}; nh status --json shows the ids", USAGE)
-    return found[0]
+    landed = RawZone(lake.storage).deliveries()
+    named = {d.delivery_id: d for d in landed if d.manifest.name == begins}
+    found = {d.delivery_id: d for d in landed if begins and d.delivery_id.startswith(begins)} or named
+    if len(found) != 1:
+        ids = ", ".join(f"{i[:12]} (modified {d.manifest.modified_at:%Y-%m-%d})" for i, d in found.items())
+        told = f"{len(found)} deliveries have an id that begins with {begins!r}, or this name"
+        stop(f"{safe(told)}{ids and ': '}{ids}", USAGE)
+    return found[next(iter(found))]
 
 
 def _table(name: str) -> Table:

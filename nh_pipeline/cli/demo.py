@@ -14,6 +14,7 @@ from nh_pipeline.queries.duck import connect
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sample.clinical import write_clinical
 from nh_pipeline.sample.treatments import write_treatments
+from nh_pipeline.sample.treatments.dynalite import missing
 from nh_pipeline.tables import bronze, gold, qualities, silver
 
 if TYPE_CHECKING:
@@ -77,12 +78,15 @@ def deliveries(settings: Settings) -> Path:
 
 
 def write(folder: Path) -> int:
-    """Generates the deliveries: CMS's and, of domains that are known, a chain's own; how many files."""
+    """Generates the deliveries: CMS's and, of domains that are known, a chain's own; how many files.
+
+    Treatments are scanned from a table of DynamoDB where a server of it is installed.
+    """
     written = len(PLAN.write(folder))
     if "clinical" in selected():
         write_clinical(folder / "clinical", cms=PLAN, patients=RESIDENTS, homes=HOMES, zipped=True)
     if "treatments" in selected():
-        write_treatments(folder / "treatments", cms=PLAN)
+        write_treatments(folder / "treatments", cms=PLAN, served=not missing())
     return written + sum(len(list((folder / domain).rglob("*.zip"))) for domain in PROTECTED)
 
 

@@ -7,6 +7,7 @@ quarantine or do not count (``nh status`` and ``nh quarantine list`` show why); 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -14,32 +15,40 @@ import sys
 import warnings
 from contextlib import suppress
 from datetime import datetime  # noqa: TC003 (typer reads the annotations)
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nh_pipeline.cli import (
+    alerts,
     asking,
     aws,
+    backup,
     dashboard,
     decisions,
     drive,
+    maintain,
+    metrics,
     profile,
     quarantine,
     quicksight,
     relocate,
+    renewal,
     report,
     treatments,
+    verify,
     view_definitions,
     warehouse,
 )
-from nh_pipeline.cli.running import execute_runs, print_plan, say_stopping
+from nh_pipeline.cli.ingest import ingest, land
+from nh_pipeline.cli.running import NOTHING_TO_DO, execute_runs, is_idle, print_plan, say_stopping
 from nh_pipeline.cli.terminal import (
     FAILED,
     QUARANTINED,
     USAGE,
+    bar,
     console,
     errors,
     lake_of,
@@ -49,9 +58,6 @@ from nh_pipeline.cli.terminal import (
     take_any_encoding,
 )
 from nh_pipeline.engines import stopping
-
-if TYPE_CHECKING:
-    from nh_pipeline.landing import Landed
 
 # The command line is for people; what libraries tell developers is for the test suite, where it is an error.
 warnings.simplefilter("ignore")
@@ -66,6 +72,7 @@ app.add_typer(drive.app, name="drive")
 app.add_typer(aws.app, name="aws")
 app.add_typer(treatments.app, name="treatments")
 app.add_typer(warehouse.app, name="warehouse")
+app.add_typer(alerts.app, name="alerts")
 
 
 @app.callback()
@@ -103,7 +110,7 @@ def sample(
         stop(f"--quarters {quarters}: {error}", USAGE)
     if out.exists() and not out.is_dir():
         stop(f"--out {out}: expected a folder, found a file", USAGE)
-    with _bar() as progress:
+    with bar() as progress:
         task = progress.add_task("generating", total=None)
         files = generator.generate(
             out,
@@ -118,122 +125,47 @@ def sample(
 
 
 @app.command()
-def ingest(paths: Annotated[list[Path], typer.Argument(help="Files or folders with deliveries.")]) -> None:
-    """Land deliveries: recognise, verify and keep them in the raw zone, or quarantine them with a reason."""
-    with stopping.on_signals(say_stopping):
-        _, quarantined = _landed(paths)
-    if quarantined:
-        raise typer.Exit(QUARANTINED)
-
-
-def _require_apart(settings: Any, paths: list[Path]) -> None:
-    for path in paths:
-        if why := settings.overlap(path):
-            stop(f"{path}, {why}", USAGE)
-
-
-def _landed(paths: list[Path]) -> tuple[set[str], bool]:
-    """Lands all files, one after the other: their ids, and whether some went into quarantine.
-
-    What cannot be read does not stop the others, but ends the command when all have been looked at.
-    """
-    from nh_pipeline.cli.show import safe
-    from nh_pipeline.lake.lake import Lake
-    from nh_pipeline.landing import LandingError, RawZone
-    from nh_pipeline.sources import FolderSource, SourceUnavailable
-    from nh_pipeline.sources.protocol import SourceMissing
-
-    settings = read_settings()
-    _require_apart(settings, paths)
-    zone = RawZone(Lake(settings.home, settings.catalog_properties).storage)
-    counts, ids = {"landed": 0, "known": 0, "quarantined": 0, "not landed": 0}, set[str]()
-    for path in paths:
-        source = FolderSource(path)
-        try:
-            changes = source.changes(None)
-        except SourceUnavailable as error:
-            stop(str(error), USAGE if isinstance(error, SourceMissing) else FAILED)
-        for unusable in changes.unusable:
-            console.print(f"left out {safe(unusable.name)}: {safe(unusable.reason)}")
-        with _bar() as progress:
-            task = progress.add_task(f"landing {path}", total=len(changes.files))
-            for file in changes.files:
-                if stopping.requested():
-                    break
-                progress.update(task, description=safe(file.name[:50]))
-                try:
-                    landed = zone.land(source, file)
-                except (SourceUnavailable, LandingError) as error:
-                    counts["not landed"] += 1
-                    errors.print(f"[red]not landed[/] {safe(str(error))}")
-                    continue
-                ids |= _tell(landed, counts)
-                progress.advance(task)
-    failed = f", {counts['not landed']} could not be landed" if counts["not landed"] else ""
-    told = f"{counts['landed']} landed, {counts['known']} known already, {counts['quarantined']} in quarantine"
-    console.print(told + failed)
-    if stopping.requested():
-        console.print("stopped: files that are not counted here have not been looked at; do it again")
-        raise typer.Exit(stopping.exit_code())
-    if counts["not landed"]:
-        raise typer.Exit(FAILED)
-    return ids, counts["quarantined"] > 0
-
-
-def _tell(landed: Landed, counts: dict[str, int]) -> set[str]:
-    """Counts what a file became, names what was not taken of it, and returns the ids of its deliveries."""
-    from nh_pipeline.cli.show import safe
-    from nh_pipeline.landing import Archive, Manifest, Quarantined
-
-    for each in landed.each:
-        if isinstance(each.document, Manifest):
-            counts["landed" if each.created else "known"] += 1
-            if each.created and each.document.told:
-                told = f"{each.document.name}: {each.document.told}"
-                console.print(f"[yellow]read[/] {safe(told)}")
-        elif isinstance(each.document, Quarantined):
-            counts["quarantined"] += 1
-            console.print(f"[red]quarantined[/] {safe(each.document.reason)}")
-    archive = landed.document
-    others = [p.path for p in archive.parts if p.outcome == "no delivery"] if isinstance(archive, Archive) else []
-    if others:
-        console.print(f"left out of {safe(archive.name)}, as no delivery: {safe(', '.join(others))}")
-    return {each.document.md5 for each in landed.each}
-
-
-@app.command()
 def materialize(
     select: Annotated[
         str, typer.Option(help="Assets, comma separated, * allowed (default: what deliveries changed).")
     ] = "",
     from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Of the days of --from and --to, only what is stale.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be built and why; build nothing.")
     ] = False,
 ) -> None:
     """Build tables, through Dagster: bronze, then releases and dimensions, then the daily chain, then gold."""
-    from nh_pipeline.orchestration.runs import SelectionError, behind, selected
-
     settings = read_settings()
     start, end = (d.date() if d else None for d in (from_, to))
     if start and end and start > end:
         stop(f"--from {start} is after --to {end}", USAGE)
+    if missing and (select or not (start or end)):
+        stop("--missing is about days: expected it with --from or --to, and without --select", USAGE)
+    stale = missing or not (select or start or end)
+    if dry_run and stale:
+        print_plan(settings, start, end)
+        return
+    if stale and is_idle(settings, start, end):
+        console.print(NOTHING_TO_DO)
+        return
+    from nh_pipeline.orchestration.runs import SelectionError, behind, selected
+
     try:
-        if select or start or end:
-            runs = iter(selected(settings, [p.strip() for p in select.split(",") if p.strip()], start, end))
-        elif dry_run:
-            print_plan(settings)
-            return
+        if stale:
+            runs = behind(settings, start, end)
         else:
-            runs = behind(settings)
+            runs = iter([selected(settings, [p.strip() for p in select.split(",") if p.strip()], start, end)])
     except SelectionError as error:
         stop(str(error), USAGE)
     if dry_run:
-        for planned in runs:
+        for planned in chain.from_iterable(runs):
             console.print(planned.title)
         return
-    execute_runs(settings, runs)
+    execute_runs(settings, runs, goes_on=stale)
 
 
 @app.command()
@@ -245,9 +177,9 @@ def run(paths: Annotated[list[Path], typer.Argument(help="Files or folders with 
     from nh_pipeline.pipeline.plan import plan
 
     with stopping.on_signals(say_stopping):
-        ids, quarantined = _landed(paths)
+        ids, quarantined = land(paths)
     settings = read_settings()
-    materialize(select="", from_=None, to=None, dry_run=False)
+    materialize(select="", from_=None, to=None, missing=False, dry_run=False)
     lake = Lake(settings.home, settings.catalog_properties)
     found = plan(lake, RawZone(lake.storage))
     # What its source withdrew is no news, unless it was handed over just now.
@@ -265,7 +197,8 @@ def demo() -> None:
     from nh_pipeline.cli.demo import deliveries, foreign, summary, write
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
-    from nh_pipeline.orchestration.runs import open_instance
+    from nh_pipeline.orchestration.check_keys import check_keys
+    from nh_pipeline.orchestration.instance import open_instance
     from nh_pipeline.pipeline.status import last_checks
 
     settings = read_settings()
@@ -274,9 +207,10 @@ def demo() -> None:
     if strangers:
         stop(f"{settings.home} holds {strangers[0]} and more: choose another NH_HOME for the demo", USAGE)
     console.print(f"{write(folder)} generated deliveries in {folder}")
+    renewal.forbid()
     run([folder])
     with open_instance(settings) as instance:
-        summary(console, settings, last_checks(instance, _check_keys(settings)))
+        summary(console, settings, last_checks(instance, check_keys(settings)))
 
 
 @app.command()
@@ -284,7 +218,7 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Start the Dagster UI with its daemon (sensors, backfills) on the lake; Ctrl-C ends it."""
-    from nh_pipeline.orchestration.runs import open_instance
+    from nh_pipeline.orchestration.instance import open_instance
 
     settings = read_settings()
     require_port(port)
@@ -300,10 +234,14 @@ def ui(
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter, no shell)
 
 
+app.command()(ingest)
 app.command()(decisions.confirm)
 app.command()(decisions.withdraw)
 app.command()(decisions.rebuild)
 app.command()(relocate.relocate)
+app.command()(verify.verify)
+app.command()(maintain.maintain)
+app.command()(backup.backup)
 app.command()(asking.query)
 app.command()(asking.ddl)
 app.command()(quicksight.quicksight)
@@ -311,6 +249,7 @@ app.command()(view_definitions.view_definitions)
 app.command()(profile.profile)
 app.command()(dashboard.dashboard)
 app.command()(report.report)
+app.command()(metrics.metrics)
 
 
 @app.command()
@@ -318,34 +257,35 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     """Show deliveries, tables, the last checks and what is in quarantine."""
     from nh_pipeline.cli.show import print_status
     from nh_pipeline.landing import RawZone
-    from nh_pipeline.orchestration.runs import known_instance
+    from nh_pipeline.orchestration.check_keys import check_keys
+    from nh_pipeline.orchestration.instance import known_instance
     from nh_pipeline.pipeline.status import status as look
 
     settings = read_settings()
     lake = lake_of(settings)
     with known_instance(settings) as instance:
-        found = look(lake, RawZone(lake.storage), instance, _check_keys(settings))
+        found = look(lake, RawZone(lake.storage), instance, check_keys(settings))
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=1) + "\n")
     else:
         print_status(console, found)
 
 
-def _check_keys(settings: Any) -> Any:
-    from nh_pipeline.orchestration.definitions import build_defs
+_NEW_OBJECTS = 50_000
+"""After so many, Python looks for garbage, not after 700: nearly all that a command makes are libraries and
+definitions, which stay, and to look through them again and again takes a tenth to a third of the time of imports."""
 
-    return sorted(build_defs(settings).resolve_asset_graph().asset_check_keys)
 
-
-def _bar() -> Progress:
-    text = TextColumn("{task.description}")
-    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+_NEW_OBJECTS = 50_000
+"""After so many, Python looks for garbage, not after 700: nearly all that a command makes are libraries and
+definitions, which stay, and to look through them again and again takes a tenth to a third of the time of imports."""
 
 
 def main() -> None:
     """Entry point."""
+    gc.set_threshold(_NEW_OBJECTS)
     take_any_encoding()
+    renewal.allow()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, so that nothing is left lying about
     try:
         app()
@@ -353,6 +293,8 @@ def main() -> None:
         if isinstance(ended.code, int):
             _leave(ended.code)
         raise
+    except renewal.BeginAnewError:
+        renewal.begin_anew()
     except Exception as error:
         from nh_pipeline.errors import is_of_settings, told
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
+from nh_pipeline.cli import renewal
 from nh_pipeline.cli.terminal import FAILED, console, errors
 from nh_pipeline.engines import stopping
+from nh_pipeline.pipeline.pace import Pace
+from nh_pipeline.settings import PROCESSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     from nh_pipeline.orchestration.planned_runs import PlannedRun
+    from nh_pipeline.pipeline.plan import Plan
     from nh_pipeline.settings import Settings
+
+NOTHING_TO_DO = "nothing to do: every table is up to date"
 
 _REASONS = 3
 """Reasons shown of why something is built; nh status has them all."""
@@ -24,38 +32,65 @@ _MOST_LEFT = 12
 """Lines shown of what is left when a command is stopped."""
 
 
-def print_plan(settings: Settings, *, most: int | None = None) -> None:
-    """What is stale as things are now, in the order in which it would be built."""
+def print_plan(
+    settings: Settings, start: date | None = None, end: date | None = None, *, most: int | None = None
+) -> None:
+    """What is stale as things are now, or what of it touches some days, in the order in which it would be built."""
     from nh_pipeline.cli.show import print_stale
+
+    found = _planned(settings, start, end)
+    if not found.builds:
+        console.print(NOTHING_TO_DO)
+    print_stale(console, ((b.table.name, b.partition, b.reason) for b in found.builds), most=most)
+
+
+def is_idle(settings: Settings, start: date | None = None, end: date | None = None) -> bool:
+    """Whether there is nothing to build, and no run whose process may have been killed: seen without loading Dagster.
+
+    Where services keep Dagster's files elsewhere, they look after such runs themselves.
+    """
+    return not any((settings.dagster_home / PROCESSES).glob("*")) and not _planned(settings, start, end).builds
+
+
+def _planned(settings: Settings, start: date | None, end: date | None) -> Plan:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing import RawZone
     from nh_pipeline.pipeline.plan import plan
 
     lake = Lake(settings.home, settings.catalog_properties)
     found = plan(lake, RawZone(lake.storage))
-    if not found.builds:
-        console.print("nothing to do: every table is up to date")
-    print_stale(console, ((b.table.name, b.partition, b.reason) for b in found.builds), most=most)
+    return found.within(start, end) if start or end else found
 
 
-def execute_runs(settings: Settings, runs: Iterable[PlannedRun]) -> None:
-    """Executes planned runs, shows what they do, and fails if one of them does.
+def execute_runs(settings: Settings, planned: Iterable[Sequence[PlannedRun]], *, goes_on: bool = False) -> None:
+    """Executes planned runs, shows what they do and how far they are, and fails if one of them does.
 
-    A first Ctrl-C, or SIGTERM, ends it after the commit that is under way; a second one at once.
+    Runs come in as many lists as they are planned in. A first Ctrl-C, or SIGTERM, ends it after the commit that is
+    under way; a second one at once. ``goes_on`` says that the same command, given again, does what is left.
+
+    Raises:
+        BeginAnewError: that is what is to be done now, in another process.
     """
     from nh_pipeline.cli.show import run_logger, safe
     from nh_pipeline.engines.spark import require_engine
-    from nh_pipeline.orchestration.runs import execute, open_instance, tidy_up
+    from nh_pipeline.orchestration.instance import open_instance
+    from nh_pipeline.orchestration.runs import execute, tidy_up
 
     done = failed = 0
     with stopping.on_signals(say_stopping), open_instance(settings) as instance:
         tidy_up(settings, instance)
-        for run in runs:
+        for run, pace in _paced(planned):
             if stopping.requested():
                 break
+            if goes_on and done and not failed and renewal.is_due():
+                console.print("going on in a new process, as this one has grown large")
+                raise renewal.BeginAnewError
             if not done:
                 require_engine(settings.engine)
             console.print(f"[bold]{run.title}[/]", no_wrap=True, overflow="ellipsis")
+            if run.progress:
+                run = replace(run, progress=f"{run.progress}, {pace}")  # noqa: PLW2901 (the same run, with how far it is)
+                console.print(f"  {run.progress}", style="dim", no_wrap=True, overflow="ellipsis")
             for reason, count in Counter(run.reasons).most_common(_REASONS):
                 told = safe(f"{reason}{f' ({count} times)' if count > 1 else ''}")
                 console.print(f"  {told}", style="dim", no_wrap=True, overflow="ellipsis")
@@ -77,7 +112,16 @@ def execute_runs(settings: Settings, runs: Iterable[PlannedRun]) -> None:
             raise typer.Exit(stopping.exit_code())
     if failed:
         raise typer.Exit(FAILED)
-    console.print(f"{done} run{'s' * (done > 1)} done" if done else "nothing to do: every table is up to date")
+    console.print(f"{done} run{'s' * (done > 1)} done" if done else NOTHING_TO_DO)
+
+
+def _paced(planned: Iterable[Sequence[PlannedRun]]) -> Iterator[tuple[PlannedRun, Pace]]:
+    """The runs, each with how far those that were planned with it are."""
+    for together in planned:
+        pace = Pace(sum(run.partitions for run in together))
+        for run in together:
+            yield run, pace
+            pace.done += run.partitions
 
 
 def say_stopping() -> None:

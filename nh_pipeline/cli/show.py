@@ -16,6 +16,7 @@ from nh_pipeline.model.table import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import dagster as dg
     from rich.console import Console
     from rich.status import Status as Spinner
 
@@ -39,13 +40,16 @@ class _Steps(logging.Handler):
         self._built: dict[str, Mapping[str, Any]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get("dagster_event")
+        meta = getattr(record, "dagster_meta", {})
+        event = getattr(record, "dagster_event", None) or meta.get("dagster_event")
         if event is None:
+            if meta.get("step_key"):  # how far it is with its partitions
+                self._spinner.update(f"{_named(meta['step_key'])}: {safe(meta['orig_message'])}")
             return
         kind = event.event_type_value
         if kind == "STEP_START":
             self._started = time.monotonic()
-            self._spinner.update(f"{(event.step_key or '').replace('__', '/')} …")
+            self._spinner.update(f"{_named(event.step_key)} …")
         elif kind == "ASSET_MATERIALIZATION" and event.asset_key is not None:
             self._built[event.asset_key.to_user_string()] = event.materialization.metadata  # one event per partition
         elif kind == "STEP_SUCCESS":
@@ -53,20 +57,20 @@ class _Steps(logging.Handler):
                 self._show(key, metadata)
             self._built.clear()
         elif kind == "ASSET_CHECK_EVALUATION":
-            found = event.asset_check_evaluation_data
-            if not found.passed:
-                bad = found.severity.value == "ERROR"
-                mark = "[red]✗[/]" if bad else "[yellow]![/]"
-                count = found.metadata.get("failed_rows")
-                where = f"{found.asset_key.to_user_string()} {found.check_name}"
-                self._line(f"  {mark} {where}: {count.value if count else '?'} found")
+            self._check(event.asset_check_evaluation_data)
         elif kind == "STEP_FAILURE":
             failure = event.step_failure_data
             told = failure.user_failure_data.description if failure.user_failure_data else None
             if not told and failure.error is not None:  # what went wrong, not that Dagster was executing something
                 told = (failure.error.cause or failure.error).message
-            step = (event.step_key or "").replace("__", "/")
-            self._console.print(f"  [red]✗[/] {step}:", escape((told or "").strip()), highlight=False)
+            self._console.print(f"  [red]✗[/] {_named(event.step_key)}:", escape((told or "").strip()), highlight=False)
+
+    def _check(self, found: dg.AssetCheckEvaluation) -> None:
+        if not found.passed:
+            mark = "[red]✗[/]" if found.severity.value == "ERROR" else "[yellow]![/]"
+            count = found.metadata.get("failed_rows")
+            where = f"{found.asset_key.to_user_string()} {found.check_name}"
+            self._line(f"  {mark} {where}: {count.value if count else '?'} found")
 
     def _show(self, key: str, metadata: Mapping[str, Any]) -> None:
         rows, changed = metadata.get("rows"), metadata.get("changed")
@@ -77,6 +81,11 @@ class _Steps(logging.Handler):
 
     def _line(self, text: str) -> None:
         self._console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
+
+
+def _named(step: str | None) -> str:
+    """A step as people know it: by its asset."""
+    return (step or "").replace("__", "/")
 
 
 @contextmanager

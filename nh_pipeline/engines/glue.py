@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
 
 from nh_pipeline import domains
-from nh_pipeline.engines import stopping
+from nh_pipeline.engines import glue_job, stopping
 from nh_pipeline.engines.spark import EngineError
 from nh_pipeline.errors import translate_infrastructure_errors
 from nh_pipeline.lake.s3 import SCHEME
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.pipeline.context import RunInfo
 
-_ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
+ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
+"""States of a job run that is over."""
+
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 10})
 """Of calls that AWS throttles or does not answer: for a minute or two."""
 
@@ -47,6 +49,9 @@ POLL = 5.0
 
 PATIENCE = 30.0
 """Minutes that a job run may take to get its machines and to end, beyond its timeout."""
+
+QUEUE = 24 * 60.0
+"""Minutes that a job run may stand in AWS's queue before that."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,14 @@ class GlueJob:
                 client.run(
                     context=context,
                     # A fresh one each time: the client writes into it.
-                    start_job_run_params={"JobName": self.name, "Timeout": self.timeout, "JobRunQueuingEnabled": True},
+                    start_job_run_params={
+                        "JobName": self.name,
+                        "Arguments": {glue_job.REGION: client.region},
+                        "Timeout": self.timeout,
+                        "JobRunQueuingEnabled": True,
+                    },
                     extras={
                         "request": request.model_dump(mode="json"),
-                        "region": client.region,
                         "environment": {  # what the job has to know as this process does
                             domains.VARIABLE: ",".join(domains.selected()),
                             "NH_NPPES_SCOPE": Settings().nppes_scope,
@@ -146,7 +155,7 @@ class _Client(PipesGlueClient):
     @property
     def failed(self) -> bool:
         """Whether the job run came to a bad end."""
-        return self._run.get("JobRunState") in set(_ENDED) - {"SUCCEEDED"}
+        return self._run.get("JobRunState") in set(ENDED) - {"SUCCEEDED"}
 
     def results(self) -> list[BuildResult]:
         """What the job's builds came to, as far as they got."""
@@ -193,18 +202,22 @@ class _Client(PipesGlueClient):
             raise
 
     def _ended(self, job_name: str, run_id: str) -> Any:
-        minutes = self._job.timeout + PATIENCE
+        minutes, waits = QUEUE, True
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
             answer = self._client.get_job_run(JobName=job_name, RunId=run_id)
             self._run = answer["JobRun"]
-            if self._run["JobRunState"] in _ENDED:
+            if self._run["JobRunState"] in ENDED:
                 self._wanted = False
                 return answer
+            if waits and self._run["JobRunState"] != "WAITING":
+                minutes, waits = self._job.timeout + PATIENCE, False
+                end = time.monotonic() + 60 * minutes
             if stopping.requested():
                 raise self.failure("It is stopped, since nh was asked to stop")
             time.sleep(POLL)
-        raise self.failure(f"It is stopped, since it has not come to an end within {minutes:g} minutes")
+        awaited = "left the queue" if waits else "come to an end"
+        raise self.failure(f"It is stopped, since it has not {awaited} within {minutes:g} minutes")
 
 
 class _Messages(PipesS3MessageReader):

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     from pyiceberg.io import FileIO
 
+# Ids of fields by Iceberg's specification: of manifest lists …
+MANIFEST, LENGTH, CONTENT = 500, 501, 517
+# … and of manifests. What an entry says was removed need not be there.
+STATUS, REMOVED, DATA_FILE, PATH, ROWS, SIZE = 0, 2, 2, 100, 103, 104
+
 
 class Row:
     """A record, by the ids that Iceberg's specification gives to its fields."""

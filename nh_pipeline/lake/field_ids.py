@@ -38,17 +38,17 @@ def numbered(schema: pa.Schema, ids: Mapping[str, int]) -> pa.Schema:
     return pa.schema([f.with_metadata({_KEY: str(ids[f.name])}) for f in schema])
 
 
-def put_ids(storage: Storage, relative: str, ids: Mapping[str, int]) -> int:
+def put_ids(storage: Storage, relative: str, ids: Mapping[str, int], known: dict[bytes, bytes] | None = None) -> int:
     """Gives the columns of a Parquet file that nobody reads yet their ids, if they do not have them; tells its rows.
 
-    There may be ids of more columns than the file has.
+    There may be ids of more columns than the file has. ``known`` is that of :func:`with_ids`.
 
     Raises:
         LakeError: it is no Parquet file, is damaged, or has columns that are nested or have no id.
     """
     start, footer = _read_footer(storage, relative)
     try:
-        changed, rows = _checked(footer, ids)
+        changed, rows = _checked(footer, ids, known)
     except (LookupError, RecursionError, ValueError, OSError) as error:  # Arrow raises OSError for what it cannot parse
         raise LakeError(
             f"{storage.uri(relative)}: expected a Parquet footer with columns among {', '.join(ids)}; found {error}. "
@@ -64,9 +64,9 @@ def put_ids(storage: Storage, relative: str, ids: Mapping[str, int]) -> int:
     return rows
 
 
-def _checked(footer: bytes, ids: Mapping[str, int]) -> tuple[bytes, int]:
+def _checked(footer: bytes, ids: Mapping[str, int], known: dict[bytes, bytes] | None) -> tuple[bytes, int]:
     """The footer with ids, and the file's rows, as Arrow reads them."""
-    changed = with_ids(footer, ids)
+    changed = with_ids(footer, ids, known)
     before, after = _metadata(footer), _metadata(changed)
     if (after.num_rows, _ids(after)) != (before.num_rows, {name: ids[name] for name in before.schema.names}):
         raise ValueError("columns that Arrow takes for others")
@@ -99,13 +99,20 @@ def _ids(metadata: pq.FileMetaData) -> dict[str, int]:
     return {f.name: int((f.metadata or {}).get(_KEY.encode(), -1)) for f in fields}
 
 
-def with_ids(footer: bytes, ids: Mapping[str, int]) -> bytes:
+def with_ids(footer: bytes, ids: Mapping[str, int], known: dict[bytes, bytes] | None = None) -> bytes:
     """A footer whose columns have these ids; equal to the one given if they have them already.
+
+    Footers begin with the columns, and files of one table begin theirs alike: ``known`` receives each beginning, with
+    and without ids, so that it is encoded once.
 
     Raises:
         ValueError: it has nested columns, or one without an id.
         IndexError: it is cut off.
     """
+    known = {} if known is None else known
+    for without, given in known.items():
+        if footer.startswith(without):
+            return given + footer[len(without) :]
     start, end = next(((a, b) for n, kind, a, b in _fields(footer, 0) if (n, kind) == (_SCHEMA, _LIST)), (0, 0))
     if not end:
         raise ValueError("no schema in it")
@@ -115,7 +122,8 @@ def with_ids(footer: bytes, ids: Mapping[str, int]) -> bytes:
         element = footer[at : _end(footer, at, _STRUCT)]
         parts.append(_numbered(element, ids) if nth else element)
         at += len(element)
-    return b"".join((*parts, footer[end:]))
+    known[footer[:end]] = b"".join(parts)
+    return known[footer[:end]] + footer[end:]
 
 
 def _numbered(element: bytes, ids: Mapping[str, int]) -> bytes:

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from nh_pipeline.errors import LakeError, LakeMovedError
-from nh_pipeline.lake import s3
+from nh_pipeline.lake import file_io
 from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells_all
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
@@ -32,7 +32,7 @@ from nh_pipeline.lake.snapshots import TableSnapshot, snapshot_of
 from nh_pipeline.lake.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -116,7 +116,7 @@ class Lake:
     def catalog(self) -> Catalog:
         options = {"warehouse": self.warehouse, **self.catalog_properties}
         if not self.storage.local:
-            options |= s3.iceberg_properties()
+            options |= file_io.properties()
             if "uri" not in options:
                 return glue_catalog(options)
         if "uri" not in options:
@@ -178,13 +178,14 @@ class Lake:
                 _lost_races_again(self.catalog.create_namespace, identifier[0])
         schema = iceberg_schema(contract)
         try:
-            return self.catalog.create_table(
+            made = self.catalog.create_table(
                 identifier,
                 schema,
                 location=self.warehouse.removesuffix("warehouse") + folder_of(contract),
                 partition_spec=partition_spec(contract, schema),
                 properties=properties(contract, schema),
             )
+            return self.remember(made)
         except TableAlreadyExistsError:  # another process was faster
             table = self.load(contract)
             if table is None:
@@ -222,16 +223,20 @@ class Lake:
             ) from error
         for address in (table.metadata_location, table.location()):
             self.relative(address)
-        _TABLES.setdefault(self.storage.root, {})[identifier] = table
+        return self.remember(table)
+
+    def remember(self, table: Table) -> Table:
+        """Keeps a table as it was just loaded or committed: its metadata need not be read as long as they hold."""
+        _TABLES.setdefault(self.storage.root, {})[cast("Identifier", table.name())] = table
         while len(_TABLES) > _MOST_LAKES:
             _TABLES.pop(next(iter(_TABLES)), None)
         return table
 
-    def load_all(self, contracts: Iterable[Contract]) -> dict[str, Table | None]:
+    def load_all(self, contracts: Collection[Contract]) -> dict[str, Table | None]:
         """The tables of contracts, by name, as they are now: the catalog is asked once, if it tells of all at once."""
         if not self.has_catalog or not tells_all(self.catalog):
             return {contract.name: self.load(contract) for contract in contracts}
-        now = dict(pointers(self.catalog, self.catalog_properties.get("database-prefix", "")))
+        now = dict(pointers(self.catalog, {self.identifier(c)[0] for c in contracts}))
         found = {}
         for contract in contracts:
             identifier = self.identifier(contract)
@@ -285,6 +290,12 @@ class Lake:
         else:
             snapshot = self._snapshot(table, contract, wanted)
         return snapshot if partitions is None else snapshot.only(partitions)
+
+    def snapshots(self, contracts: Sequence[Contract]) -> list[TableSnapshot]:
+        """The same of several tables, whole: the catalog is asked once."""
+        unknown = [contract for contract in contracts if contract.name not in self.loaded]
+        same = self.with_loaded({**self.loaded, **self.load_all(unknown)}) if unknown else self
+        return [same.snapshot(contract) for contract in contracts]
 
     def snapshot_at(self, contract: Contract, snapshot_id: int) -> TableSnapshot | None:
         """An older snapshot of a table; None if it has expired."""

@@ -1,4 +1,9 @@
-"""Housekeeping: old snapshots expire, and files that no snapshot names are deleted. Data of any snapshot stay."""
+"""Housekeeping: old snapshots expire, and files that no snapshot names are deleted. Data of any snapshot stay.
+
+Whatever was named within the last day is left where it is: whoever has begun to read a snapshot, or to copy what a
+catalog names, comes to an end. So a table whose snapshots have just expired is swept a day later at the earliest, and
+only then more of its snapshots expire.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table.update import RemoveSnapshotsUpdate
+from pyiceberg.table.update import RemoveSnapshotsUpdate, SetPropertiesUpdate
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake.lake import Lake, folder_of, unchanged
@@ -22,7 +27,10 @@ if TYPE_CHECKING:
     from nh_pipeline.model.table import Table as Contract
 
 LEFT_ALONE = timedelta(days=1)
-"""What is younger may belong to a run that is still at work."""
+"""What is younger may belong to a run that is still at work; what expired later may be read by somebody."""
+
+_EXPIRED_AT = "nh.expired-at"
+"""Property of a table: when snapshots of it expired last, in milliseconds."""
 
 KEPT_FOR = timedelta(days=30)
 """How long a snapshot can be read at least; and so many of the newest, however old:"""
@@ -36,40 +44,41 @@ def expire(
     *,
     kept_for: timedelta = KEPT_FOR,
     kept: int = KEPT,
+    left_alone: timedelta = LEFT_ALONE,
 ) -> dict[str, int]:
-    """Lets old snapshots of tables expire, with their manifests; :func:`sweep` takes the data that only they named.
+    """Lets old snapshots of tables expire; :func:`sweep` takes the files that only they named.
 
     Every reading of a table, and every look for what is swept, gets dearer with each of them. A table of which another
-    process changes something meanwhile waits for the next time, as one does that is left alone (:func:`sweep`).
+    process changes something meanwhile waits for the next time, as does one whose last expired snapshots are
+    ``left_alone``, and one that is left alone whatever happens (:func:`sweep`).
 
     What is younger than ``kept_for`` stays, as do the newest ``kept``, and the ids in ``spared``, by table: somebody
     still compares with these. Returns how many expired, by table.
     """
-    before = (datetime.now(tz=timezone.utc) - kept_for).timestamp() * 1000
-    gone = {}
+    now = datetime.now(tz=timezone.utc)
+    before, gone = (now - kept_for).timestamp() * 1000, {}
     for contract in contracts:
         table = _known(lake, contract)
-        if table is None or table.current_snapshot() is None:
+        if table is None or table.current_snapshot() is None or _expired_since(table, now - left_alone):
             continue
         snapshots = sorted(table.snapshots(), key=lambda s: s.timestamp_ms, reverse=True)
         named = {ref.snapshot_id for ref in table.metadata.refs.values()} | set(spared.get(contract.name, ()))
         old = [s.snapshot_id for s in snapshots[kept:] if s.timestamp_ms < before and s.snapshot_id not in named]
         if not old:
             continue
+        noted = SetPropertiesUpdate(updates={_EXPIRED_AT: str(int(now.timestamp() * 1000))})
         try:
-            named_by = {s.snapshot_id: {lake.relative(a) for a in _manifests(table, [s])} for s in snapshots}
-            lake.catalog.commit_table(table, unchanged(table), (RemoveSnapshotsUpdate(**{"snapshot-ids": old}),))
+            for address in _manifests(table, snapshots):
+                lake.relative(address)  # all of it is here
+            lake.catalog.commit_table(table, unchanged(table), (RemoveSnapshotsUpdate(**{"snapshot-ids": old}), noted))
         except (LakeError, FileNotFoundError, CommitFailedException, ValueError):
             continue  # the last one says that another process has let them expire
         gone[contract.name] = len(old)
-        still = {path for i, paths in named_by.items() if i not in old for path in paths}
-        for path in {path for i in old for path in named_by[i]} - still:
-            lake.storage.delete(path)
     return gone
 
 
 def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = LEFT_ALONE) -> list[str]:
-    """Deletes staged files that no snapshot names, and downloads and half-written documents that were given up.
+    """Deletes files of tables that no snapshot names, and downloads and half-written documents that were given up.
 
     A table that this lake's catalog does not know all of is left alone: a lake that was moved, copied or restored, one
     with another catalog, or one that another tool writes to. Whatever uses it says so; sweeping stops nobody.
@@ -89,18 +98,32 @@ def sweep(lake: Lake, contracts: Iterable[Contract], *, older_than: timedelta = 
 
 def _orphans(lake: Lake, contract: Contract, before: datetime) -> list[str]:
     # In this order: what is committed after the listing is in the table that is loaded then.
-    old = list(lake.storage.files(f"{folder_of(contract)}/data", before=before))
+    folder = folder_of(contract)
+    written = lake.storage.files(folder, before=before)
+    old = [p for p in written if p.startswith(f"{folder}/data/") or p.endswith((".avro", ".metadata.json"))]
     if not old:
         return []
     try:
         table = _known(lake, contract)
         if table is None:
             return old if not _written(lake, contract) and lake.load(contract) is None else []
+        if _expired_since(table, before):
+            return []
         # All of them, data or not: one in another place says that files here may be named by addresses of that place.
         named = {lake.relative(address) for address in _named(table)}
     except (LakeError, FileNotFoundError):
         return []
-    return [path for path in old if path not in named]
+    return [path for path in old if path not in named and not _is_newer(path, table)]
+
+
+def _expired_since(table: Table, moment: datetime) -> bool:
+    return float(table.properties.get(_EXPIRED_AT, 0)) > moment.timestamp() * 1000
+
+
+def _is_newer(path: str, table: Table) -> bool:
+    """Whether it is the metadata file of a commit that the catalog does not know, or not yet."""
+    written, current = version(path), version(table.metadata_location)
+    return written is not None and current is not None and written > current
 
 
 def _known(lake: Lake, contract: Contract) -> Table | None:
@@ -123,7 +146,9 @@ def _written(lake: Lake, contract: Contract) -> list[int | None]:
 
 
 def _named(table: Table) -> Iterator[str]:
-    """Addresses in all snapshots: manifest lists, manifests, data files."""
+    """Addresses in all snapshots (manifest lists, manifests, data files), and of the last metadata files."""
+    yield table.metadata_location
+    yield from (entry.metadata_file for entry in table.metadata.metadata_log)
     for address, manifest in _manifests(table, table.snapshots()).items():
         yield address
         if manifest:

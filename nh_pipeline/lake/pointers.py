@@ -6,15 +6,15 @@ PyIceberg's catalogs read the file at once, which is of no use when it is the ad
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pyiceberg.catalog import Catalog
 
@@ -32,25 +32,27 @@ def tells_all(catalog: Catalog) -> bool:
     return isinstance(catalog, SqlCatalog)
 
 
-def pointers(catalog: Catalog, prefix: str) -> Iterator[tuple[Identifier, str]]:
-    """The pointers of all tables of a catalog, as far as the names of their databases begin with the prefix."""
-    for namespace in sorted(catalog.list_namespaces()):
-        if not namespace[0].startswith(prefix):
-            continue
-        for name, address in sorted(_pointers(catalog, namespace[0])):
-            yield (namespace[0], name), address
+def databases(catalog: Catalog, prefix: str) -> list[str]:
+    """All databases of a catalog whose names begin with the prefix; of Glue's, no role of ours may ask that."""
+    return [namespace[0] for namespace in catalog.list_namespaces() if namespace[0].startswith(prefix)]
 
 
-def _pointers(catalog: Catalog, database: str) -> Iterator[tuple[str, str]]:
+def pointers(catalog: Catalog, databases: Iterable[str]) -> Iterator[tuple[Identifier, str]]:
+    """The pointers of all tables of databases, as far as these are there."""
     if isinstance(catalog, SqlCatalog):
-        here = IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace == database
-        with Session(catalog.engine) as session:
-            for name, address in session.execute(
-                select(IcebergTables.table_name, IcebergTables.metadata_location).where(*here)
-            ):
-                if address:
-                    yield name, address
+        columns = IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location
+        here = IcebergTables.catalog_name == catalog.name, IcebergTables.table_namespace.in_(databases)
+        with catalog.engine.connect() as connection:
+            found = connection.execute(select(*columns).where(*here).order_by(*columns)).all()
+        yield from (((database, name), address) for database, name, address in found if address)
     elif glue := getattr(catalog, "glue", None):
+        for database in sorted(databases):
+            for name, address in sorted(_in_glue(glue, database)):
+                yield (database, name), address
+
+
+def _in_glue(glue: Any, database: str) -> Iterator[tuple[str, str]]:
+    with suppress(glue.exceptions.EntityNotFoundException):
         for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
             for told in page["TableList"]:
                 if address := told.get("Parameters", {}).get(_NEW):

@@ -24,23 +24,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 from pyiceberg.exceptions import CommitFailedException, ValidationException
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Transaction
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from nh_pipeline.errors import LakeError
+from nh_pipeline.errors import LakeError, explain
 from nh_pipeline.failpoints import Point, reached
+from nh_pipeline.lake.entries import entries
 from nh_pipeline.lake.field_ids import put_ids
 from nh_pipeline.lake.lake import Lake, folder_of
 from nh_pipeline.lake.snapshots import SnapshotFile, TableSnapshot, data_files, partition_of
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.metadata import TableMetadata
 
     from nh_pipeline.model.table import Table as Contract
 
 _COMMIT_ATTEMPTS = 12
+
+MOST_MANIFESTS = 20
+"""So many manifests become one, of at most so many bytes:"""
+_MANIFEST_BYTES = 8 << 20
 
 
 class _Transaction(Transaction):
@@ -55,6 +62,29 @@ class _Transaction(Transaction):
         if self._updated[0] != len(self._updates):
             self._updated = len(self._updates), super().table_metadata
         return self._updated[1]
+
+
+class _Overwrite(_OverwriteFiles):
+    """PyIceberg's, which would keep a manifest of every publish for ever, also those that only say what was removed.
+
+    Whoever plans a scan or a commit reads all of them. Here, as in Iceberg's own library, those without a live file are
+    left out, and many small ones become one.
+    """
+
+    def __init__(self, table: IcebergTable, transaction: Transaction, properties: Mapping[str, str]) -> None:
+        first = table.current_snapshot() is None
+        super().__init__(
+            operation=Operation.APPEND if first else Operation.OVERWRITE,
+            transaction=transaction,
+            io=table.io,
+            snapshot_properties=dict(properties),
+        )
+
+    def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        mine = self._snapshot_id
+        live = [m for m in manifests if m.added_snapshot_id == mine or m.has_added_files() or m.has_existing_files()]
+        merging = _ManifestMergeManager(_MANIFEST_BYTES, MOST_MANIFESTS, merge_enabled=True, snapshot_producer=self)
+        return merging.merge_manifests(live)
 
 
 class Conflict(Exception):  # noqa: N818 (an outcome that callers handle, not a failure)
@@ -124,9 +154,9 @@ def find_staged(
         LakeError: see :func:`nh_pipeline.lake.field_ids.put_ids`.
     """
     ids = lake.field_ids(contract) if ids is None else ids
-    files = []
+    files, known = [], dict[bytes, bytes]()
     for relative in lake.storage.files(folder, suffix=".parquet"):
-        rows = put_ids(lake.storage, relative, ids)
+        rows = put_ids(lake.storage, relative, ids, known)
         if rows == 0:  # an empty DataFrame: some engines write a file, some none
             continue
         part = relative[len(folder) + 1 :].rpartition("/")[0]
@@ -229,15 +259,12 @@ def _commit(
     _require_unchanged(base, {f.file_path for s, f in current if s in (base.partitions or {s})})
     _require_current(lake, inputs)
     reached(Point.COMMITTING, contract.name)
-    with (
-        _Transaction(table) as transaction,
-        transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as overwrite,
-    ):
+    with _Transaction(table) as transaction, _Overwrite(table, transaction, summary) as overwrite:
         for partition, file in current:
             if partition in changed:
                 overwrite.delete_data_file(file)
         staged_for = {f.path: f.partition for f in new}
-        for file in parquet_files_to_data_files(table.io, table.metadata, iter(staged_for)):
+        for file in entries(table, staged_for):
             found = partition_of(table, table.spec(), file)  # read from the file's statistics
             if found != staged_for[file.file_path]:
                 raise LakeError(
@@ -246,12 +273,12 @@ def _commit(
                     "row groups without rows"
                 )
             overwrite.append_data_file(file)
-    return table.metadata.current_snapshot_id
+    return lake.remember(table).metadata.current_snapshot_id
 
 
 def _require_current(lake: Lake, snapshots: Sequence[tuple[Contract, TableSnapshot]]) -> None:
-    for contract, snapshot in snapshots:
-        _require_unchanged(snapshot, set(lake.snapshot(contract, snapshot.partitions).paths))
+    for (_, then), now in zip(snapshots, lake.snapshots([contract for contract, _ in snapshots]), strict=True):
+        _require_unchanged(then, set((now if then.partitions is None else now.only(then.partitions)).paths))
 
 
 def _require_unchanged(snapshot: TableSnapshot, now: set[str]) -> None:
@@ -276,13 +303,23 @@ def _same_rows(lake: Lake, staged: Staged, base: TableSnapshot, partition: str) 
         return False
     if len(new) != 1 or len(old) != 1:
         return not new and not old
-    with lake.open(new[0].path) as a, lake.open(old[0].path) as b:
-        first, second = pq.ParquetFile(a), pq.ParquetFile(b)
-        names = first.schema_arrow.names
-        if names != second.schema_arrow.names:
-            return False
-        # Column by column: chunk borders do not matter, and one column of a month is small.
-        return all(_column(first, name).equals(_column(second, name)) for name in names)
+    with lake.open(new[0].path) as source:
+        rows = pq.ParquetFile(source)
+        try:
+            with lake.open(old[0].path) as published:
+                return _equal(rows, pq.ParquetFile(published))
+        except (OSError, pa.ArrowInvalid) as error:
+            if explain(error):
+                raise
+            return False  # the published file is missing or damaged: what is staged takes its place
+
+
+def _equal(first: pq.ParquetFile, second: pq.ParquetFile) -> bool:
+    names = first.schema_arrow.names
+    if names != second.schema_arrow.names:
+        return False
+    # Column by column: chunk borders do not matter, and one column of a month is small.
+    return all(_column(first, name).equals(_column(second, name)) for name in names)
 
 
 def _column(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:

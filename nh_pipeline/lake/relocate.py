@@ -23,17 +23,12 @@ from pyiceberg.io import FileIO, load_file_io
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake import avro
-from nh_pipeline.lake.pointers import Identifier, pointers, repoint, version
+from nh_pipeline.lake.pointers import Identifier, databases, pointers, repoint, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nh_pipeline.lake.lake import Lake
-
-# Ids of fields by Iceberg's specification: of manifest lists …
-_MANIFEST, _LENGTH, _CONTENT = 500, 501, 517
-# … and of manifests. What an entry says was removed need not be there.
-_STATUS, _REMOVED, _DATA_FILE, _PATH, _SIZE = 0, 2, 2, 100, 104
 
 
 @dataclass(frozen=True)
@@ -145,7 +140,7 @@ def relocate(lake: Lake) -> list[Relocated]:
         raise LakeError(
             f"there is no lake in {lake.root}: expected catalog.db there; compare NH_HOME and NH_CATALOG_URL"
         )
-    rows = dict(pointers(lake.catalog, _prefix(lake)))
+    rows = dict(pointers(lake.catalog, databases(lake.catalog, _prefix(lake))))
     home = lake.warehouse.removesuffix("warehouse")
     present = {home + path: size for path, (_, size) in lake.storage.stamps("warehouse").items()}
     io = load_file_io(dict(lake.catalog.properties), lake.warehouse)
@@ -179,19 +174,19 @@ def _surveyed(site: _Site, identifier: Identifier, pointer: str) -> _Table:
     lengths: dict[str, int | None] = {}
     for address in lists:
         rows = list(avro.records(site.io, here(address)))
-        if any(row.get(_CONTENT) for row in rows):
+        if any(row.get(avro.CONTENT) for row in rows):
             raise LakeError(
                 f"nothing was relocated: {name} has delete files, written by another tool, which hold addresses of "
                 "data files too; rewrite the table's data files (copy-on-write) where the lake was"
             )
-        table.lists[address] = [row[_MANIFEST] for row in rows]
-        lengths |= {row[_MANIFEST]: row[_LENGTH] for row in rows}
+        table.lists[address] = [row[avro.MANIFEST] for row in rows]
+        lengths |= {row[avro.MANIFEST]: row[avro.LENGTH] for row in rows}
     site.require(lengths, name)
     for address in lengths:
         for row in avro.records(site.io, here(address)):
-            if row[_STATUS] != _REMOVED:
-                file = row.within(_DATA_FILE)
-                table.files[file[_PATH]] = file[_SIZE]
+            if row[avro.STATUS] != avro.REMOVED:
+                file = row.within(avro.DATA_FILE)
+                table.files[file[avro.PATH]] = file[avro.SIZE]
     return table
 
 
@@ -247,12 +242,12 @@ def _relocated(site: _Site, table: _Table) -> Relocated:
     lists: dict[str, str] = {}
 
     def correct_entry(row: avro.Row) -> None:
-        file = row.within(_DATA_FILE)
-        if known(file[_PATH]):  # all but, perhaps, removed files of long ago
-            file[_PATH] = here(file[_PATH])
+        file = row.within(avro.DATA_FILE)
+        if known(file[avro.PATH]):  # all but, perhaps, removed files of long ago
+            file[avro.PATH] = here(file[avro.PATH])
 
     def correct_manifest(row: avro.Row) -> None:
-        row[_MANIFEST], row[_LENGTH] = manifests[row[_MANIFEST]]
+        row[avro.MANIFEST], row[avro.LENGTH] = manifests[row[avro.MANIFEST]]
 
     for address in sorted(table.manifests):
         to = f"{location}/metadata/{uuid.uuid4()}-m0.avro"

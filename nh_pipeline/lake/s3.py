@@ -1,13 +1,16 @@
-"""How clients of S3 find it: region and endpoint as AWS's own configuration says, for libraries that ask to be told.
+"""How clients of S3 find it, as AWS's own configuration says: region, endpoint and credentials.
 
-What belongs here: translation, for Arrow, PyIceberg and Hadoop. Not here: credentials, which every client takes from
-AWS's standard places itself, and settings of our own, of which there are none.
+What belongs here: translation, for Arrow, PyIceberg and Hadoop. Not here: settings of our own, of which there are none.
+Credentials are what boto3 finds. Arrow looks by itself in fewer places (no role or SSO profile, and not surely where a
+Glue job has them), and a key that it is given ends with its session: so it gets a new client with each new session.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import lru_cache
+from typing import Any
 
 import pyarrow.fs as pafs
 
@@ -44,26 +47,48 @@ def endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
-def filesystem(bucket: str, prefix: str) -> pafs.FileSystem:
-    """Arrow's view of S3, after a look whether the bucket is there and can be read.
+def filesystem() -> pafs.FileSystem:
+    """Arrow's client of S3, with credentials that are good for some minutes at least: ask again for the next file.
+
+    Raises:
+        OSError: there are no credentials, or no region.
+    """
+    return _client(region(), endpoint(), *_credentials())
+
+
+@lru_cache(maxsize=4)
+def _client(region: str, endpoint: str | None, *session: str | None) -> pafs.FileSystem:
+    keys = dict(zip(("access_key", "secret_key", "session_token"), session, strict=False))
+    # A small object is one request, not a multipart upload; none of it is there until it is closed.
+    return pafs.S3FileSystem(
+        region=region,
+        endpoint_override=endpoint,
+        allow_delayed_open=True,
+        retry_strategy=S3RetryStrategy(),
+        **keys,
+    )
+
+
+def _credentials() -> Any:
+    """Key, secret and token, which boto3 renews a quarter of an hour before they end."""
+    import boto3
+
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    found = boto3.DEFAULT_SESSION.get_credentials()
+    if found is None:
+        raise OSError("Unable to locate credentials")
+    return found.get_frozen_credentials()[:3]
+
+
+def require(bucket: str, prefix: str) -> None:
+    """Looks whether a bucket is there and can be read.
 
     Raises:
         OSError: it is not there, is in another region, or may not be listed.
     """
-    # A small object is one request, not a multipart upload; none of it is there until it is closed.
-    fs = pafs.S3FileSystem(
-        region=region(), endpoint_override=endpoint(), allow_delayed_open=True, retry_strategy=S3RetryStrategy()
-    )
     with suppress(FileNotFoundError):  # nothing there yet
-        fs.get_file_info(pafs.FileSelector(f"{bucket}/{prefix}".rstrip("/")))
-    return fs
-
-
-def iceberg_properties() -> dict[str, str]:
-    """What PyIceberg is told; without a region it would ask S3 for every bucket's."""
-    retries = f"{S3RetryStrategy.__module__}.{S3RetryStrategy.__qualname__}"
-    given = {"client.region": region(), "s3.endpoint": endpoint(), "s3.retry-strategy-impl": retries}
-    return {name: value for name, value in given.items() if value}
+        filesystem().get_file_info(pafs.FileSelector(f"{bucket}/{prefix}".rstrip("/")))
 
 
 def hadoop_properties() -> dict[str, str]:

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
+from pyiceberg.conversions import from_bytes
 from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import DateType
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.model.table import WHOLE
+from nh_pipeline.periods import first_day
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,6 +83,23 @@ def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, 
             )
         found.append((partition_of(table, table.specs()[task.file.spec_id], task.file), task.file))
     return found
+
+
+def newest_day(table: Table, contract: Contract) -> date | None:
+    """The newest day of a table that is cut by months; of one that is cut otherwise in time, its newest part's first.
+
+    Read from manifests: their upper bounds of the column.
+    """
+    present = snapshot_of(table, contract).present if contract.partitioning.in_time else frozenset[str]()
+    if not present:
+        return None
+    first = max(map(first_day, present))
+    if not contract.partitioning.monthly:
+        return first
+    field = table.schema().find_field(contract.partitioning.columns[0])
+    newest = table.scan(row_filter=f"{field.name} >= '{first}'").plan_files()
+    bounds = [bound for task in newest if (bound := task.file.upper_bounds.get(field.field_id))]
+    return max((_EPOCH + timedelta(days=int(from_bytes(DateType(), bound))) for bound in bounds), default=first)
 
 
 def partition_of(table: Table, spec: PartitionSpec, file: DataFile) -> str:

@@ -18,10 +18,12 @@ import pyarrow.fs as pafs
 from nh_pipeline.lake import s3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
+
+_LOCAL = pafs.LocalFileSystem()
 
 _AT_ONCE = 16
 """Requests at once to an object store."""
@@ -32,27 +34,30 @@ class Storage:
     """A folder (path or ``file://``) or an object-store prefix (``s3://bucket/prefix``).
 
     All paths given to its methods are relative to ``root`` and use ``/``.
+
+    Attributes:
+        local: whether this is a folder of this machine.
+        base: the root, as ``pyarrow.fs`` takes it.
     """
 
     root: str
-    fs: pafs.FileSystem = field(init=False, repr=False, compare=False)
+    local: bool = field(init=False, repr=False, compare=False)
     base: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         root = self.root.rstrip("/") if "://" in self.root else str(Path(self.root).resolve())
-        if root.startswith(s3.SCHEME):
-            base = root.removeprefix(s3.SCHEME)
-            filesystem = s3.filesystem(*base.partition("/")[::2])
-        else:
-            filesystem, base = pafs.FileSystem.from_uri(root)
+        local = not root.startswith(s3.SCHEME)
+        base = pafs.FileSystem.from_uri(root)[1] if local else root.removeprefix(s3.SCHEME)
+        if not local:
+            s3.require(*base.partition("/")[::2])
         object.__setattr__(self, "root", root)
-        object.__setattr__(self, "fs", filesystem)
+        object.__setattr__(self, "local", local)
         object.__setattr__(self, "base", base.rstrip("/"))
 
     @property
-    def local(self) -> bool:
-        """Whether this is a folder of this machine."""
-        return isinstance(self.fs, pafs.LocalFileSystem)
+    def fs(self) -> pafs.FileSystem:
+        """Arrow's file system, as of now."""
+        return _LOCAL if self.local else s3.filesystem()
 
     def path(self, relative: str) -> str:
         """The path as ``pyarrow.fs`` takes it."""
@@ -65,6 +70,10 @@ class Storage:
     def exists(self, relative: str) -> bool:
         """Whether a file or folder is there."""
         return bool(self.fs.get_file_info(self.path(relative)).type != pafs.FileType.NotFound)
+
+    def sizes(self, relatives: Sequence[str]) -> list[int | None]:
+        """Bytes of each of these files; None of what is not there."""
+        return [info.size for info in self.fs.get_file_info([self.path(relative) for relative in relatives])]
 
     def files(self, relative: str = "", *, suffix: str = "", before: datetime | None = None) -> Iterator[str]:
         """Relative paths of all files below a folder that were modified ``before``, sorted; none if it is not there."""

@@ -92,7 +92,7 @@ MART = Mart(
         "attributes, ratings and claims measures as of that day."
     ),
     grain=("provider_id", "work_date"),
-    sort=("work_date", "provider_id"),
+    sort=("provider_id", "work_date"),
     month="work_date",
     by_day=True,
     reads=(

@@ -1,10 +1,12 @@
 """Assets: three factories, as files and tables are regular; what is irregular is written out.
 
 Thin: read the range, run the builds, report their results. A snapshot of all keys, groups and checks is in the tests.
+Each is made once in a process, as every run of ``nh`` asks for all of them.
 """
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -21,7 +23,7 @@ from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.quality import Quality
 from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.model.view import Export, Exported
-from nh_pipeline.orchestration.events import Event, events, gate_specs, held_check, held_spec, table_metadata
+from nh_pipeline.orchestration.events import Event, chooses, events, held_check, specs_of, table_metadata
 from nh_pipeline.orchestration.export_assets import export_assets
 from nh_pipeline.orchestration.partitions import (
     EXPORTS,
@@ -70,6 +72,7 @@ def _tags(layer: str, domain: str, *, sensitive: bool = False) -> dict[str, str]
     return {"layer": layer, "domain": domain, **({"phi": "true"} if sensitive else {})}
 
 
+@cache
 def raw_asset(dataset: Dataset | Export) -> dg.AssetsDefinition:
     """Deliveries of one file in the raw zone.
 
@@ -149,28 +152,31 @@ def _record(delivery: Delivery) -> dg.TableRecord:
 
 def table_asset(table: Table) -> dg.AssetsDefinition:
     """A table of bronze, silver or gold."""
-    dataset = datasets.dataset(table.dataset) if table.dataset else None
+    return _table_asset(table, tuple(_reads(table)), code_version(table))
+
+
+@cache
+def _table_asset(table: Table, reads: tuple[dg.AssetKey, ...], version: str) -> dg.AssetsDefinition:
     partitions, is_bronze = partitions_of(table), isinstance(table.kind, Bronze)
-    chooses = dataset is not None and not is_bronze  # it says which deliveries count
 
     @dg.asset(
         key=asset_key(table),
-        deps=_reads(table),
+        deps=reads,
         description=table.description,
         metadata=table_metadata(table),
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN if partitions else None,
         automation_condition=FOLLOW_RELEASES if isinstance(table.kind, Scd2) else None,
-        check_specs=[*gate_specs(table), *([held_spec(table)] if chooses else [])],
-        code_version=code_version(table),
+        check_specs=specs_of(table),
+        code_version=version,
         group_name=table.database,
         owners=OWNERS,
         tags=_tags(table.database, domain_of(table.database), sensitive=table.sensitive),
         kinds={"iceberg", "parquet" if is_bronze else "pyspark"},
     )
     def _table(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
-        found = look(lake.lake, lake.zone, dataset) if dataset else None
-        if chooses and found:
+        found = look(lake.lake, lake.zone, datasets.dataset(table.dataset)) if table.dataset else None
+        if found and chooses(table):
             yield held_check(found.statuses, table)
         planned = builds(table, found, range_of(context))
         results = engine.run([build for _, build in planned], lake.lake, context)
@@ -215,7 +221,10 @@ def assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All of them."""
     return [
         *map(raw_asset, datasets.delivered()),
-        *(export_assets(export, raw_key(export.name), OWNERS) for export in datasets.exports()),
+        *(
+            export_assets(export, raw_key(export.name), tuple(OWNERS), tuple(map(code_version, export.tables)))
+            for export in datasets.exports()
+        ),
         *(table_asset(t) for t in tables() if t is not REJECTS and not isinstance(t.kind, Exported)),
         *(rejects_spec() for t in tables() if t is REJECTS),
     ]

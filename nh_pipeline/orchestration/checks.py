@@ -6,6 +6,7 @@ of, or at the whole table when run alone. They query the pinned Parquet files wi
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
+from functools import cache
 from typing import TypeAlias
 
 import dagster as dg
@@ -19,15 +20,16 @@ from nh_pipeline.model.dataset import Dataset
 from nh_pipeline.model.kinds import Calendar, Daily
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.table import REJECTS, Table
-from nh_pipeline.model.view import Exported
+from nh_pipeline.model.view import Export, Exported
 from nh_pipeline.orchestration.events import advisory
 from nh_pipeline.orchestration.partitions import RANGE_END, RANGE_START, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.periods import months
 from nh_pipeline.pipeline.deliveries import look
+from nh_pipeline.pipeline.exports import look as look_at_exports
 from nh_pipeline.pipeline.gate import SAMPLE_ROWS
-from nh_pipeline.tables import gold, silver, table, tables
+from nh_pipeline.tables import gold, silver, tables
 
 FRESH, GAVE_UP = "newest_is_fresh", "no_build_gave_up"
 
@@ -69,6 +71,7 @@ def _rows(lake: Lake, of: Table, sql: str, days: Days, day: str) -> list[dict[st
         return [dict(zip(names, map(str, row), strict=True)) for row in found.fetchall()]
 
 
+@cache
 def _dates(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     day = str(dataset.day)
 
@@ -90,6 +93,7 @@ def _dates(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     return _check(of, "dates_complete", "Every day of a delivered quarter has rows.", looked)
 
 
+@cache
 def _facilities(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     def looked(lake: LakeResource, days: Days) -> Found:
         """Within a quarter a facility reports every day, so that a swing of 5 % means missing lines."""
@@ -106,9 +110,9 @@ def _facilities(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     return _check(of, "facilities_per_day_stable", told, looked)
 
 
-def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinition:
-    name, _, key = target.rpartition(".")
-    other = table(name)
+@cache
+def _foreign_key(of: Table, column: str, other: Table, key: str) -> dg.AssetChecksDefinition:
+    name, target = other.name, f"{other.name}.{key}"
     # In a run of both, after both; where they have no partitions in common, they are not in one run.
     after = [asset_key(other)] if partitions_of(of) is None and partitions_of(other) is None else []
 
@@ -126,6 +130,7 @@ def _foreign_key(of: Table, column: str, target: str) -> dg.AssetChecksDefinitio
     return _check(of, f"known_{column}", told, looked, after)
 
 
+@cache
 def _headers(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     def looked(lake: LakeResource, _: Days) -> Found:
         advice = (
@@ -138,6 +143,21 @@ def _headers(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     return _check(of, "headers_known", "No known column is away beside a header cell that nobody knows.", looked)
 
 
+@cache
+def _contents(of: Table, export: Export) -> dg.AssetChecksDefinition:
+    def looked(lake: LakeResource, _: Days) -> Found:
+        advice = (
+            "what is unknown is kept, and in no column; add it to nh_pipeline/datasets if it is wanted. For what is "
+            "lacking, ask who exports: the columns go on empty"
+        )
+        broken = [{"found": text} for text in look_at_exports(lake.lake, lake.zone, export).drift]
+        return broken, "contents of the deliveries that count", advice
+
+    told = "Nothing is delivered that nobody knows, and nothing is away that was there."
+    return _check(of, "contents_known", told, looked)
+
+
+@cache
 def _fresh(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     def looked(lake: LakeResource, _: Days) -> Found:
         found = look(lake.lake, lake.zone, dataset)
@@ -153,11 +173,13 @@ def _fresh(of: Table, dataset: Dataset) -> dg.AssetChecksDefinition:
     return _check(of, FRESH, told, looked)
 
 
+@cache
 def _gave_up(of: Table) -> dg.AssetChecksDefinition:
-    told = "No build of it has failed so often that the automation gave up. Fails until a build succeeds."
+    told = "No build of it has failed so often that the automation tries it but rarely. Fails until a build succeeds."
     return _check(of, GAVE_UP, told, lambda _lake, _days: ([], "it was built", ""))
 
 
+@cache
 def _complete(of: Table) -> dg.AssetChecksDefinition:
     first = of.kind.inputs[0]
 
@@ -174,6 +196,7 @@ def _complete(of: Table) -> dg.AssetChecksDefinition:
     return _check(of, "months_complete", f"It has rows of every month that {first.name} has.", looked)
 
 
+@cache
 def _as_declared(of: Table) -> dg.AssetChecksDefinition:
     def looked(lake: LakeResource, _: Days) -> Found:
         """Small tables alone: the rows go through memory."""
@@ -196,6 +219,7 @@ def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
     # Of an export, one table stands for all, which one build makes.
     alone = (of for of in tables() if not isinstance(of.kind, Exported) or of.kind.leads)
     found = [_gave_up(of) for of in alone if of is not REJECTS]
+    found += [_contents(export.leading, export) for export in datasets.exports()]
     for of in silver():
         dataset = datasets.dataset(of.dataset) if of.dataset else None
         if dataset is not None:
@@ -204,9 +228,11 @@ def checks(*, by_the_clock: bool = True) -> list[dg.AssetChecksDefinition]:
         if isinstance(of.kind, Calendar):
             found.append(_as_declared(of))
     found += [_complete(of) for of in gold() if isinstance(of.kind, Mart) and of.kind.month and of.kind.conserves]
-    known = {of.name for of in tables()}
+    known = {of.name: of for of in tables()}
     for of in (*silver(), *gold()):
         told = {key for source in of.kind.inputs for key in source.foreign_keys} if isinstance(of.kind, Mart) else set()
-        keys = (key for key in of.foreign_keys if key not in told)  # what its input has told of, it need not
-        found += [_foreign_key(of, column, target) for column, target in keys if target.rpartition(".")[0] in known]
+        for column, target in of.foreign_keys:
+            name, _, key = target.rpartition(".")
+            if name in known and (column, target) not in told:  # what its input has told of, it need not
+                found.append(_foreign_key(of, column, known[name], key))
     return found

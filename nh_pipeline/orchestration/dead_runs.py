@@ -1,7 +1,9 @@
-"""Runs of ``nh`` whose process was killed: Dagster would count them as started for ever.
+"""Runs whose process was killed: Dagster would count them as started, for hours or for ever.
 
-A process holds the lock of a file while it runs. The operating system takes the lock away when the process is gone,
-however it ended; so this needs no process ids, which are used again, and no host names, which containers change.
+Its code server sees when one of its processes is gone, but not if it is killed with it, or cannot reach the database of
+runs at that moment. So a process holds the lock of a file while it runs. The operating system takes the lock away when
+the process is gone, however it ended; this needs no process ids, which are used again, and no host names, which
+containers change.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ import socket
 import sqlite3
 import uuid
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from nh_pipeline.settings import PROCESSES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -33,12 +37,12 @@ _ENDED = "Its process ended without a word (killed, or out of memory). Tables ar
 
 
 @contextmanager
-def process_lock(home: Path) -> Iterator[str]:
+def process_lock(instance: dg.DagsterInstance) -> Iterator[str]:
     """Holds a lock while a run executes in this process; gives the value of the run's tag."""
-    _locks(home).mkdir(exist_ok=True)
+    _locks(instance).mkdir(parents=True, exist_ok=True)
     while True:  # until it has one that nobody was just taking away
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        path = _locks(home) / name
+        path = _locks(instance) / name
         with closing(_open(path)) as lock:
             if _locked(lock) and path.exists():
                 try:
@@ -48,12 +52,12 @@ def process_lock(home: Path) -> Iterator[str]:
                 return
 
 
-def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Marks unfinished runs whose process is gone as failed, frees what they held, and returns their ids."""
-    dead = []
+    dead, locks = [], _locks(instance)
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
         name = run.tags.get(PROCESS_TAG, "")
-        path = _locks(home) / name
+        path = locks / name
         # A tag is what whoever launches a run types: only a name of a lock is looked at, and taken away.
         if not _NAME.fullmatch(name) or not _is_free(path):
             continue
@@ -63,7 +67,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             dead.append(run.run_id)
     # Also of processes that were killed before they had a run.
-    for path in _locks(home).glob("*"):
+    for path in locks.glob("*"):
         if not path.name.endswith(_JOURNAL):
             _take_away(path)
         elif not path.with_name(path.name.removesuffix(_JOURNAL)).exists():
@@ -71,8 +75,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, home: Path) -> list[str]:
     return dead
 
 
-def _locks(home: Path) -> Path:
-    return home / "processes"
+def _locks(instance: dg.DagsterInstance) -> Path:
+    return Path(instance.root_directory) / PROCESSES
 
 
 def _open(path: Path) -> sqlite3.Connection:

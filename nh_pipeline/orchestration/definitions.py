@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from nh_pipeline.orchestration.alert_sensors import alert_sensors
 from nh_pipeline.orchestration.assets import assets
 from nh_pipeline.orchestration.checks import checks
+from nh_pipeline.orchestration.executor import in_process
 from nh_pipeline.orchestration.extraction import extraction
 from nh_pipeline.orchestration.jobs import jobs, schedules
+from nh_pipeline.orchestration.maintenance import maintenance
 from nh_pipeline.orchestration.resources import EngineResource, LakeResource, SourceResource, WarehouseResource
 from nh_pipeline.orchestration.sensors import sensors
 from nh_pipeline.orchestration.warehouse import Copies
@@ -38,8 +41,9 @@ def build_defs(
         "engine": EngineResource.of(settings),
         "source": SourceResource.of(settings),
     }
-    extracting, hourly_and_nightly = extraction(settings) if by_the_clock else ([], [])
-    declared, copies = [*jobs(by_the_clock=by_the_clock), *extracting], Copies()
+    clocked = [extraction(settings), maintenance(settings)] if by_the_clock else []
+    declared = [*jobs(by_the_clock=by_the_clock), *(job for made_jobs, _ in clocked for job in made_jobs)]
+    copies = Copies()
     if settings.warehouse_url is not None:
         made["warehouse"] = WarehouseResource.of(settings)
         copies = Copies.of(settings)
@@ -47,12 +51,12 @@ def build_defs(
         assets=[*assets(), *copies.assets],
         asset_checks=[*checks(by_the_clock=by_the_clock), *copies.checks],
         jobs=[*declared, *copies.jobs],
-        sensors=[*sensors(declared), *copies.sensors],
-        schedules=[*schedules(by_the_clock=by_the_clock), *hourly_and_nightly],
+        sensors=[*sensors(declared), *copies.sensors, *alert_sensors(settings)],
+        schedules=[*schedules(by_the_clock=by_the_clock), *(each for _, its in clocked for each in its)],
         loggers=loggers,
         resources={**made, **(resources or {})},
         # One run, one engine: the transforms of a run share its process and its session.
-        executor=dg.in_process_executor,
+        executor=in_process,
     )
 
 

@@ -19,14 +19,12 @@ from nh_pipeline.landing.receiving import md5_of
 from nh_pipeline.landing.refused import Refused
 from nh_pipeline.landing.selection import recognised
 from nh_pipeline.landing.source_state import SourceState
+from nh_pipeline.orchestration.attempts import ATTEMPT_TAG, Tried
 from nh_pipeline.orchestration.jobs import LAND_ONLY, delivery_job
 from nh_pipeline.orchestration.partitions import partitions_of_file, range_tags
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline.sources.protocol import Source, SourceFile, SourceUnavailable
-
-MOST_ATTEMPTS = 3
-"""How often a run is tried for the same cause before a person has to look."""
 
 SETTLED_SECONDS = 10
 """A file that was changed so lately may still be growing, and waits for the next tick."""
@@ -69,7 +67,7 @@ def request(source: Source, file: SourceFile, attempt: int) -> dg.RunRequest:
     work for a sensor.
     """
     job, op = LAND_ONLY.name, "land"
-    tags = {"nh/file": file.name[:60], "nh/attempt": str(attempt)}
+    tags = {"nh/file": file.name[:60], ATTEMPT_TAG: str(attempt)}
     with suppress(Refused):
         found = recognised(source, file)
         dataset, start, end = datasets.dataset(found.dataset), found.coverage.start, found.coverage.end
@@ -86,7 +84,7 @@ def next_attempt(
     source: Source,
     file: SourceFile,
     last: LastRequest | None,
-    failed: Callable[[str], bool],
+    failed: Callable[[str], datetime | None],
     deliveries: Callable[[], Iterable[Delivery]],
 ) -> int | None:
     """Which attempt a file asks for now: 1 for a new content, more for one whose run failed, None for nothing.
@@ -95,18 +93,18 @@ def next_attempt(
     """
     if last is None:
         return 1
-    again = failed(run_key(file.file_id, last.version, last.attempt))
+    over_at = failed(run_key(file.file_id, last.version, last.attempt))
     if file.version not in (last.version, last.seen):
         # A version that is an md5 is another content; any other one may be the same content, touched.
-        return 1 if again or file.md5 or not has_landed(source, file, deliveries()) else None
-    return last.attempt + 1 if again and last.attempt < MOST_ATTEMPTS else None
+        return 1 if over_at or file.md5 or not has_landed(source, file, deliveries()) else None
+    return last.attempt + 1 if over_at and Tried(last.attempt, over_at).is_due() else None
 
 
 def plan_requests(
     source: Source,
     watch: SensorState,
     *,
-    failed: Callable[[str], bool],
+    failed: Callable[[str], datetime | None],
     deliveries: Callable[[], Iterable[Delivery]],
     files: Sequence[SourceFile] | None = None,
     seconds: float = TICK_SECONDS,
@@ -114,8 +112,8 @@ def plan_requests(
 ) -> list[dg.RunRequest]:
     """The runs to request now. What does not fit into the time waits, as does a file that cannot be read: that is said.
 
-    The source is asked what it holds, unless ``files`` tells; ``watch`` is brought up to date; ``failed`` says whether
-    the run of a run key ended without success.
+    The source is asked what it holds, unless ``files`` tells; ``watch`` is brought up to date; ``failed`` says when the
+    run of a run key ended without success.
 
     Raises:
         SourceUnavailable: the source cannot be listed: that is no empty folder.
@@ -186,13 +184,14 @@ def settled_files(lake: LakeResource) -> frozenset[str]:
     return frozenset(file_id for file_id, delivery in last.items() if delivery.delivery_id in stopped)
 
 
-def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str]) -> bool:
-    """Whether the run of a key is over and left something to do; ``waiting`` are versions that have not landed."""
-    runs = instance.get_runs(filters=dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
-    status = runs[0].status if runs else None
-    if status is dg.DagsterRunStatus.SUCCESS:  # its file was away while it ran, and is back
-        return key.rpartition(":")[0] in waiting
-    return status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+def _run_failed(instance: dg.DagsterInstance, key: str, waiting: frozenset[str]) -> datetime | None:
+    """When the run of a key ended that left something to do; ``waiting`` are versions that have not landed."""
+    records = instance.get_run_records(filters=dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
+    status = records[0].dagster_run.status if records else None
+    # One that succeeded leaves something to do if its file was away while it ran, and is back.
+    left = status is dg.DagsterRunStatus.SUCCESS and key.rpartition(":")[0] in waiting
+    failed = left or status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    return records[0].update_timestamp if failed else None
 
 
 def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, lake: LakeResource) -> dg.SensorResult:
@@ -205,11 +204,11 @@ def drive_sensor(context: dg.SensorEvaluationContext, source: SourceResource, la
         waiting = frozenset(f"{file.file_id}:{file.version}" for file in state.pending())
     settled: list[frozenset[str]] = []
 
-    def failed(key: str) -> bool:
-        if not _run_failed(context.instance, key, waiting):
-            return False
-        settled.extend([settled_files(lake)] if not settled else [])  # looked up once a tick, and only if need be
-        return key.partition(":")[0] not in settled[0]
+    def failed(key: str) -> datetime | None:
+        over_at = _run_failed(context.instance, key, waiting)
+        if over_at and not settled:  # looked up once a tick, and only if need be
+            settled.append(settled_files(lake))
+        return over_at if over_at and key.partition(":")[0] not in settled[0] else None
 
     requests = plan_requests(
         drop,

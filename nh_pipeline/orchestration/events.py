@@ -62,7 +62,19 @@ _OF_KIND: dict[type, tuple[str, ...]] = {
 NO_DELIVERY_HELD = "no_delivery_held"
 
 
-def held_spec(table: Table) -> dg.AssetCheckSpec:
+def specs_of(table: Table) -> list[dg.AssetCheckSpec]:
+    """Specs of the checks that are in a table's asset."""
+    return [*gate_specs(table), *([_held_spec(table)] if chooses(table) else [])]
+
+
+def chooses(table: Table) -> bool:
+    """Whether its asset says which deliveries count."""
+    if isinstance(table.kind, Exported):
+        return table.kind.leads
+    return bool(table.dataset) and not isinstance(table.kind, Bronze)
+
+
+def _held_spec(table: Table) -> dg.AssetCheckSpec:
     """Of :func:`held_check`: in the asset, not beside it, so that it is told where nothing can be built, too."""
     told = "Every landed delivery counts, was superseded by a better one, or was withdrawn."
     return dg.AssetCheckSpec(NO_DELIVERY_HELD, asset=asset_key(table), blocking=False, description=told)
@@ -214,7 +226,7 @@ def events(
         dg.Failure: the gate refused a part, or one of several raised. What was published before and beside it is
             published, and its partitions are recorded; nothing downstream runs.
     """
-    key, progress = asset_key(table), Progress.through(parts, outcomes)
+    key, progress = asset_key(table), Progress.through(parts, outcomes, context.log.info)
     if progress.error is not None and len(parts) <= 1:
         raise progress.error
     note = ""

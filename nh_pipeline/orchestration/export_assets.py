@@ -4,6 +4,7 @@ The raw asset is as of any file (:mod:`.assets`).
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -15,8 +16,8 @@ from nh_pipeline.orchestration.events import (
     check_result,
     gate_specs,
     held_check,
-    held_spec,
     merged,
+    specs_of,
     table_metadata,
 )
 from nh_pipeline.orchestration.partitions import EXPORTS, SINGLE_RUN, range_of
@@ -26,11 +27,13 @@ from nh_pipeline.pipeline.builds import Part
 from nh_pipeline.pipeline.context import TableResult
 from nh_pipeline.pipeline.exports import ParseExports, look
 from nh_pipeline.pipeline.gate import CheckResult
-from nh_pipeline.pipeline.recipe import code_version
 from nh_pipeline.pipeline.result import BuildResult
 
 
-def export_assets(export: Export, raw: dg.AssetKey, owners: Sequence[str]) -> dg.AssetsDefinition:
+@cache
+def export_assets(
+    export: Export, raw: dg.AssetKey, owners: tuple[str, ...], versions: tuple[str, ...]
+) -> dg.AssetsDefinition:
     """All tables that an export becomes, by days of export.
 
     Every one of them shows what the gate found, and the first which deliveries do not count.
@@ -41,21 +44,20 @@ def export_assets(export: Export, raw: dg.AssetKey, owners: Sequence[str]) -> dg
             deps=[raw],
             description=table.description,
             metadata=table_metadata(table),
-            code_version=code_version(table),
+            code_version=version,
             group_name=table.database,
             owners=list(owners),
             tags={"layer": table.database, "domain": export.domain, "phi": "true"},
             kinds={"iceberg", export.form},
             partitions_def=EXPORTS,
         )
-        for table in export.tables
+        for table, version in zip(export.tables, versions, strict=True)
     ]
-    checks = [spec for table in export.tables for spec in gate_specs(table)]
 
     @dg.multi_asset(
         name=f"{export.name}_bronze",
         specs=specs,
-        check_specs=[*checks, held_spec(export.leading)],
+        check_specs=[spec for table in export.tables for spec in specs_of(table)],
         backfill_policy=SINGLE_RUN,
     )
     def _tables(context: dg.AssetExecutionContext, lake: LakeResource, engine: EngineResource) -> Iterator[Event]:
@@ -66,7 +68,7 @@ def export_assets(export: Export, raw: dg.AssetKey, owners: Sequence[str]) -> dg
         chosen = [day for day in days if start and end and start <= day <= end]
         parts = [Part(day.isoformat(), day, day) for day in chosen]
         builds = [ParseExports(export=export.name, day=day) for day in chosen]
-        progress = Progress.through(parts, engine.run(builds, lake.lake, context))
+        progress = Progress.through(parts, engine.run(builds, lake.lake, context), context.log.info)
         for table in export.tables:
             results = [r for outcome in progress.outcomes for r in outcome.results if r.table == table.name]
             yield from _checked(table, results)

@@ -10,7 +10,7 @@ import re
 import shutil
 import sqlite3
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,18 +30,24 @@ concurrency:
   runs:
     max_concurrent_runs: 1
 """
+_LONGEST = """\
+# No run takes longer: what is under way after this time is ended, and tried again.
+run_monitoring:
+  enabled: true
+  max_runtime_seconds: 21600
+"""
 _CONFIG = f"""\
 # Local Dagster instance of nh: runs, events and sensors in SQLite below this folder.
 {_EVENTS}telemetry:
   enabled: false
 nux:
   enabled: false
-# A run of the daemon that was killed together with its code server is failed after this time, and tried again.
-run_monitoring:
-  enabled: true
-  max_runtime_seconds: 21600
-{_ONE_AT_A_TIME}"""
-_OLDER = (_CONFIG.replace(_ONE_AT_A_TIME, ""), _CONFIG.replace(_ONE_AT_A_TIME, "").replace(_EVENTS, ""))
+{_LONGEST}{_ONE_AT_A_TIME}"""
+_KILLED = _CONFIG.replace(
+    _LONGEST.partition("\n")[0],
+    "# A run of the daemon that was killed together with its code server is failed after this time, and tried again.",
+)
+_OLDER = (_KILLED, _KILLED.replace(_ONE_AT_A_TIME, ""), _KILLED.replace(_ONE_AT_A_TIME, "").replace(_EVENTS, ""))
 """What earlier versions wrote."""
 
 _EVENTS_FOLDER = re.compile(
@@ -55,8 +61,9 @@ _EVENTS_MODULE = re.compile(r"""(module:\s*["']?)nh_pipeline\.event_log\b""")
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
     """While it lasts no other process makes the instance: Dagster's databases are not made for two at once."""
-    with closing(sqlite3.connect(home / "opening.lock", timeout=60, isolation_level=None)) as lock:
+    with ExitStack() as held:
         try:
+            lock = held.enter_context(closing(sqlite3.connect(home / "opening.lock", timeout=60, isolation_level=None)))
             lock.execute("begin exclusive")
         except sqlite3.OperationalError as error:
             if "locked" in str(error):

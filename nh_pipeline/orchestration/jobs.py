@@ -10,8 +10,6 @@ import dagster as dg
 
 from nh_pipeline import datasets
 from nh_pipeline.domains import PROTECTED, domain_of
-from nh_pipeline.lake.lake import Lake
-from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.sync import land_changes
 from nh_pipeline.orchestration.assets import raw_key
@@ -19,8 +17,7 @@ from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, partitions_of_file
 from nh_pipeline.orchestration.parts import asset_key
 from nh_pipeline.orchestration.resources import LakeResource, SourceResource
-from nh_pipeline.pipeline.build_state import compared_snapshots
-from nh_pipeline.tables import dataset_of, gold, qualities, silver, tables
+from nh_pipeline.tables import dataset_of, gold, qualities, silver
 
 DIMENSIONS, RELEASED, UNDATED = "dimensions", "releases", "undated_files"
 MARTS, RELEASE_MARTS, WHOLE_MARTS, FRESHNESS = "marts", "release_marts", "whole_marts", "freshness"
@@ -105,28 +102,6 @@ def RECONCILE() -> None:  # noqa: N802
     reconcile()
 
 
-def maintain(lake: Lake) -> tuple[Mapping[str, int], list[str]]:
-    """Lets old snapshots expire that no mart compares with, and deletes files that nothing names.
-
-    Returns:
-        How many snapshots expired, by table, and the paths of what was deleted.
-    """
-    return expire(lake, tables(), compared_snapshots(lake, tables())), sweep(lake, tables())
-
-
-@dg.op
-def maintenance_of_lake(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-    expired, swept = maintain(lake.lake)
-    for table, count in expired.items():
-        context.log.info("%s: %s snapshots expired", table, count)
-    context.log.info("%s files deleted that nothing names", len(swept))
-
-
-@dg.job(name="maintenance", description="Old snapshots expire; files that nothing names are deleted.")
-def MAINTENANCE() -> None:  # noqa: N802
-    maintenance_of_lake()
-
-
 def jobs(*, by_the_clock: bool = True) -> list[Any]:
     """All jobs, with those that only the clock starts or without."""
     made: list[Any] = [
@@ -152,7 +127,7 @@ def jobs(*, by_the_clock: bool = True) -> list[Any]:
     if by_the_clock:
         late = dg.AssetSelection.checks(*(dg.AssetCheckKey(asset_key(t), FRESH) for t in silver() if t.dataset))
         made.append(dg.define_asset_job(FRESHNESS, late, description="Whether the next delivery of a file is late."))
-    return [*made, LAND_ONLY, RECONCILE, *([MAINTENANCE] if by_the_clock else [])]
+    return [*made, LAND_ONLY, RECONCILE]
 
 
 def _job(name: str, keys: list[dg.AssetKey], description: str, *, by_the_clock: bool = False) -> Any:
@@ -167,9 +142,7 @@ def schedules(*, by_the_clock: bool = True) -> list[dg.ScheduleDefinition]:
     told = "Lists all of the delivery folder, whatever its changes said, and lands what is missing."
     nightly = scheduled("nightly_reconciliation", RECONCILE.name, "15 3 * * *", told)
     daily = scheduled("daily_freshness", FRESHNESS, "45 6 * * *", "Says which deliveries are late.")
-    told = "Lets old snapshots expire, and deletes files that nothing names."
-    swept = scheduled("nightly_maintenance", MAINTENANCE.name, "45 4 * * *", told)
-    return [nightly, daily, swept] if by_the_clock else [nightly]
+    return [nightly, daily] if by_the_clock else [nightly]
 
 
 def scheduled(

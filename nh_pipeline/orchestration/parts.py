@@ -16,9 +16,10 @@ from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.table import REJECTS, Table
 from nh_pipeline.periods import months
 from nh_pipeline.pipeline.gate import SAMPLE_ROWS
+from nh_pipeline.pipeline.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.pipeline.builds import Part
@@ -48,12 +49,16 @@ class Progress:
     error: Exception | None
 
     @classmethod
-    def through(cls, parts: Sequence[Part], outcomes: Iterable[BuildResult]) -> Progress:
-        """Works all parts, or as many as do not raise."""
+    def through(cls, parts: Sequence[Part], outcomes: Iterable[BuildResult], say: Callable[[str], object]) -> Progress:
+        """Works all parts, or as many as do not raise; says after each of several how far it is."""
         done: list[BuildResult] = []
+        pace = Pace(len(parts))
         try:
             for outcome in outcomes:
-                done.append(outcome)  # noqa: PERF402 (what was done before an error counts)
+                done.append(outcome)  # what was done before an error counts
+                pace.done += 1
+                if pace.total > 1:
+                    say(str(pace))
         except Exception as error:  # noqa: BLE001 (raised again when what was published is recorded)
             return cls(parts, done, error)
         return cls(parts, done, None)

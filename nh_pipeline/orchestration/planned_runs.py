@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from nh_pipeline.orchestration.jobs import (
 )
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of, range_tags
 from nh_pipeline.orchestration.parts import asset_key
-from nh_pipeline.periods import joined, month_bounds
+from nh_pipeline.periods import by_years, month_bounds, months
 from nh_pipeline.pipeline.build_state import LANDED, NOT_BUILT
 from nh_pipeline.tables import dataset_of, gold
 
@@ -47,6 +47,9 @@ _SHARED: Mapping[object, str] = {RELEASES: RELEASED, None: UNDATED}
 """Jobs by the partitions of what they build: of marts, and of several files."""
 
 
+PROGRESS = "nh/progress"
+"""Tag of runs that were planned together."""
+
 _SHOWN = 3
 
 
@@ -54,8 +57,11 @@ _SHOWN = 3
 class PlannedRun:
     """One run: a job, a range of partitions or none, the assets if not all of the job's, and why.
 
+    A range is at most about a year long, so that little is lost with a run, and people see how far a history is.
+
     ``raw`` names the datasets whose raw assets are in it: they take what has landed. ``shared`` is the job in which it
-    is one run with others over the same days.
+    is one run with others over the same days. ``progress`` says how many runs were planned with it, and how far they
+    were.
     """
 
     job: str
@@ -65,6 +71,7 @@ class PlannedRun:
     raw: tuple[str, ...] = ()
     reasons: tuple[str, ...] = field(default=(), compare=False)
     shared: str = field(default="", compare=False)
+    progress: str = field(default="", compare=False)
 
     @property
     def title(self) -> str:
@@ -84,8 +91,14 @@ class PlannedRun:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Of the run: its range of partitions."""
-        return range_tags(self.start, self.end) if self.start and self.end else {}
+        """Of the run: its range of partitions, and its progress, which the UI then shows."""
+        told = {PROGRESS: self.progress} if self.progress else {}
+        return {**(range_tags(self.start, self.end) if self.start and self.end else {}), **told}
+
+    @property
+    def partitions(self) -> int:
+        """How many it builds: months of a range, else one."""
+        return len(months(self.start, self.end)) if self.start and self.end else 1
 
     @property
     def config(self) -> dict[str, object]:
@@ -111,12 +124,19 @@ def runs_of(plan: Plan, part: int) -> list[PlannedRun]:
     for _, group in groupby(others, key=lambda b: b.table.name):
         found = list(group)
         runs += _runs(found[0].table, found)
-    return list(together(runs))
+    return numbered(together(runs))
 
 
-def month_blocks(months: Iterable[str]) -> list[tuple[date, date]]:
+def numbered(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Each of several runs with its place among them."""
+    found = list(runs)
+    told = ("" if len(found) == 1 else f"run {n} of {len(found)}" for n in range(1, len(found) + 1))
+    return [replace(run, progress=progress) for run, progress in zip(found, told, strict=True)]
+
+
+def month_blocks(named: Iterable[str]) -> list[tuple[date, date]]:
     """Contiguous months (``2024-04``), by their first days: the keys of their partitions."""
-    return [(first, last.replace(day=1)) for first, last in joined(map(month_bounds, months))]
+    return [(first, last.replace(day=1)) for first, last in by_years(map(month_bounds, named))]
 
 
 def follows(table: Table) -> tuple[Table, ...]:
@@ -137,7 +157,7 @@ def _exported(stale: Sequence[Stale]) -> Iterator[PlannedRun]:
     """Runs of exports, by their days."""
     for export in datasets.exports():
         found = [b for b in stale if b.table is export.leading]
-        for start, end in joined((b.start, b.end) for b in found if b.start and b.end):
+        for start, end in by_years((b.start, b.end) for b in found if b.start and b.end):
             inside = _reasons(b for b in found if b.start and start <= b.start <= end)
             yield PlannedRun(delivery_job(export.name), start, end, raw=(export.name,), reasons=inside)
 
@@ -175,7 +195,7 @@ def _runs(table: Table, stale: Sequence[Stale]) -> Iterator[PlannedRun]:
             inside = _reasons(b for b in stale if b.start and start <= b.start.replace(day=1) <= end)
             yield PlannedRun(job, start, end, assets, raw, inside, shared)
     else:
-        for start, end in joined({(b.start, b.end) for b in stale if b.start and b.end}):
+        for start, end in by_years({(b.start, b.end) for b in stale if b.start and b.end}):
             inside = _reasons(b for b in stale if b.start and start <= b.start <= end)
             yield PlannedRun(job, start, end, assets, raw, inside, shared)
 

@@ -7,7 +7,6 @@ order that mixed partitions ask for.
 from __future__ import annotations
 
 import fnmatch
-import os
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -22,13 +21,11 @@ from nh_pipeline.model.kinds import Bronze
 from nh_pipeline.orchestration.assets import raw_key
 from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, process_lock
 from nh_pipeline.orchestration.definitions import build_defs
-from nh_pipeline.orchestration.event_log import BATCH_SIZE
-from nh_pipeline.orchestration.instance_config import one_at_a_time, settle
-from nh_pipeline.orchestration.jobs import maintain
+from nh_pipeline.orchestration.maintenance import maintain_lake
 from nh_pipeline.orchestration.partitions import RELEASES, WORK_DATES, partitions_of
 from nh_pipeline.orchestration.parts import asset_key
-from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, runs_of, together
-from nh_pipeline.periods import joined, month_bounds, quarter_bounds
+from nh_pipeline.orchestration.planned_runs import PlannedRun, month_blocks, numbered, runs_of, together
+from nh_pipeline.periods import by_years, joined, month_bounds, quarter_bounds
 from nh_pipeline.pipeline import build_state
 from nh_pipeline.pipeline.plan import parts, plan
 from nh_pipeline.tables import dataset_of, gold, tables
@@ -48,35 +45,23 @@ class SelectionError(ValueError):
 _ANY = "__ASSET_JOB"  # Dagster's name for a run of any assets
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The persistent local instance below the lake's home, made on first use."""
-    home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # read by Dagster, here and in run workers
-    with one_at_a_time(home):
-        settle(home)
-        return dg.DagsterInstance.from_config(str(home))
-
-
-def known_instance(settings: Settings) -> dg.DagsterInstance:
-    """The same for those who only look: an empty one where there is none yet, and nothing is made."""
-    if (settings.dagster_home / "dagster.yaml").exists():
-        return open_instance(settings)
-    return dg.DagsterInstance.ephemeral()
-
-
 def tidy_up(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Before runs: fails the ones whose process was killed, and maintains the lake."""
-    fail_dead_runs(instance, settings.dagster_home)
-    maintain(Lake(settings.home, settings.catalog_properties))
+    fail_dead_runs(instance)
+    maintain_lake(Lake(settings.home, settings.catalog_properties), snapshot_days=settings.keep_snapshots)
 
 
-def behind(settings: Settings) -> Iterator[PlannedRun]:
-    """Everything that is stale, as runs; each part is planned when the ones before it are done."""
+def behind(settings: Settings, start: date | None = None, end: date | None = None) -> Iterator[list[PlannedRun]]:
+    """Everything that is stale, or what of it touches some days, as runs.
+
+    Each part is planned when the ones before it are done: a run that failed, or was killed, left stale what it did not
+    publish, and nothing else.
+    """
     lake = Lake(settings.home, settings.catalog_properties)
     zone = RawZone(lake.storage)
     for part in parts():
-        yield from runs_of(plan(lake, zone), part)
+        found = plan(lake, zone)
+        yield runs_of(found.within(start, end) if start or end else found, part)
 
 
 def forget(settings: Settings, table: Table, start: date | None, end: date | None) -> None:
@@ -139,7 +124,7 @@ def selected(settings: Settings, patterns: Sequence[str], start: date | None, en
         planned.append(PlannedRun(_ANY, assets=copies))
     if not planned:
         raise SelectionError(f"no release has landed from {start or 'the first'} to {end or 'the last'}")
-    return planned
+    return numbered(planned)
 
 
 def _exports(zone: RawZone, chosen: Sequence[dg.AssetKey], start: date | None, end: date | None) -> list[PlannedRun]:
@@ -151,7 +136,7 @@ def _exports(zone: RawZone, chosen: Sequence[dg.AssetKey], start: date | None, e
         landed = {day for d in zone.deliveries(export.name) if (day := d.manifest.coverage.start)}
         days = [(day, day) for day in landed if (start or day) <= day <= (end or day)]
         raw = _landed(export.name, assets)
-        planned += [PlannedRun(_ANY, a, b, assets, raw) for a, b in joined(days) if assets]
+        planned += [PlannedRun(_ANY, a, b, assets, raw) for a, b in by_years(days) if assets]
     return planned
 
 
@@ -182,7 +167,8 @@ def _days(
     clipped = [
         (max(first, start or first), min(last, end or last)) for first, last in joined(map(quarter_bounds, quarters))
     ]
-    planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in clipped if a <= b]
+    days = by_years((a, b) for a, b in clipped if a <= b)
+    planned = [PlannedRun(_ANY, a, b, assets, _landed(dataset, assets)) for a, b in days]
     if not planned:
         asked = f"from {start or 'the first day'} to {end or 'the last'}"
         raise SelectionError(f"no landed delivery covers anything {asked}; covered are {', '.join(quarters)}")
@@ -204,7 +190,7 @@ def execute(
 
     defs = build_defs(settings, loggers={"progress": _progress}, by_the_clock=False)
     job = defs.resolve_implicit_global_asset_job_def() if run.job == _ANY else defs.resolve_job_def(run.job)
-    with process_lock(settings.dagster_home) as process:
+    with process_lock(instance) as process:
         return job.execute_in_process(
             instance=instance,
             run_config={"loggers": {"progress": {}}, **run.config},

@@ -6,7 +6,6 @@ The drive sensor, which watches the deliveries, is in :mod:`.delivery_sensor`.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,9 +13,10 @@ import dagster as dg
 from nh_pipeline import datasets
 from nh_pipeline.domains import PROTECTED
 from nh_pipeline.model.kinds import Scd2
+from nh_pipeline.orchestration.attempts import AT_ONCE, ATTEMPT_TAG, Tried
 from nh_pipeline.orchestration.checks import GAVE_UP
 from nh_pipeline.orchestration.dead_runs import fail_dead_runs
-from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS, drive_sensor
+from nh_pipeline.orchestration.delivery_sensor import drive_sensor
 from nh_pipeline.orchestration.jobs import (
     DIMENSIONS,
     LAND_ONLY,
@@ -39,7 +39,10 @@ LONGEST_RUN = timedelta(hours=6)
 
 _OF_TABLES = (*PROTECTED, DIMENSIONS, RELEASED, UNDATED, MARTS, RELEASE_MARTS, WHOLE_MARTS, QUALITY)
 _TRIGGER = "nh/trigger"
-_GAVE_UP = f"gave up after {MOST_ATTEMPTS} runs: look at why they failed, then materialize from the graph or with nh"
+_GAVE_UP = (
+    f"{AT_ONCE} runs have failed: look at why they failed. It is tried again ever more rarely, in the end once a day; "
+    "materialize it from the graph or with nh to try it now"
+)
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -48,25 +51,25 @@ _UNDER_WAY = [
 ]
 
 
-def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]) -> list[dg.RunRequest]:
-    """Requests for planned runs, as long as they have not been tried too often.
+def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], Tried | None]) -> list[dg.RunRequest]:
+    """Requests for planned runs, as far as they are due (:mod:`.attempts`).
 
-    ``state`` names what the lake holds: what was tried in another state is tried again. ``tried`` says how many runs a
+    ``state`` names what the lake holds: what was tried in another state is tried at once. ``tried`` says which runs a
     trigger has had: they are over and the lake is still stale, so they failed.
     """
     found = []
     for run in runs:
         trigger = f"{run.key}:{state[:16]}"
-        attempt = tried(trigger) + 1
-        if attempt <= MOST_ATTEMPTS:
-            tags = {_TRIGGER: trigger, "nh/attempt": str(attempt), **run.tags}
+        before = tried(trigger)
+        if before is None or before.is_due():
+            attempt = str(1 + (before.times if before else 0))
             found.append(
                 dg.RunRequest(
                     f"{trigger}:{attempt}",
                     job_name=run.job,
                     asset_selection=list(run.assets) or None,
                     run_config=run.config,
-                    tags=tags,
+                    tags={_TRIGGER: trigger, ATTEMPT_TAG: attempt, **run.tags},
                 )
             )
     return found
@@ -75,12 +78,12 @@ def requests(runs: Iterable[PlannedRun], state: str, tried: Callable[[str], int]
 def catch_up(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
     """Asks the lake, not the events; acts on what it sees for the second time, so that a delivery's own run goes first.
 
-    The first part of the plan that has anything to try is requested; the parts after it wait for it. What has been
-    tried too often is told once, as a check of its table that fails until a run of it succeeds, or until it is stale no
+    The first part of the plan that has anything due is requested; the parts after it wait for it. What has failed
+    several times is told once, as a check of its table that fails until a run of it succeeds, or until it is stale no
     longer (a person withdrew the delivery). The cursor holds the state that was seen, and the tables that were told of.
     """
-    # A run of `nh` whose process was killed would keep the queue, which takes one run at a time, for hours.
-    fail_dead_runs(context.instance, Path(context.instance.root_directory))
+    # A run whose process was killed would keep the queue, which takes one run at a time, for hours.
+    fail_dead_runs(context.instance)
     if _busy(context.instance):
         return dg.SensorResult(skip_reason="other runs are in progress")
     found = plan(lake.lake, lake.zone)
@@ -111,7 +114,7 @@ def _gave_up(found: Plan) -> Iterator[dg.AssetCheckEvaluation]:
             check_name=GAVE_UP,
             passed=False,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{len(builds)} builds are stale and have failed {MOST_ATTEMPTS} times",
+            description=f"{len(builds)} builds are stale and have failed {AT_ONCE} times",
             metadata={
                 "table": name,
                 "failed_rows": len(builds),
@@ -142,8 +145,9 @@ def _busy(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY, created_after=since), limit=1))
 
 
-def _tried(instance: dg.DagsterInstance, trigger: str) -> int:
-    return instance.get_runs_count(dg.RunsFilter(tags={_TRIGGER: trigger}))
+def _tried(instance: dg.DagsterInstance, trigger: str) -> Tried | None:
+    last = instance.get_run_records(dg.RunsFilter(tags={_TRIGGER: trigger}), limit=1)
+    return Tried(int(last[0].dagster_run.tags[ATTEMPT_TAG]), last[0].update_timestamp) if last else None
 
 
 def sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:

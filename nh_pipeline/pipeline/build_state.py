@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table
 from pyiceberg.table.update import SetPropertiesUpdate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -19,8 +20,6 @@ from nh_pipeline.lake.snapshots import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from pyiceberg.table import Table
 
     from nh_pipeline.lake.publish import Published
     from nh_pipeline.model.table import Table as Contract
@@ -49,7 +48,8 @@ def record_inputs(lake: Lake, contract: Contract, built_from: Mapping[str, str],
     snapshot = snapshot_of(table, contract)
     held = snapshot if published.partitions is None else snapshot.only(published.partitions)
     if news and set(held.paths) == published.paths:
-        lake.catalog.commit_table(table, unchanged(table), (SetPropertiesUpdate(updates=news),))
+        made = lake.catalog.commit_table(table, unchanged(table), (SetPropertiesUpdate(updates=news),))
+        lake.remember(Table(table.name(), made.metadata, made.metadata_location, table.io, lake.catalog))
     reached(Point.NOTED, contract.name)
 
 
@@ -77,11 +77,16 @@ def compared_snapshots(lake: Lake, contracts: Iterable[Contract]) -> dict[str, s
     found: dict[str, set[int]] = {}
     for contract in contracts:
         for memory in recorded_inputs(lake, contract).values():
-            inputs = _parsed(memory).get("inputs")
-            for name, snapshot in inputs.items() if isinstance(inputs, dict) else ():
-                if isinstance(snapshot, int):
-                    found.setdefault(name, set()).add(snapshot)
+            for name, snapshot in compared_in(memory):
+                found.setdefault(name, set()).add(snapshot)
     return found
+
+
+def compared_in(memory: str) -> list[tuple[str, int]]:
+    """The same of one partition's memory: tables, and the snapshots of them."""
+    inputs = _parsed(memory).get("inputs")
+    found = inputs.items() if isinstance(inputs, dict) else ()
+    return [(name, snapshot) for name, snapshot in found if isinstance(snapshot, int)]
 
 
 def of_deliveries(recipe: str, deliveries: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from nh_pipeline import datasets
 from nh_pipeline.model.table import REJECTS, WHOLE, Table
 from nh_pipeline.pipeline.build_state import deliveries_of, of_deliveries, record_inputs, recorded_inputs
 from nh_pipeline.pipeline.deliveries import Deliveries, look
-from nh_pipeline.pipeline.recipe import recipe
+from nh_pipeline.pipeline.recipe import judged_by, recipe
 from nh_pipeline.pipeline.result import BuildResult
 from nh_pipeline.transforms import typed
 from nh_pipeline.transforms.rejects import rejects
@@ -95,12 +95,25 @@ class Chosen:
         columns: tuple[Column, ...] = self.built.kind.typed(self.dataset)
         return columns
 
+    def judged(self, *, quarter: str = "") -> DataFrame:
+        """Their lines with the reason why they are refused, if they are."""
+        notes, rules = [self.found.notes[i] for i in self.ids], judged_by(self.dataset)
+        if all(note.inspected == rules and not note.refused for note in notes):
+            # No line is refused, as was found by these very rules: to look at each value again takes longest.
+            return typed.unrefused(self.bronze)
+        return typed.classified(
+            self.bronze,
+            self.dataset,
+            self.columns,
+            quarter=quarter,
+            doubled=bool(quarter) and any(note.doubled for note in notes),
+            day_first=self.found.day_first,
+        )
+
     @contextmanager
     def read(self) -> Iterator[DataFrame]:
         """Their lines with their values read, as far as they can be, and the reason of those that are refused."""
-        day_first = self.found.day_first
-        judged = typed.classified(self.bronze, self.dataset, self.columns, day_first=day_first)
-        values = typed.typed(judged, self.dataset, self.columns, day_first=day_first)
+        values = typed.typed(self.judged(), self.dataset, self.columns, day_first=self.found.day_first)
         with self.context.scratch(self.built, values) as rows:
             yield rows
 

@@ -122,6 +122,9 @@ class BuildContext:
     lake: Lake
     run: RunInfo
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    counted: dict[str, int] = field(default_factory=dict, repr=False)
+    """Bytes of files in which the engine saw as many rows as metadata say. Files never change: what is as large as it
+    was then is not counted again."""
 
     @property
     def zone(self) -> RawZone:
@@ -145,35 +148,42 @@ class BuildContext:
         return self.read_all([(table, snapshot)])[0]
 
     def read_all(self, wanted: Iterable[tuple[Table, TableSnapshot]]) -> list[DataFrame]:
-        """The same of several tables: their rows are counted in one query.
+        """The same of several tables: rows of files that were not counted yet are counted in one query.
 
         Raises:
             LakeError: see :meth:`read`.
         """
         found = [(table, snapshot, self._files(table, snapshot)) for table, snapshot in wanted]
-        counted = [
+        sizes = {path: size for _, snapshot, _ in found for path, size in self._sizes(snapshot.paths).items()}
+        to_count = [one for one in found if any(self.counted.get(path, -1) != sizes[path] for path in one[1].paths)]
+        counts = [
             rows.agg(F.lit(nth).alias("nth"), F.count(F.lit(1)).alias("rows"))
-            for nth, (_, snapshot, rows) in enumerate(found)
-            if snapshot.files
+            for nth, (_, _, rows) in enumerate(to_count)
         ]
-        told = reduce(lambda all_of, more: all_of.union(more), counted).collect() if counted else []
+        told = reduce(lambda all_of, more: all_of.union(more), counts).collect() if counts else []
         seen = {row["nth"]: int(row["rows"]) for row in told}
-        for nth, (table, snapshot, _) in enumerate(found):
+        for nth, (table, snapshot, _) in enumerate(to_count):
             if seen.get(nth, 0) != snapshot.rows:  # some engines pass over a missing file without a word
                 raise LakeError(
                     f"{table.name}, snapshot {snapshot.snapshot_id}: {snapshot.rows} rows by its metadata, "
                     f"{seen.get(nth, 0)} by its files; a data file is missing or damaged. Restore it, or roll the "
                     "table back to an older snapshot"
                 )
+        self.counted.update((path, size) for path, size in sizes.items() if size is not None)
         return [rows for _, _, rows in found]
+
+    def _sizes(self, addresses: Sequence[str]) -> dict[str, int | None]:
+        """Bytes of data files; None of what is not there."""
+        found = self.lake.storage.sizes([self.lake.relative(address) for address in addresses])
+        return dict(zip(addresses, found, strict=True))
 
     def _files(self, table: Table, snapshot: TableSnapshot) -> DataFrame:
         if snapshot.files:
             ddl = ", ".join(f"`{c.name}` {c.type.sql}" for c in table.columns)  # engines read this faster than JSON
             return self.spark.read.schema(ddl).parquet(*snapshot.paths)
-        # The condition tells engines that there is nothing: they then plan no joins with it.
-        nothing = (f"cast(null as {c.type.sql}) as `{c.name}`" for c in table.columns)
-        return self.spark.range(0).selectExpr(*nothing).where("false")
+        # The condition tells engines that there is nothing: they then plan no joins with it. No text, which they parse.
+        nothing = (F.lit(None).cast(field.dataType).alias(field.name) for field in table.spark.fields)
+        return self.spark.range(0).select(*nothing).where(F.lit(False))
 
     def new_folder(self, table: Table) -> str:
         """A folder below the table, of this attempt alone, that nobody reads yet."""
@@ -219,7 +229,11 @@ class BuildContext:
 
     def check(self, table: Table, staged: Staged) -> list[CheckResult]:
         """The gate, on the staged files as they are on disk."""
-        return gate(table, self.staged_rows(table, staged), rows=staged.rows)
+        checks = gate(table, self.staged_rows(table, staged), rows=staged.rows)
+        if not refused(checks):  # it has counted them, too
+            sizes = self._sizes([file.path for file in staged.files])
+            self.counted.update((path, size) for path, size in sizes.items() if size is not None)
+        return checks
 
     def gate(self, table: Table, snapshot: TableSnapshot) -> list[CheckResult]:
         """The gate's rules on rows that are published already."""

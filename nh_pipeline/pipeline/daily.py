@@ -15,7 +15,6 @@ from nh_pipeline.pipeline.chosen import Chosen
 from nh_pipeline.pipeline.context import BuildContext, accounting
 from nh_pipeline.pipeline.gate import CheckResult, gate_sample
 from nh_pipeline.pipeline.guards import LARGEST_LOSS
-from nh_pipeline.pipeline.recipe import judged_by
 from nh_pipeline.pipeline.result import BuildResult, TableBuild
 from nh_pipeline.tables import table
 from nh_pipeline.transforms import typed
@@ -52,7 +51,7 @@ class BuildDays(TableBuild, frozen=True):
     def _attempt(self, context: BuildContext) -> BuildResult:
         built, partitions = table(self.table), months(self.start, self.end)
         of = Chosen.of(context, built, self.coverage, partitions)
-        judged = self._judged(of)
+        judged = of.judged(quarter=self.coverage)
         accepted = typed.accepted(judged, of.dataset, of.columns, day_first=of.found.day_first)
         finish = _finishing(of)
         whole = (self.start, self.end) == quarter_bounds(self.coverage)
@@ -68,21 +67,6 @@ class BuildDays(TableBuild, frozen=True):
             _readable(of, accepted, context.staged_rows(REJECTS, lines)),
         ]
         return of.publish(staged, checks, lines, extent=f"{self.start}..{self.end}", whole=whole)
-
-    def _judged(self, of: Chosen) -> DataFrame:
-        """The lines with the reason why they are refused."""
-        notes, rules = [of.found.notes[i] for i in of.ids], judged_by(of.dataset)
-        if all(note.inspected == rules and not note.refused for note in notes):
-            # No line is refused, as was found by these very rules: to look at each value again would take a third.
-            return of.bronze.select("*", F.lit(None).cast("string").alias("reason"))
-        return typed.classified(
-            of.bronze,
-            of.dataset,
-            of.columns,
-            quarter=self.coverage,
-            doubled=any(note.doubled for note in notes),
-            day_first=of.found.day_first,
-        )
 
     def _with_kept(
         self, context: BuildContext, finish: Callable[[DataFrame], DataFrame], accepted: DataFrame, base: TableSnapshot

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.table import Table
     from nh_pipeline.model.view import Export
+
+
+_SMALL: Mapping[str, Any] = {"compression": "zstd", "use_dictionary": False, "store_schema": False}
+"""How Parquet is written: there are many files of a thousand rows. zstd finds what repeats, for less than dictionaries
+of each column cost, and Arrow's own schema would be as large as many columns."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +253,7 @@ def _written(
                     path = f"{folders[table.name]}/partition={partition}/rows.parquet"
                     sink = files.enter_context(lake.storage.create(path))
                     schema = numbered(table.arrow, ids[table.name])
-                    writers[key] = files.enter_context(pq.ParquetWriter(sink, schema, compression="zstd"))
+                    writers[key] = files.enter_context(pq.ParquetWriter(sink, schema, **_SMALL))
                 writers[key].write_batch(batch)
     return {
         table.name: find_staged(lake, table, folders[table.name], replaces[table.name], ids[table.name])

@@ -35,11 +35,14 @@ def inspected(bronze: DataFrame, dataset: Dataset, delivery: Delivery, *, ragged
     ``ragged`` are its lines that are no records, as ``bronze.rejects`` shows them.
     """
     day_first = [delivery.delivery_id] if is_day_first(delivery) else []
-    doubled = int(typed.doubled_keys(bronze, dataset, day_first=day_first).count()) if dataset.key else 0
     quarter = delivery.manifest.coverage.key if dataset.coverage == "quarter" else ""
-    lines = typed.classified(
-        bronze, dataset, dataset.typed, quarter=quarter, doubled=bool(quarter and doubled), day_first=day_first
-    )
+    keys = typed.doubled_keys(bronze, dataset, quarter=quarter, day_first=day_first) if dataset.key else None
+    doubled = 0 if keys is None else int(keys.count())
+    twice = bool(quarter and doubled)
+    if not twice and typed.are_plain(bronze, dataset, dataset.typed, quarter=quarter, day_first=day_first):
+        lines = typed.unrefused(bronze)
+    else:
+        lines = typed.classified(bronze, dataset, dataset.typed, quarter=quarter, doubled=twice, day_first=day_first)
     # A refused day is no day. In a release, the line says all the same that its facility is there.
     there = "reason is null" if quarter else typed.readable_sql(dataset, day_first=day_first)
     name = typed.parse_sql(dataset.by_name[dataset.facility]) if dataset.facility else "''"
@@ -85,6 +88,7 @@ def content_of(lake: Lake, dataset: Dataset, bronze: TableSnapshot) -> str:
 def _days(bronze: DataFrame, dataset: Dataset, quarter: str, day_first: list[str]) -> list[str]:
     """The days of the quarter that the lines speak of, ISO."""
     sql = typed.parse_sql(dataset.by_name[str(dataset.day)], day_first)
-    found = (row["day"] for row in bronze.select(F.expr(sql).alias("day")).distinct().collect())
+    written = bronze.select(str(dataset.day), "delivery_id").distinct()  # few: to read each line's would take longer
+    found = (row["day"] for row in written.select(F.expr(sql).alias("day")).collect())
     first, last = quarter_bounds(quarter)
     return sorted(d.isoformat() for d in found if d is not None and first <= d <= last)

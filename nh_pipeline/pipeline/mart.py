@@ -202,9 +202,8 @@ def _conserved(
     if rows and mart.conserves == ((_COUNT, _COUNT),):
         ours, theirs = [rows[0]], [rows[1]]
     else:
-        ours, theirs = _sums(built, mine), _sums(source(), others)
-        for part in kept:
-            theirs = [a + b for a, b in zip(theirs, _sums(part, mine), strict=True)]
+        ours, *made_of = _sums((built, mine), (source(), others), *((part, mine) for part in kept))
+        theirs = [sum(parts) for parts in zip(*made_of, strict=True)]
     wrong = [
         {"sum": name, "expected": str(b), "found": str(a)}
         for name, a, b in zip(mine, ours, theirs, strict=True)
@@ -216,9 +215,15 @@ def _conserved(
     return CheckResult.counted("row_accounting", len(wrong), told, advice, rows=int(theirs[0]), sample=wrong)
 
 
-def _sums(rows: DataFrame, sums: Sequence[str]) -> list[int]:
-    found = rows.agg(*(F.expr(sql).alias(f"s{i}") for i, sql in enumerate(sums))).first()
-    return [0 if found is None else found[f"s{i}"] or 0 for i in range(len(sums))]
+def _sums(*each: tuple[DataFrame, Sequence[str]]) -> list[list[int]]:
+    """Sums over several DataFrames, in one query."""
+    names = [[f"s{nth}_{i}" for i, _ in enumerate(sums)] for nth, (_, sums) in enumerate(each)]
+    added_up = (
+        rows.agg(*(F.expr(sql).alias(name) for sql, name in zip(sums, given, strict=True)))
+        for (rows, sums), given in zip(each, names, strict=True)
+    )
+    found = reduce(lambda a, b: a.crossJoin(b), added_up).first()
+    return [[0 if found is None else found[name] or 0 for name in given] for given in names]
 
 
 def _is_built(lake: Lake, mart: Mart, parts: Sequence[str]) -> bool:

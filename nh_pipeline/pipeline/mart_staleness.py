@@ -61,7 +61,7 @@ class Inputs:
     @classmethod
     def current(cls, lake: Lake, mart: Mart) -> Inputs:
         """As the tables are now."""
-        return cls(mart, tuple(lake.snapshot(table) for table in mart.inputs))
+        return cls(mart, tuple(lake.snapshots(mart.inputs)))
 
     def only(self, parts: Collection[str]) -> Inputs:
         """What these parts of the mart are made of."""

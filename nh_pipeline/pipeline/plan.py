@@ -11,7 +11,8 @@ before it are built; so it is asked again after each.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,6 @@ from nh_pipeline.tables import gold, level, qualities, silver, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import date
 
     from nh_pipeline.lake.lake import Lake
     from nh_pipeline.landing.manifest import Delivery
@@ -88,6 +88,12 @@ class Plan:
     def part(self, number: int) -> tuple[Stale, ...]:
         """What is stale of one part."""
         return tuple(b for b in self.builds if b.part == number)
+
+    def within(self, start: date | None, end: date | None) -> Plan:
+        """What is stale of some days alone: whole parts that touch them."""
+        first, last = start or date.min, end or date.max
+        inside = (b for b in self.builds if b.start and b.end and b.start <= last and first <= b.end)
+        return replace(self, builds=tuple(inside))
 
     @property
     def not_counting(self) -> list[DeliveryStatus]:

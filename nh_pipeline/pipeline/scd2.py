@@ -38,7 +38,8 @@ class BuildHistory(TableBuild, frozen=True):
             staged = context.stage(built, versions, [WHOLE])
             checks = [
                 *context.check(built, staged),
-                *_history(context.staged_rows(built, staged), rows, built, absence_ends=absence_ends),
+                history(context.staged_rows(built, staged), built),
+                _current(context.staged_rows(built, staged), rows, built, absence_ends=absence_ends),
                 accounting(of.source.rows, good, lines.rows),
             ]
         had, has = (
@@ -60,24 +61,25 @@ def _states(rows: DataFrame, of: Chosen) -> DataFrame:
     return rows if kind.transform is None else kind.transform(rows)
 
 
-def _history(staged: DataFrame, rows: DataFrame, built: Table, *, absence_ends: bool) -> list[CheckResult]:
-    """SCD2 validity between versions, and that the current versions are the keys of the latest release, or of all."""
-    key = list(built.grain[:-1])
-    broken = scd2.broken_history(staged, built)
+def history(rows: DataFrame, built: Table) -> CheckResult:
+    """SCD2 validity between versions."""
+    broken = scd2.broken_history(rows, built)
     failed = int(broken.count())
-    sample = gate_sample(broken) if failed else []
+    told = "versions of a key do not overlap, differ from their neighbour, and only the last is current"
+    advice = "transforms/scd2.py builds versions that break its own rules"
+    return CheckResult.counted("scd2_history", failed, told, advice, sample=gate_sample(broken) if failed else [])
+
+
+def _current(staged: DataFrame, rows: DataFrame, built: Table, *, absence_ends: bool) -> CheckResult:
+    """That the current versions are the keys of the latest release, or of all."""
+    key = list(built.grain[:-1])
     if absence_ends:
         latest = rows.agg(F.max("release").alias("release")).first()
         rows = rows.where(F.col("release") == F.lit(latest["release"] if latest else None))
     newest = rows.select(*key).distinct()
     current = staged.where("is_current").select(*key)
     strays = int(newest.exceptAll(current).count()) + int(current.exceptAll(newest).count())
-    told = "versions of a key do not overlap, differ from their neighbour, and only the last is current"
-    advice = "transforms/scd2.py builds versions that break its own rules"
     which = "the latest effective release" if absence_ends else "all effective deliveries"
     as_of_latest = f"the current versions are exactly the keys of {which}"
     left = "keys are missing or left over: transforms/scd2.py"
-    return [
-        CheckResult.counted("scd2_history", failed, told, advice, sample=sample),
-        CheckResult.counted("current_is_latest_release", strays, as_of_latest, left),
-    ]
+    return CheckResult.counted("current_is_latest_release", strays, as_of_latest, left)

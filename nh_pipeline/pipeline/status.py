@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from nh_pipeline import datasets
 from nh_pipeline.pipeline.deletions import unseen
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from nh_pipeline.landing.manifest import Archive, Delivery, Quarantined
     from nh_pipeline.landing.zone import RawZone
     from nh_pipeline.model.table import Table
-
-
-_EVALUATED = "ASSET_CHECK_EVALUATION"
 
 
 class DatasetStatus(BaseModel):
@@ -65,7 +63,7 @@ class TableStatus(BaseModel):
 
 
 class CheckStatus(BaseModel):
-    """Last evaluation of one check; ``found`` counts what breaks it."""
+    """Last evaluation of one check, and when it was; ``found`` counts what breaks it."""
 
     asset: str
     check: str
@@ -74,6 +72,7 @@ class CheckStatus(BaseModel):
     found: int
     description: str
     what_to_do: str
+    evaluated_at: AwareDatetime
 
 
 class StaleStatus(BaseModel):
@@ -174,12 +173,18 @@ def _table(lake: Lake, table: Table) -> TableStatus:
 
 
 def last_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> list[CheckStatus]:
-    """The last evaluation of each check that has one."""
-    found = []
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    for key, record in latest.items():
-        event = record.event
-        if event is None or event.dagster_event is None or event.dagster_event.event_type_value != _EVALUATED:
+    """The last evaluation of each check that has one, also if it is being evaluated anew, or could not be."""
+    from dagster._core.storage.asset_check_execution_record import (  # noqa: PLC0415 (Dagster's, to look at its log)
+        COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as EVALUATED,
+    )
+
+    found, log = [], instance.event_log_storage
+    for key, latest in log.get_latest_asset_check_execution_by_key(keys).items():
+        records = [latest]
+        if latest.status not in EVALUATED:
+            records = [*log.get_asset_check_execution_history(key, limit=1, status=EVALUATED)]
+        event = records[0].event if records else None
+        if event is None or event.dagster_event is None:
             continue
         evaluation = event.dagster_event.asset_check_evaluation_data
         metadata = {k: v.value for k, v in evaluation.metadata.items()}
@@ -192,6 +197,7 @@ def last_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey]) -> l
                 found=int(str(metadata.get("failed_rows", 0))),
                 description=evaluation.description or "",
                 what_to_do=str(metadata.get("what_to_do", "")),
+                evaluated_at=datetime.fromtimestamp(event.timestamp, tz=timezone.utc),
             )
         )
     return sorted(found, key=lambda c: (c.asset, c.check))

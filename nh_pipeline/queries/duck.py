@@ -14,6 +14,7 @@ from nh_pipeline.queries.views import selected_views
 from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
+    from nh_pipeline.lake.duck import Snapshots
     from nh_pipeline.lake.lake import Lake
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)  # the latter is PIVOT
@@ -24,13 +25,19 @@ class NotReadingError(Exception):
     """A statement would do something else than read; the message says what can be asked."""
 
 
-def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with a view for each table of the selected domains, pinned to its current snapshot.
+def pinned(lake: Lake) -> Snapshots:
+    """Each table of the selected domains, by name, with its current snapshot."""
+    known = tables()
+    return {table.name: (table, snapshot) for table, snapshot in zip(known, lake.snapshots(known), strict=True)}
+
+
+def connect(lake: Lake, snapshots: Snapshots | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with a view for each table of the selected domains, of snapshots, or the current ones.
 
     A table that does not exist yet, or is empty, is a view with its columns and no rows. Of this machine's files it can
-    open those of the tables, and of the network nothing.
+    open those of these snapshots, and of the network nothing.
     """
-    snapshots = {table.name: (table, lake.snapshot(table)) for table in tables()}
+    snapshots = snapshots or pinned(lake)
     db = reading(lake, snapshots, duckdb.connect())
     for view in selected_views():
         db.execute(f"create schema if not exists {view.schema}")
@@ -38,7 +45,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     # Results that are too large spill there, not into the working directory; whatever is in it can be read, too.
     db.execute("set temp_directory = ?", [f"{tempfile.gettempdir()}/nh-query-{uuid.uuid4().hex}"])
     if lake.storage.local:
-        db.execute("set allowed_directories = ?", [[lake.storage.path("warehouse")]])
+        paths = [lake.readable(path) for _, snapshot in snapshots.values() for path in snapshot.paths]
+        db.execute("set allowed_paths = ?", [paths])
     for setting in (
         "parquet_metadata_cache = true",  # a file never changes
         "enable_progress_bar = false",  # of an interactive process, among the rows

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
+from nh_pipeline.lake.duck import reach
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.pointers import pointers
-from nh_pipeline.queries.duck import NotReadingError, ask, connect
+from nh_pipeline.queries.duck import NotReadingError, ask, connect, pinned
+from nh_pipeline.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
 
+    from nh_pipeline.lake.duck import Snapshots
     from nh_pipeline.settings import Settings
 
 
@@ -57,7 +60,7 @@ class LakeQueries:
 
     lake: Lake
     _lock: Lock = field(default_factory=Lock, repr=False)
-    _pinned: tuple[str, duckdb.DuckDBPyConnection] | None = field(default=None, repr=False)
+    _pinned: tuple[str, Snapshots, duckdb.DuckDBPyConnection] | None = field(default=None, repr=False)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         with self._cursor() as db:
@@ -72,15 +75,19 @@ class LakeQueries:
     def version(self) -> str:
         if not self.lake.has_catalog:
             return ""
-        found = list(pointers(self.lake.catalog, self.lake.catalog_properties.get("database-prefix", "")))
+        found = list(pointers(self.lake.catalog, {self.lake.identifier(c)[0] for c in tables()}))
         return hashlib.sha256(repr(found).encode()).hexdigest() if found else ""
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             now = self.version()
             if self._pinned is None or self._pinned[0] != now:
-                self._pinned = now, connect(self.lake)  # who asks on the one before has a cursor that keeps it
-            return self._pinned[1].cursor()
+                snapshots = pinned(self.lake)  # who asks on those before has a cursor that keeps them
+                self._pinned = now, snapshots, connect(self.lake, snapshots)
+            _, snapshots, db = self._pinned
+        cursor = db.cursor()
+        reach(cursor, self.lake, snapshots)
+        return cursor
 
 
 def queries(settings: Settings) -> Queries:

@@ -78,6 +78,7 @@ class Table:
         shards: How many values the index's hash key has: 0, 1, …
         segments: In how many parts, at once, the table is scanned.
         wait: How long to wait before a request is sent again.
+        client: boto3's, for this table alone, instead of one of AWS's own configuration.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Table:
         shards: int = 1,
         segments: int = 1,
         wait: wait_base | None = None,
+        client: Any = None,
     ) -> None:
         self.name, self.index, self.shards, self.segments = name, index, shards, segments
         self._retrying = Retrying(
@@ -99,7 +101,7 @@ class Table:
         )
         config = Config(retries={"total_max_attempts": 1}, max_pool_connections=max(segments, 10))
         with self._told("ask"):
-            self._client = boto3.client(
+            self._client = client or boto3.client(
                 "dynamodb", region_name=region or os.environ.get("AWS_REGION") or None, config=config
             )
         for operation in ("Scan", "Query"):

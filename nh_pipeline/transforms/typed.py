@@ -101,8 +101,38 @@ def classified(
     (``2024Q2``), if it is one of a quarter. If some key is ``doubled``, the first readable line of each is kept, and
     the others are refused, which costs a sort.
     """
+    plain, reasons = _judgement(dataset, columns, quarter, day_first)
+    sql = f"case when {plain} then null else coalesce({', '.join(reasons)}, null) end"
+    found = bronze.select("*", F.expr(sql).alias("reason"))
+    return _without_doubled(found, dataset, day_first) if doubled else found
+
+
+def unrefused(bronze: DataFrame) -> DataFrame:
+    """The same of lines of which none is refused."""
+    return bronze.select("*", F.lit(None).cast("string").alias("reason"))
+
+
+def are_plain(
+    bronze: DataFrame,
+    dataset: Dataset,
+    columns: Sequence[Column],
+    *,
+    quarter: str = "",
+    day_first: Collection[str] = (),
+) -> bool:
+    """Whether all lines are written plainly, so that none is refused: to plan a query of all reasons takes longer."""
+    plain, _ = _judgement(dataset, columns, quarter, day_first)
+    # Counted, not filtered: engines would look for what of a filter the files' statistics answer.
+    odd = bronze.agg(F.expr(f"count(case when {plain} then null else 1 end)").alias("odd")).first()
+    return odd is None or odd["odd"] == 0
+
+
+def _judgement(
+    dataset: Dataset, columns: Sequence[Column], quarter: str, day_first: Collection[str]
+) -> tuple[str, list[str]]:
+    """SQL that is true of plain lines, and SQL of each reason to refuse a line; the first one counts."""
     covered = _of_quarter(dataset, quarter, day_first) if quarter else _of_release(dataset, day_first)
-    dated = set() if dataset.changed_by else {dataset.dated_by}  # which has rules of its own, below
+    dated = set() if dataset.changed_by else {dataset.dated_by}  # which has rules of its own, above
     first = [c for c in columns if c.name in dataset.key and c.name not in dated]
     others = [c for c in columns if c.name not in dataset.key and c.name not in dated]
     reasons = [_refusal(c, day_first) for c in first]
@@ -112,11 +142,7 @@ def classified(
         plain.append(covered[1])
     reasons += [_refusal(c, day_first) for c in others]
     plain += [_plain(c, day_first) for c in others]
-    conditions = " and ".join(p for p in plain if p) or "true"
-    told = [r for r in reasons if r] or ["cast(null as string)"]
-    sql = f"case when {conditions} then null else coalesce({', '.join(told)}, null) end"
-    found = bronze.select("*", F.expr(sql).alias("reason"))
-    return _without_doubled(found, dataset, day_first) if doubled else found
+    return " and ".join(p for p in plain if p) or "true", [r for r in reasons if r] or ["cast(null as string)"]
 
 
 def _refusal(column: Column, day_first: Collection[str]) -> str:
@@ -136,7 +162,7 @@ def _of_quarter(dataset: Dataset, quarter: str, day_first: Collection[str]) -> t
         f"then concat('{dataset.day}: expected a day of {quarter}, found ', coalesce(`{dataset.day}`, 'nothing'), "
         f"' in ', coalesce({said}, 'no quarter')) end"
     )
-    return reason, f"{said} = '{quarter}' and {inside}"
+    return reason, f"{said} = '{quarter}' and {values.is_plain_day(str(dataset.day), first, last)}"
 
 
 def _of_release(dataset: Dataset, day_first: Collection[str]) -> tuple[str, str] | None:
@@ -162,9 +188,19 @@ def _without_doubled(found: DataFrame, dataset: Dataset, day_first: Collection[s
     return numbered.select(*others, F.expr(twice).alias("reason"))
 
 
-def doubled_keys(bronze: DataFrame, dataset: Dataset, *, day_first: Collection[str] = ()) -> DataFrame:
-    """Keys that occur more than once in a delivery: the key and ``rows``. Unreadable lines have none."""
-    key = [F.expr(parse_sql(dataset.by_name[name], day_first)).alias(name) for name in dataset.key]
+def doubled_keys(
+    bronze: DataFrame, dataset: Dataset, *, quarter: str = "", day_first: Collection[str] = ()
+) -> DataFrame:
+    """Keys that occur more than once in a delivery, and ``rows``. Unreadable lines have none.
+
+    The days of a delivery of a ``quarter`` are told as in ``20240401``.
+    """
+    read = {name: parse_sql(dataset.by_name[name], day_first) for name in dataset.key}
+    if quarter and dataset.day in read:
+        plain = values.is_plain_day(dataset.day, *quarter_bounds(quarter))
+        written = f"replace(cast({read[dataset.day]} as string), '-', '')"
+        read[dataset.day] = f"case when {plain} then `{dataset.day}` else {written} end"
+    key = [F.expr(sql).alias(name) for name, sql in read.items()]
     readable = " and ".join(f"{name} is not null" for name in dataset.key)
     counted = bronze.select(*key).where(readable).groupBy(*dataset.key).agg(F.count(F.lit(1)).alias("rows"))
     return counted.where("rows > 1")

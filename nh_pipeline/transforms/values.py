@@ -6,6 +6,9 @@ before it is cast, because engines differ in what a cast lets pass.
 
 from __future__ import annotations
 
+from datetime import date as Date  # `date` is a function here
+from datetime import timedelta
+
 _NULLS = "('', '-', '---', 'Not Available', 'N/A', '.')"
 """How CMS writes that there is no value."""
 
@@ -109,3 +112,13 @@ def is_plain_integer(column: str) -> str:
 def is_plain_ccn(column: str) -> str:
     """Whether text is a CCN in capital letters; then :func:`ccn` reads it."""
     return f"`{column}` rlike '^[0-9]{{2}}[0-9A-Z][0-9]{{3}}{_END}'"
+
+
+def is_plain_day(column: str, first: Date, last: Date) -> str:
+    """Whether text is a day from ``first`` to ``last`` as in ``20240401``; then :func:`date` reads it as that day.
+
+    To look a text up in a list takes a tenth of the time of reading it as a date.
+    """
+    days = (first + timedelta(n) for n in range((last - first).days + 1))
+    listed = ", ".join(f"'{day:%Y%m%d}'" for day in days)
+    return f"`{column}` in ({listed})"

@@ -83,18 +83,19 @@ def server(whole_lake, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def chromium(server, tmp_path_factory):
+    """A browser, in which each test has a tab: what Streamlit's pages are made of is read, and compiled, once."""
+    place = {"executable_path": str(CHROMIUM), "user_data_dir": tmp_path_factory.mktemp("chromium")}
     with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        browser = p.chromium.launch_persistent_context(**place, args=list(FLAGS), base_url=server, viewport=DESKTOP)
         yield browser
         browser.close()
 
 
 @contextmanager
-def tab(chromium, server, **options):
+def tab(chromium, server):
     """A tab that may talk to the server alone, and whose console stays silent."""
-    context = chromium.new_context(base_url=server, **options)
-    page, odd = context.new_page(), []
+    page, odd = chromium.new_page(), []
     page.set_default_timeout(60_000)
 
     def looked(request):
@@ -111,7 +112,7 @@ def tab(chromium, server, **options):
     page.on("console", said)
     page.on("pageerror", lambda error: odd.append(str(error)))
     yield page
-    context.close()
+    page.close()
     assert odd == []
 
 
@@ -128,6 +129,7 @@ def opened(page, address):
 
 FAINT = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 WIDER = "document.querySelector('[data-testid=stMain]').scrollWidth - document.documentElement.clientWidth"
+GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 WITHOUT_TEXT = """[...document.querySelectorAll('[data-testid=stVegaLiteChart], .paper img, [data-testid=stDataFrame]')]
     .filter(e => ![e, ...e.querySelectorAll('[aria-label], [alt]')].some(
         x => (x.getAttribute('aria-label') || x.getAttribute('alt') || '').trim().split(/\\s+/).length > 2))
@@ -136,21 +138,24 @@ WITHOUT_TEXT = """[...document.querySelectorAll('[data-testid=stVegaLiteChart], 
 FOCUSED = "(e => (e.getAttribute('aria-label') || e.innerText || e.value || '').trim())(document.activeElement)"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("title", ADDRESSES)
-def test_a_page(chromium, server, title, theme):
-    with tab(chromium, server, viewport=DESKTOP, color_scheme=theme) as page:
+def test_a_page(chromium, server, title):
+    with tab(chromium, server) as page:
         opened(page, ADDRESSES[title])
         assert page.locator("[data-testid=stAlertContentError]").count() == 0
         assert page.evaluate(WITHOUT_TEXT) == [], "charts and tables that have no words for who cannot see them"
+        light = page.evaluate(GROUND)
         assert page.evaluate(FAINT) == [], "texts that are too faint (WCAG AA)"
-        page.set_viewport_size(PHONE)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(f"{GROUND} !== '{light}'")
         page.wait_for_timeout(300)
-        assert page.evaluate(WIDER) <= 0, "a phone shows its whole width"
+        assert page.evaluate(FAINT) == [], "texts that are too faint in the dark (WCAG AA)"
+        page.set_viewport_size(PHONE)
+        page.wait_for_function(f"{WIDER} <= 0")  # a phone shows its whole width, once all is laid out anew
 
 
 def test_pages_and_filters_are_reached_with_the_keyboard(chromium, server):
-    with tab(chromium, server, viewport=DESKTOP) as page:
+    with tab(chromium, server) as page:
         opened(page, "/")
         reached = set()
         for _ in range(60):
@@ -177,7 +182,7 @@ def test_figures_are_those_of_the_lake(chromium, server, whole_lake):
         f"select {rate.format('total_hours')} as total, {rate.format('rn_hours')} as rn from silver.fct_staffing_levels"
     )
     (row,) = queries(Settings(home=str(whole_lake))).query(f"{sql} where census > 0 and cy_qtr = '2024Q2'").to_pylist()
-    with tab(chromium, server, viewport=DESKTOP) as page:
+    with tab(chromium, server) as page:
         read = opened(page, "/").locator("[data-testid=stMetricValue]").all_inner_texts()
     total, rn = (f"{value:.2f}" for value in row.values())
     assert (read[0], read[2]) == (total, rn)
@@ -187,7 +192,7 @@ def test_a_filter_is_in_the_address_and_goes_along(chromium, server):
     def figure(page):
         return page.locator("[data-testid=stMetricValue]").first.inner_text()
 
-    with tab(chromium, server, viewport=DESKTOP) as page:
+    with tab(chromium, server) as page:
         nation, state = figure(opened(page, "/")), figure(opened(page, "/?state=California"))
         assert nation != state
         page.get_by_role("link", name="Trust").first.click()
@@ -200,7 +205,7 @@ def test_a_filter_is_in_the_address_and_goes_along(chromium, server):
 
 @pytest.mark.parametrize("title", ADDRESSES)
 def test_print(chromium, server, title):
-    with tab(chromium, server, viewport=DESKTOP) as page:
+    with tab(chromium, server) as page:
         opened(page, f"{ADDRESSES[title]}{'&' if '?' in ADDRESSES[title] else '?'}print=1&state=California")
         wide = page.evaluate("Math.max(...[...document.querySelectorAll('.paper *')].map(e => e.scrollWidth))")
         assert wide <= 190 / 25.4 * 96 + 1, "nothing is wider than the sheet"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,12 +13,11 @@ from nh_pipeline.marts import treatments
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.sample.treatments import write_treatments
 from nh_pipeline_tests.support import chain
+from nh_pipeline_tests.support.jvm import built
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_mart, pytest.mark.timeout(1200)]
 
 TABLES = (*TREATMENTS.tables, *(mart.table for mart in treatments.MARTS))
-QUICK = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-"""For a JVM that lives for seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +27,11 @@ def lakes(engine, tmp_path_factory):
     write_treatments(drop, cms=Deliveries(40, ("2024Q1",)), treatments=1500)
     with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, "treatments")
-        command = [sys.executable, "-m", "nh_pipeline_tests.support.chain", "jvm", str(jvm), str(drop)]
-        # A Connect session leaves its mark in this process's environment.
-        bare = {**{n: v for n, v in os.environ.items() if not n.startswith("SPARK_")}, **QUICK}
-        beside = pool.submit(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=1000, env=bare
-        )
+        beside = pool.submit(built, jvm, drop)
         workspace = chain.workspace_at(sail, engine)
         chain.land(workspace, drop)
         chain.whole(workspace)
-        done = beside.result()
-        assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
+        beside.result()
         yield workspace.lake, Lake(str(jvm))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from nh_pipeline.orchestration.dead_runs import PROCESS_TAG, fail_dead_runs, pro
 from nh_pipeline.sample import Deliveries
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.runbook import RUNBOOK, not_said
 
 pytestmark = [
     pytest.mark.integration,
@@ -26,10 +28,10 @@ PLAN = Deliveries(8, ("2024Q2",), releases=1, days=2)
 KILLS = 4
 
 
-def started(home, *arguments) -> subprocess.Popen[bytes]:
+def started(home, *arguments, **environment) -> subprocess.Popen[bytes]:
     """``nh`` as a process of its own."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("SPARK_")}
-    env |= {"NH_HOME": str(home), "NH_ENGINE": "sail", "COLUMNS": "200"}
+    env |= {"NH_HOME": str(home), "NH_ENGINE": "sail", "COLUMNS": "200", **environment}
     return subprocess.Popen([sys.executable, "-m", "nh_pipeline_tests.support.few", *map(str, arguments)], env=env,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
 
@@ -63,7 +65,8 @@ def test_nh_run_killed_at_random_moments(engine, tmp_path):
     assert {r.status for r in nh.runs() if r.run_id not in {b.run_id for b in before}} <= {dg.DagsterRunStatus.SUCCESS}
     assert list(locks.iterdir()) == []
     counts = chain.snapshots(nh.lake)
-    assert nh("run", drop).stdout.endswith("nothing to do: every table is up to date\n")
+    (command,) = RUNBOOK[entry := "A run was killed, or the machine went down"].commands
+    assert not_said(RUNBOOK[entry].seen, nh(*shlex.split(command)[1:]).stdout) == []
     assert chain.snapshots(nh.lake) == counts
     whole = chain.workspace_at(tmp_path / "undisturbed", engine)
     chain.land(whole, drop)
@@ -86,7 +89,7 @@ def test_only_runs_whose_process_is_gone_are_failed(tmp_path):
             instance.report_engine_event("x", made)
             return instance.get_run_by_id(made.run_id)
 
-        with process_lock(home) as mine:
+        with process_lock(instance) as mine:
             alive = run(**{PROCESS_TAG: mine})
             other = run()  # of the daemon: it watches its own
             dead = run(**{PROCESS_TAG: "host-1-gone"})
@@ -97,9 +100,9 @@ def test_only_runs_whose_process_is_gone_are_failed(tmp_path):
             for odd in ("../../catalog.db", "/etc/hostname", ".", "a/b", " "):  # as somebody typed them
                 run(**{PROCESS_TAG: odd})
             (nh.home / "catalog.db").write_bytes(b"the catalog")
-            assert set(fail_dead_runs(instance, home)) == {dead.run_id, killed.run_id}
+            assert set(fail_dead_runs(instance)) == {dead.run_id, killed.run_id}
             assert (nh.home / "catalog.db").read_bytes() == b"the catalog"
-            assert fail_dead_runs(instance, home) == []
+            assert fail_dead_runs(instance) == []
             assert [path.name for path in (home / "processes").iterdir()] == [mine]
         statuses = {r.run_id: r.status for r in instance.get_runs()}
         assert statuses[dead.run_id] == statuses[killed.run_id] == dg.DagsterRunStatus.FAILURE

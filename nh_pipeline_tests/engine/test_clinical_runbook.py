@@ -21,7 +21,7 @@ from nh_pipeline.marts.clinical.unresolved_references import UNRESOLVED_REFERENC
 from nh_pipeline.pipeline import recipe
 from nh_pipeline_tests.support import chain, fhir
 from nh_pipeline_tests.support.local import Nh
-from nh_pipeline_tests.support.runbook import RUNBOOK, not_said
+from nh_pipeline_tests.support.runbook import CLINICAL, not_said
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_mart]
 
@@ -53,7 +53,7 @@ class Site:
     def follow(self, title, id_=""):
         """What the commands of an entry say; it builds together with all other situations."""
         said = []
-        for command in RUNBOOK[title].commands:
+        for command in CLINICAL[title].commands:
             program, *words = shlex.split(command)
             if program != "nh":
                 subprocess.run(command, shell=True, check=True, cwd=self.drop.parent, timeout=60)  # noqa: S602
@@ -260,10 +260,10 @@ def test_a_situation(said, title):
     found = said[title]
     if isinstance(found, AssertionError):
         raise found
-    assert not_said(RUNBOOK[title].seen, found) == [], found
+    assert not_said(CLINICAL[title].seen, found) == [], found
 
 
 def test_every_entry_is_tried():
-    assert {*TRIED, *ELSEWHERE} == set(RUNBOOK)
-    assert all(entry.commands for entry in RUNBOOK.values())
-    assert all(RUNBOOK[title].seen for title in TRIED)
+    assert {*TRIED, *ELSEWHERE} == set(CLINICAL)
+    assert all(entry.commands for entry in CLINICAL.values())
+    assert all(CLINICAL[title].seen for title in TRIED)

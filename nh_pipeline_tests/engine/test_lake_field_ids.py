@@ -152,6 +152,9 @@ def test_any_columns_and_any_ids(columns, rows):
     assert ids_of(content) == ids
     assert pq.read_table(content).equals(pq.read_table(sink.getvalue()))
     assert with_ids(changed, ids) == changed
+    known = {}
+    assert [with_ids(footer, ids, known), with_ids(footer, ids, known)] == [changed, changed]
+    assert len(known) == 1
     assert pq.read_metadata(content).schema.names == list(columns)
 
 
@@ -249,7 +252,7 @@ def test_ids_are_those_that_the_table_gets(tmp_path):
 def test_a_file_without_ids_equals_one_that_has_them(tmp_path, monkeypatch):
     lake = Lake(str(tmp_path / "lake"))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "put_ids", lambda storage, relative, _: pq.read_metadata(storage.open(relative)).num_rows)
+        patch.setattr(module, "put_ids", lambda s, path, *_: pq.read_metadata(s.open(path)).num_rows)
         old = put(lake, APRIL, "2024-04")
     assert published_ids(lake) == [dict.fromkeys(DAILY.names, -1)]
     again = put(lake, APRIL, "2024-04")

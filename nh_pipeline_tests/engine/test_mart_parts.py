@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -73,17 +74,25 @@ RELEASES = Mart(
 )
 
 
-@pytest.fixture
-def w(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(marts, "MARTS", (*marts.MARTS, QUARTERS, RELEASES))
-    w = chain.workspace_at(tmp_path / "lake", engine)
+@pytest.fixture(scope="module")
+def finished(engine, tmp_path_factory):
+    """A lake with them, to be read only."""
+    drop, w = tmp_path_factory.mktemp("drop"), chain.workspace_at(tmp_path_factory.mktemp("lake"), engine)
     for quarter in PLAN.quarters:
-        PLAN.staffing(tmp_path / "drop", quarter)
+        PLAN.staffing(drop, quarter)
     for number in (0, 2):
-        PLAN.release(tmp_path / "drop", number)
-    chain.land(w, tmp_path / "drop")
-    chain.published(result for built in catch_up(w) for result in built.results)
-    return w
+        PLAN.release(drop, number)
+    chain.land(w, drop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marts, "MARTS", (*marts.MARTS, QUARTERS, RELEASES))
+        chain.whole(w)
+        yield w
+
+
+@pytest.fixture
+def w(finished, tmp_path):
+    """The same in a lake of its own, to be changed."""
+    return chain.workspace_at(Path(chain.copied(finished.lake.root, tmp_path / "lake").root), finished.spark)
 
 
 def rows(w, table):

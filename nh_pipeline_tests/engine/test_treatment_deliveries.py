@@ -10,6 +10,9 @@ import pytest
 from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
 from nh_pipeline.landing.confirmations import confirm, withdraw
 from nh_pipeline.landing.manifest import Quarantined
+from nh_pipeline.orchestration.checks import checks
+from nh_pipeline.orchestration.parts import asset_key
+from nh_pipeline.orchestration.resources import LakeResource
 from nh_pipeline.pipeline.plan import plan
 from nh_pipeline.pipeline.status import status
 from nh_pipeline.sample.treatments.writing import Tagged, archive, deleted, native, ndjson, put, scan
@@ -17,6 +20,7 @@ from nh_pipeline_tests.support import chain
 
 pytestmark = pytest.mark.integration
 
+CONTENTS = dg.AssetCheckKey(asset_key(TREATMENT_ITEMS), "contents_known")
 AT = datetime(2024, 7, 1, 3, tzinfo=timezone.utc)
 
 
@@ -147,6 +151,15 @@ def test_an_attribute_that_comes_or_goes_is_told(workspace, tmp_path):
         "later (2024-07-02) has unknown ward",
         "later (2024-07-02) lacks treatment_type",
     )
+    with dg.DagsterInstance.ephemeral() as instance:
+        (check,) = (c for c in checks() if c.check_key == CONTENTS)
+        selected = dg.AssetSelection.checks(CONTENTS)
+        job = dg.define_asset_job("look", selected)
+        lake = LakeResource(root=nh.lake.root)
+        run = dg.Definitions(asset_checks=[check], jobs=[job], resources={"lake": lake}).resolve_job_def("look")
+        (told,) = run.execute_in_process(instance=instance).get_asset_check_evaluations()
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert all(word in str(told.metadata) for word in ("has unknown ward", "lacks treatment_type"))
     chain.whole(nh)
     kept = {row["extra_attributes"] for row in chain.rows(nh.lake, TREATMENT_ITEMS)}
     assert kept == {None, '{"ward":"A"}'}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,7 +17,7 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 def item(number, modified=AT - DAY, *, more=None, **treatment):
     """An item that was changed then."""
-    at = modified if isinstance(modified, (str, Tagged)) else modified.isoformat()
+    at = modified.isoformat() if isinstance(modified, datetime) else modified
     treatment = {"id": number, **treatment}
     return {
         "treatment": treatment,
@@ -249,3 +249,16 @@ def test_keys_are_those_of_what_they_stand_for_whatever_else_is_there(engine):
     first, second, spelt = keys("A", "B"), keys("A", "C"), keys(" a ", "B")
     assert first["A"] == second["A"] == spelt["a"]
     assert len({*first.values(), *second.values()}) == 4
+
+
+def test_what_windows_ought_to_have_seen_is_late(engine):
+    """The first extraction makes nothing late, nor the same one again; a window until ten minutes before does."""
+    first = [full(AT, item(1), item(2, AT - HOUR)), full(AT, item(2, AT - HOUR))]
+    then = archive(scan(AT + HOUR, since=AT - 2 * HOUR), [put(item(3, AT + MINUTE))])
+    missed = [item(4, AT - 10 * MINUTE), item(5, AT - 9 * MINUTE), item(6, None), item(2, AT - 59 * MINUTE)]
+    last = full(AT + DAY, item(1), item(3, AT + MINUTE), *missed)
+    for deliveries in ([*first, then, last], [last, then, *first, last]):
+        rows = built(engine, read(deliveries), names=["treatments"])["treatments"]
+        assert {row["treatment_id"]: row["is_late"] for row in rows} == {
+            1: False, 2: True, 3: False, 4: True, 5: False, 6: False,
+        }  # fmt: skip

@@ -9,9 +9,12 @@ from __future__ import annotations
 import shutil
 from decimal import Decimal
 
+import duckdb
 import pytest
 
+from benchmarks.by_hand_fhir.build import build
 from nh_pipeline.queries.duck import connect
+from nh_pipeline.tables import tables
 from nh_pipeline_tests.support import chain
 
 pytestmark = [pytest.mark.golden, pytest.mark.integration]
@@ -188,3 +191,51 @@ def test_a_population_is_what_its_tables_are(ask):
         ("observations", 18081),
         ("paid_amount", Decimal("10438140.6560")),
     ]
+
+
+MADE = {t.name for t in tables() if t.database.startswith("clinical_")}
+NOT_BY_HAND = {"clinical_bronze.rejects", "clinical_gold.population_parts", "clinical_gold.data_quality"}
+
+
+@pytest.fixture(scope="module")
+def by_hand(real_data, tmp_path_factory):
+    """The tables of the benchmark's yardstick, by the names of ours."""
+    out = tmp_path_factory.mktemp("by_hand")
+    build(real_data / "synthea" / "synthea_r4_bundles.zip", out)
+    db = duckdb.connect()
+    for name in sorted(MADE - NOT_BY_HAND):
+        database, _, table = name.partition(".")
+        db.execute(f"create schema if not exists {database}; create view {name} as from '{out}/{table}.parquet'")
+    return lambda sql: db.execute(sql).fetchall()
+
+
+def test_by_hand_come_the_same_tables(ask, by_hand):
+    rows = {name: f"select count(*) from {name}" for name in MADE - NOT_BY_HAND}
+    found = {name: by_hand(sql) for name, sql in rows.items()}
+    assert found == {name: ask("bundles", sql) for name, sql in rows.items()}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "payer, payer_category, count(*), sum(billed_amount), sum(paid_amount) from clinical_silver.fct_claims",
+        "diagnosis_category, primary_diagnosis_code, count(*), sum(billed_amount) from clinical_silver.fct_claims",
+        """adjudication, paid_source, count(*), sum(billed_amount), sum(allowed_amount), sum(patient_responsibility),
+        sum(paid_change) from clinical_silver.fct_adjudications""",
+        """is_denied, count(*), count(distinct encounter_id), sum(net_amount), sum(allowed_amount), sum(paid_amount)
+        from clinical_silver.fct_claim_lines""",
+        """encounter_kind, diagnosis_source, diagnosis_category, count(*), sum(length_of_stay), min(start_at),
+        max(end_date), count(care_provider_id), count(organization_id) from clinical_silver.fct_encounters""",
+        """obs_code, value_kind, value_unit, count(*), max(value_number), sum(n_candidates),
+        count(*) filter (is_conflicting) from clinical_silver.fct_observations""",
+        """organization_id, discharge_date, not_index_reason, is_planned, n_legs, days_to_readmission,
+        is_readmitted_30d, is_unplanned_readmitted_30d, ed_visit_30d from clinical_gold.readmissions""",
+        """departure_date, is_admitted, n_legs, days_to_revisit, is_revisited_72h, is_revisited_30d
+        from clinical_gold.ed_visits""",
+        "cohort, patient_id, member_since, count(*), sum(length_of_stay) from clinical_gold.cohort_encounters",
+        "month_start, dimension, category, metric, value from clinical_gold.population_summary",
+    ],
+)
+def test_by_hand_come_the_same_values(ask, by_hand, sql):
+    sql = f"select {sql} group by all order by all"
+    assert by_hand(sql) == ask("bundles", sql)

@@ -22,7 +22,7 @@ def dynalite_port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(params=["moto", "dynalite"])
+@pytest.fixture(params=["moto", pytest.param("dynalite", marks=pytest.mark.at_length)])
 def server(request: pytest.FixtureRequest, aws: Aws) -> Aws:
     if request.param == "dynalite":
         asked_of(aws, request.getfixturevalue("dynalite_port"))

@@ -72,6 +72,13 @@ def lakes(account, engine, tmp_path_factory):
         yield Nh(folder / "lake"), remote
 
 
+@pytest.fixture(scope="module")
+def opened(lakes):
+    """The two lakes, opened once: on S3 that takes longer than to read a table."""
+    local, remote = lakes
+    return local.lake, remote.lake
+
+
 def rows_of(table: pa.Table, contract) -> pa.Table:
     """What a reader found, in the contract's types and order; NULL and text types are the readers' own business."""
     schema = contract.arrow
@@ -80,10 +87,10 @@ def rows_of(table: pa.Table, contract) -> pa.Table:
     )
 
 
-def test_the_lake_is_that_of_a_local_run(lakes):
-    local, remote = lakes
+def test_the_lake_is_that_of_a_local_run(lakes, opened):
+    _, remote = lakes
     for contract in chain.TABLES:
-        expected, found = chain.table(local.lake, contract), chain.table(remote.lake, contract)
+        expected, found = (chain.table(lake, contract) for lake in opened)
         assert (expected.num_rows > 0) == (contract in TABLES)
         assert found.equals(expected), contract.name
     jobs = [
@@ -119,9 +126,10 @@ def _keys(account):
 
 
 @pytest.mark.parametrize("contract", TABLES, ids=lambda c: c.name)
-def test_pyiceberg_and_polars_read_it(lakes, contract):
-    expected = chain.table(lakes[0].lake, contract)
-    table = lakes[1].lake.catalog.load_table(lakes[1].lake.identifier(contract))
+def test_pyiceberg_and_polars_read_it(opened, contract):
+    local, remote = opened
+    expected = chain.table(local, contract)
+    table = remote.catalog.load_table(remote.identifier(contract))
     assert rows_of(table.scan().to_arrow(), contract).equals(expected)
     found = pl.scan_iceberg(table, reader_override="native").collect().to_arrow()
     assert rows_of(found, contract).equals(expected)
@@ -142,9 +150,9 @@ def sail(account, lakes):
 
 
 @pytest.mark.parametrize("contract", TABLES, ids=lambda c: c.name)
-def test_sail_reads_it_through_the_catalog(lakes, sail, contract):
+def test_sail_reads_it_through_the_catalog(opened, sail, contract):
     found = sail.table(contract.name).toPandas()
-    assert rows_of(pa.Table.from_pandas(found), contract).equals(chain.table(lakes[0].lake, contract))
+    assert rows_of(pa.Table.from_pandas(found), contract).equals(chain.table(opened[0], contract))
 
 
 def test_nh_asks_it(lakes):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import re
 
+import pyarrow as pa
 import pytest
 
 from nh_pipeline.aws import code
 from nh_pipeline.aws.code import build
-from nh_pipeline_tests.support.aws_server import denied, expired, key_denied
+from nh_pipeline.engines import glue, glue_job
+from nh_pipeline.engines.spark import _sail_address
+from nh_pipeline_tests.support.aws_server import denied, expired, key_denied, ungranted
 from nh_pipeline_tests.support.deployment import bucket_of, environment, nh
-from nh_pipeline_tests.support.runbook import RUNBOOK, not_said
+from nh_pipeline_tests.support.glue_service import GlueService
+from nh_pipeline_tests.support.runbook import CLINICAL, not_said
 
 pytestmark = pytest.mark.integration
 
@@ -38,8 +44,44 @@ def test_nothing_is_missing(deployed):
         "test_clinical_gold, test_clinical_bi, test_treatments_bronze, test_treatments_silver, test_treatments_gold "
         "are there"
     )
-    assert "10.7 GB" in subjects["workgroup"][1]
+    assert "DuckDB answers" in subjects["workgroup"][1]
     assert deployed.client("s3").list_objects_v2(Bucket=bucket_of(deployed), Prefix="lake/state/")["KeyCount"] == 0
+
+
+def test_a_workgroup_is_tried(deployed):
+    told = found(nh("aws", "check", **deployed.settings, NH_ATHENA_WORKGROUP="nh-test"))["workgroup"]
+    assert told == ("✓", "nh-test answers; a query may scan 10.7 GB")
+    (asked,) = deployed.made("athena:StartQueryExecution")
+    assert asked.params["QueryString"].lower() == "select 1 as one"
+
+
+def test_the_job_looks_around(deployed, tmp_path, monkeypatch):
+    """Where it runs: with the credentials of a role that is in no variable, which Arrow has to be given."""
+    monkeypatch.setattr(glue, "POLL", 0.2)
+    with GlueService(deployed, tmp_path, {"SPARK_REMOTE": _sail_address()}) as service:
+        told = found(nh("aws", "check", "--run-job", **deployed.settings))
+        run = service.runs[-1]
+        assert told["job run"] == ("✓", f"{run.id} has looked around:")
+        assert told["python"] == ("✓", platform.python_version())
+        assert f"pyarrow {pa.__version__}" in told["modules"][1]
+        assert told["credentials"] == ("✓", "assume-role")
+        assert "AWS_ACCESS_KEY_ID" not in told["variables"][1]
+        assert told["identity"][1].startswith(f"arn:aws:sts::{deployed.account}:")
+        assert told["files"] == ("✓", "0 below state/, listed by Arrow")
+        assert not deployed.client("s3").list_objects_v2(Bucket=bucket_of(deployed), Prefix="pipes/").get("Contents")
+        service.fates.append("FAILED")
+        told = found(nh("aws", "check", "--run-job", exits=1, **deployed.settings))
+        assert told["job run"] == ("✗", f"{service.runs[-1].id} ended as FAILED: see its log")
+
+
+def test_what_the_job_may_not_do_is_told_beside_the_rest(aws, monkeypatch):
+    monkeypatch.setattr(glue_job, "job_session", lambda: 1 / 0)
+    with aws.failing("s3:ListObjectsV2", denied):
+        glue_job.look(aws.home, f"s3://{aws.bucket}/pipes/report.json")
+    told = json.loads(aws.client("s3").get_object(Bucket=aws.bucket, Key="pipes/report.json")["Body"].read())
+    assert [what for what, finding in told.items() if not finding["fine"]] == ["spark", "files"]
+    assert told["spark"]["told"] == "ZeroDivisionError: division by zero"
+    assert "AWS Error ACCESS_DENIED" in told["files"]["told"]
 
 
 @pytest.mark.parametrize(
@@ -71,15 +113,16 @@ def test_what_is_missing_is_said(deployed, changed, subject, says):
     ("calls", "fault", "says"),
     [
         *zip(("s3:PutObject", "glue:GetDatabase", "s3:PutObject"), (denied, denied, key_denied),
-             RUNBOOK["Access is denied"].seen, strict=True),
+             CLINICAL["Access is denied"].seen, strict=True),
         ("glue:GetJob", denied, "✗ glue job GetJob is denied: give this role glue:GetJob on …, or use"),
         ("athena:GetWorkGroup", denied, "✗ workgroup GetWorkGroup is denied: give this role athena:GetWorkGroup on"),
+        ("glue:GetTable", ungranted, "✗ tables AWS: Lake Formation governs this catalog, and has not granted"),
     ],
-    ids=["files", "databases", "key", "glue job", "workgroup"],
+    ids=["files", "databases", "key", "glue job", "workgroup", "Lake Formation"],
 )  # fmt: skip
 def test_what_is_denied_is_said(deployed, calls, fault, says):
     with deployed.failing(calls, fault):
-        told = nh("aws", "check", exits=1, **deployed.settings)
+        told = nh("aws", "check", exits=1, **deployed.settings, NH_ATHENA_WORKGROUP="nh-test")
     assert not_said([says], told) == [], told
 
 

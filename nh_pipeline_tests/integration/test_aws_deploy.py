@@ -7,6 +7,7 @@ template's properties.
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import os
 import re
@@ -18,10 +19,13 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import WaiterError
 from hatchling.build import build_wheel
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from nh_pipeline.aws import code, stack
 from nh_pipeline.aws.code import BROUGHT_BY_GLUE, build
-from nh_pipeline_tests.support.aws_server import signed_in
+from nh_pipeline.engines.glue_job import REQUIRES
+from nh_pipeline_tests.support.aws_server import denied, signed_in
 from nh_pipeline_tests.support.deployment import environment, nh, settings_of
 
 pytestmark = pytest.mark.integration
@@ -56,12 +60,14 @@ def test_a_deployment_says_what_it_does_and_what_to_set(deployed):
         "NH_DOMAINS": "cms,clinical,treatments",
         "NH_ENGINE": "glue",
         "NH_GLUE_JOB": "nh-test-pipeline",
-        "NH_ATHENA_WORKGROUP": "nh-test",
         "NH_DRIVE_CREDENTIALS": "secretsmanager://nh-test/google-drive",
     }
-    for role in ("pipeline", "job", "dashboard", "clinical"):
-        assert f"arn:aws:iam::{deployed.account}:role/nh-test-{role}" in told
-    assert "role/nh-test-clinical, with NH_ATHENA_WORKGROUP=nh-test-clinical" in told
+    for role in ("pipeline", "job", "dashboard", "clinical", "treatments"):
+        assert f"arn:aws:iam::{deployed.account}:role/nh-test-{role}-us-west-2" in told
+    for domain in ("clinical", "treatments"):
+        assert f"role/nh-test-{domain}-us-west-2, with NH_ATHENA_WORKGROUP=nh-test-{domain}" in told
+    assert "role/nh-test-dashboard-us-west-2, with NH_ATHENA_WORKGROUP=nh-test\n" in told
+    assert told.count("NH_ATHENA_WORKGROUP=") == 3  # of readers: the pipeline's role asks no Athena
     job = deployed.client("glue").get_job(JobName="nh-test-pipeline")["Job"]
     arguments, address = job["DefaultArguments"], f"s3://{bucket}/code/{build().name}"
     assert job["GlueVersion"] == "5.1"
@@ -93,16 +99,23 @@ def test_a_change_is_shown_and_asked_for(deployed):
     assert int(glue_client.get_job(JobName="nh-test-pipeline")["Job"]["NumberOfWorkers"]) == 3
 
 
-def test_without_the_clinical_domain_there_is_nothing_of_it(deployed):
+def test_without_the_protected_domains_there_is_nothing_of_them(deployed):
     with signed_in(deployed.server) as fresh:
-        told = nh("aws", "deploy", "--yes", "--parameter", "Domains=cms")
+        machine = "PipelineService=ec2.amazonaws.com"
+        told = nh("aws", "deploy", "--yes", "--parameter", "Domains=cms", "--parameter", machine)
         assert settings_of(told)["NH_DOMAINS"] == "cms"
-        assert "clinical" not in told.partition("It is used with")[2]
+        assert not re.search("clinical|treatments", told.partition("It is used with")[2])
         databases = {d["Name"] for d in fresh.client("glue").get_databases()["DatabaseList"]}
         assert databases == {"bronze", "silver", "gold", "bi"}
         roles = {r["RoleName"] for r in fresh.client("iam").list_roles()["Roles"]}
-        assert roles == {"nh-pipeline", "nh-job", "nh-dashboard"}
-        assert "nh-clinical" not in {w["Name"] for w in fresh.client("athena").list_work_groups()["WorkGroups"]}
+        assert roles == {f"nh-{role}-us-west-2" for role in ("pipeline", "job", "dashboard")}
+        assert told.endswith("\nInstance profile of the pipeline: nh-pipeline-us-west-2\n")
+        (profile,) = fresh.client("iam").list_instance_profiles()["InstanceProfiles"]
+        ((role,), trusted) = profile["Roles"], profile["Roles"][0]["AssumeRolePolicyDocument"]["Statement"]
+        assert role["RoleName"] == "nh-pipeline-us-west-2"
+        assert [*trusted[0]["Principal"], trusted[1]["Principal"]["Service"]] == ["AWS", "ec2.amazonaws.com"]
+        workgroups = {w["Name"] for w in fresh.client("athena").list_work_groups()["WorkGroups"]}
+        assert not {"nh-clinical", "nh-treatments"} & workgroups
 
 
 def test_a_dry_run_changes_nothing(deployed):
@@ -121,6 +134,23 @@ def test_a_dry_run_changes_nothing(deployed):
         left = other.client("cloudformation").list_change_sets(StackName="nh")["Summaries"]
         assert [c["ExecutionStatus"] for c in left] == ["EXECUTE_COMPLETE"]  # of the first one
         assert other.client("s3").list_objects_v2(Bucket=f"nh-lake-{other.account}-us-west-2")["KeyCount"] == before
+
+
+def test_what_is_there_already_is_named(aws):
+    """By another stack, or left by one that was deleted; also where AWS does not let the events be seen."""
+    aws.client("glue").create_database(DatabaseInput={"Name": "gold"})
+    aws.client("secretsmanager").create_secret(Name="nh/google-drive")
+    told = " ".join(nh("aws", "deploy", "--dry-run", exits=1).split())
+    assert told == (
+        "AWS refuses the template or a parameter: "
+        "Gold (database): Resource of type 'AWS::Glue::Database' with identifier 'gold' already exists.; "
+        "DriveSecret (secret): Resource of type 'AWS::SecretsManager::Secret' with identifier 'nh/google-drive' "
+        "already exists."
+    )
+    assert stacks(aws) == {}
+    with aws.failing("cloudformation:DescribeEvents", denied):
+        assert "AWS::EarlyValidation::ResourceExistenceCheck" in nh("aws", "deploy", "--dry-run", exits=1)
+    nh("aws", "deploy", "--environment", "test", "--dry-run")
 
 
 def test_what_was_left_by_a_killed_deployment_does_no_harm(aws):
@@ -230,6 +260,68 @@ def test_the_wheel_is_a_wheel(tmp_path):
     )
     assert (target / "nh_pipeline" / "engines" / "glue_job.py").read_bytes() == made.files["glue_job.py"]
     assert not list(target.rglob("nh_pipeline_tests"))
+
+
+def empty_wheel(folder, name, version):
+    about = f"{name.replace('-', '_')}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{about.removesuffix('.dist-info')}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{about}/RECORD", "")
+
+
+def test_a_job_without_pypi_gets_all_of_it_in_one_file(aws, tmp_path, monkeypatch):
+    """An index that is a folder of empty wheels; what is uploaded installs by itself, as Glue does it."""
+    index, zipped = tmp_path / "index", tmp_path / "nh-pipeline.gluewheels.zip"
+    index.mkdir()
+    monkeypatch.setattr(code, "REQUIRES", ("msgspec", "tenacity"))
+    for requirement in build().requirements:
+        empty_wheel(index, *requirement.split("=="))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    settings = settings_of(nh("aws", "deploy", "--yes", "--offline"))
+    job = aws.client("glue").get_job(JobName="nh-pipeline")["Job"]
+    bucket, key = settings["NH_HOME"].removeprefix("s3://").partition("/")[0], f"code/{build().name}"
+    assert job["DefaultArguments"]["--additional-python-modules"] == f"s3://{bucket}/{key}/{zipped.name}"
+    assert job["DefaultArguments"]["--python-modules-installer-option"] == "--no-index"
+    zipped.write_bytes(aws.client("s3").get_object(Bucket=bucket, Key=f"{key}/{zipped.name}")["Body"].read())
+    zipfile.ZipFile(zipped).extractall(tmp_path)
+    wheels, target = tmp_path / "wheels", tmp_path / "installed"
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheels, "--target", target,
+         "--requirement", wheels / "requirements.txt"],
+        check=True,
+    )  # fmt: skip
+    assert (target / "nh_pipeline" / "engines" / "glue_job.py").is_file()
+    assert len(list(target.glob("*.dist-info"))) == len(build().requirements) + 1
+    assert "pip could not download what the job needs" in nh("aws", "deploy", "--offline", "--dry-run", exits=1)
+    assert nh("aws", "deploy", "--yes").count("Glue job") == 1  # back to PyPI: another list, the same code
+
+
+def test_what_is_not_installed_here_is_one_item_of_the_jobs_list(monkeypatch):
+    """Of another Python than Glue's: a range of versions would be two items, the second of them nonsense."""
+    monkeypatch.setattr(code, "REQUIRES", ("not-installed-here>=1.2,<2,!=1.5",))
+    assert build().requirements == ("not-installed-here>=1.2",)
+
+
+def test_the_pins_resolve_beside_what_glue_brings():
+    """What pip would say of them, if ``--no-deps`` let it."""
+    pins = dict(r.split("==") for r in build().requirements)
+    there = {**BROUGHT_BY_GLUE, **pins}
+    wrong = {}
+    for name, version in pins.items():
+        for need in map(Requirement, importlib.metadata.requires(name) or ()):
+            wanted = canonicalize_name(need.name)
+            if need.marker and not need.marker.evaluate({**code._GLUE, "extra": ""}):
+                continue
+            if wanted not in there or not need.specifier.contains(there[wanted], prereleases=True):
+                wrong[f"{name} {version}"] = f"{need}, is {there.get(wanted)}"
+    assert wrong == {}
+    assert not set(pins) & set(BROUGHT_BY_GLUE)
+    assert {Requirement(r).name for r in REQUIRES} <= set(pins)
 
 
 ONLY = """

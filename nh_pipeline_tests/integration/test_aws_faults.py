@@ -22,6 +22,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+PLAN = Deliveries(5, ("2024Q2",), releases=1)
+OF_PLAN = ("NH_ProviderInfo_", "NH_QualityMsr_Claims_")
+
 
 @pytest.fixture
 def nh(aws, capsys, monkeypatch, tmp_path):
@@ -29,6 +32,7 @@ def nh(aws, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # the Dagster instance is below the current folder
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(cli, "_leave", sys.exit)  # as this process goes on
+    monkeypatch.setattr(cli.renewal, "allow", lambda: None)  # nor is it replaced
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["nh", *map(str, arguments)])
@@ -41,13 +45,6 @@ def nh(aws, capsys, monkeypatch, tmp_path):
         return ended.value.code or 0, told
 
     return run
-
-
-@pytest.fixture(scope="module")
-def drop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drop")
-    Deliveries(5, ("2024Q2",), releases=1).release(folder, 0)
-    return folder
 
 
 def test_the_bucket_is_in_another_region(aws, nh, drop, monkeypatch):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -34,6 +37,7 @@ from nh_pipeline_tests.support.aws_calls import AwsError
 from nh_pipeline_tests.support.aws_server import denied, throttled
 from nh_pipeline_tests.support.landing import land
 from nh_pipeline_tests.support.publishers import DAILY, add_days, meet_at, put, read, stage
+from nh_pipeline_tests.support.role_sessions import role_profile
 from nh_pipeline_tests.unit.test_landing_archive import zipped
 from nh_pipeline_tests.unit.test_landing_recognise import claims, staffing
 
@@ -164,6 +168,42 @@ def test_duckdb_reads_only_the_columns_that_are_asked_for(aws, lake):
     ranges = [c.headers["range"].removeprefix("bytes=").split("-") for c in aws.made("s3:GetObject")
               if c.params["Key"].endswith(".parquet")]  # fmt: skip
     assert sum(int(b) - int(a) + 1 for a, b in ranges) < size / 2
+
+
+def test_credentials_of_a_role_are_renewed(aws, lake, tmp_path, monkeypatch):
+    """As a daemon needs it, whose tables and clients outlive many sessions: none of them is in a variable."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name, value in role_profile(aws, tmp_path, "pipeline", seconds=700).items():
+        monkeypatch.setenv(name, value)
+    put(lake, APRIL, "2024-04")
+    table = lake.catalog.load_table(lake.identifier(DAILY))
+    first = {c.key_id for c in aws.made("s3:*")}
+    assert {key[:4] for key in first} == {"ASIA"}
+    for key in first:
+        aws.server.sessions[key] = ("", 0)  # its time is over
+    assert table.scan().to_arrow().num_rows == 3
+    assert list(lake.storage.files("warehouse"))
+    with reading(lake, {"t": (DAILY, lake.snapshot(DAILY))}) as db:
+        assert db.execute("select count(*) from t").fetchone() == (3,)
+    put(lake, MAY, "2024-05")
+    assert not first & {c.key_id for c in aws.made("s3:*")[-5:]}
+
+
+@pytest.mark.at_length
+def test_a_run_with_a_role_and_no_key(aws, tmp_path):
+    """As it is on a machine: all clients of the process get at it, the engine's too."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "NH_"))}
+    settings = {"NH_HOME": aws.home, "NH_DAGSTER_HOME": str(tmp_path / "dagster")}
+    command = [sys.executable, "-m", "nh_pipeline_tests.support.few", "materialize", "--select", "silver/dim_date"]
+    done = subprocess.run(
+        command, env={**own, **settings, **role_profile(aws, tmp_path, "pipeline")}, capture_output=True, text=True,
+        check=False, timeout=180,
+    )  # fmt: skip
+    assert (done.returncode, "1 run done" in done.stdout) == (0, True), done.stderr
+    clients = {c.headers["user-agent"].partition("/")[0] for c in aws.calls if c.key_id.startswith("ASIA")}
+    assert clients == {"Boto3", "aws-sdk-cpp", "object_store"}  # Arrow's is the second, Sail's the third
+    assert {c.name for c in aws.calls if not c.key_id.startswith("ASIA")} == {"sts:AssumeRole"}
 
 
 def test_what_jvm_spark_is_told(aws):

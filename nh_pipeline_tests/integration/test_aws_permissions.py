@@ -19,6 +19,7 @@ from nh_pipeline_tests.support.iam import Role, full_arn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAN = Deliveries(4, ("2024Q2",), releases=1, quirks=True, days=2)
+OF_PLAN = ("PBJ_", "NH_ProviderInfo_")  # a table of every kind is made of them
 
 pytestmark = [
     pytest.mark.integration,
@@ -37,12 +38,19 @@ def deployed(aws_server, tmp_path_factory):
         yield aws
 
 
+def role_of(aws, name):
+    """One of the roles of the environment ``test``."""
+    return Role.of(aws, f"nh-test-{name}-{aws.region}")
+
+
 def test_what_deploys_calls_what_the_page_says(aws):
     """Whoever deploys has no role here: the page lists what the command itself calls."""
     nh("aws", "deploy", "--dry-run")
     nh("aws", "deploy", "--yes")
     nh("aws", "deploy", "--parameter", "Workers=5", "--dry-run")
+    nh("aws", "deploy", "--environment", "other", "--parameter", "DatabasePrefix=", "--dry-run", exits=1)
     called = {c.name for c in aws.calls if c.service in ("cloudformation", "s3")}
+    called.add("cloudformation:DescribeStackEvents")  # of a deployment that failed (test_aws_deploy)
     page = (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
     told = page.partition("Who deploys needs")[2].partition("\n## ")[0]
     assert called == set(re.findall(r"`((?:cloudformation|s3):\w+)`", told))
@@ -60,7 +68,7 @@ def test_the_pipeline_may_read_treatments_and_their_exports_where_these_are_name
     for path in folder.rglob("*.*"):
         key = f"exports/{path.relative_to(folder)}"
         aws.client("s3").put_object(Bucket=aws.bucket, Key=key, Body=path.read_bytes())
-    pipeline = Role.of(aws, "nh-test-pipeline")
+    pipeline = role_of(aws, "pipeline")
     aws.calls.clear()
     aws.allowed = lambda action, resource: action.startswith("sts:") or pipeline.may(action, full_arn(aws, resource))
     nh("treatments", "check", **settings)
@@ -74,15 +82,17 @@ def test_the_pipeline_may_read_treatments_and_their_exports_where_these_are_name
 
 # What no test here makes a role do, and why it is granted nevertheless.
 UNSEEN = {
-    "nh-test-pipeline": {
+    "pipeline": {
         "s3:AbortMultipartUpload": "of a large file, when its upload fails",
         "s3:ListMultipartUploadParts": "of a large file, when its upload is resumed",
+        "s3:ListBucketMultipartUploads": "Spark's S3A, which looks for uploads that it left when a step ends",
         "glue:BatchStopJobRun": "when a run is cancelled (test_glue)",
         "secretsmanager:GetSecretValue": "when Google Drive is the source (test_sources_drive)",
     },
-    "nh-test-job": {
+    "job": {
         "s3:AbortMultipartUpload": "as above",
         "s3:ListMultipartUploadParts": "as above",
+        "s3:ListBucketMultipartUploads": "as above",
         "logs:CreateLogGroup": "Glue, in the job's name",
         "logs:CreateLogStream": "Glue, in the job's name",
         "logs:PutLogEvents": "Glue, in the job's name",
@@ -93,7 +103,7 @@ UNSEEN = {
 @pytest.fixture(scope="module")
 def worked(deployed, drop, tmp_path_factory):
     """The environment after a whole chain with the pipeline's permissions and no others, and one step as a Glue job."""
-    pipeline = Role.of(deployed, "nh-test-pipeline")
+    pipeline = role_of(deployed, "pipeline")
     assert pipeline.statements
     deployed.calls.clear()
     deployed.allowed = lambda action, resource: (
@@ -102,13 +112,15 @@ def worked(deployed, drop, tmp_path_factory):
     try:
         nh("run", drop, **{**deployed.settings, "NH_ENGINE": "sail"})
         nh("aws", "check", **deployed.settings)
+        with pytest.MonkeyPatch.context() as patch:  # as the dashboard asks, without Athena
+            for name, value in deployed.settings.items():
+                patch.setenv(name, value)
+            assert queries(Settings()).query("select count(*) as n from gold.facility_measures").num_rows == 1
     finally:
         deployed.allowed = None
     deployed.by_pipeline = list(deployed.calls)
     deployed.calls.clear()
-    job_key = f"AKIAJOBX{deployed.account}"
-    deployed.server._known.add(job_key)
-    elsewhere = {"SPARK_REMOTE": _sail_address(), "AWS_ACCESS_KEY_ID": job_key}
+    elsewhere = {"SPARK_REMOTE": _sail_address()}
     with (
         pytest.MonkeyPatch.context() as patch,
         GlueService(deployed, tmp_path_factory.mktemp("jobs"), elsewhere),
@@ -116,20 +128,21 @@ def worked(deployed, drop, tmp_path_factory):
         patch.setattr(glue, "POLL", 0.2)
         deployed.calls.clear()
         nh("materialize", "--select", "silver/dim_date", **deployed.settings)
-    deployed.by_job = [c for c in deployed.calls if c.key_id == job_key]
-    deployed.by_pipeline += [c for c in deployed.calls if c.key_id != job_key and c.name != "glue:GetJob"]
+    deployed.by_job = [c for c in deployed.calls if c.key_id in deployed.server.sessions]
+    mine = [c for c in deployed.calls if c.key_id == deployed.key_id]
+    deployed.by_pipeline += [c for c in mine if c.name != "glue:GetJob"]  # the service's own
     return deployed
 
 
 def test_the_pipeline_may_do_what_it_does(worked):
-    role = Role.of(worked, "nh-test-pipeline")
+    role = role_of(worked, "pipeline")
     assert len(worked.by_pipeline) > 200
     assert {"glue:UpdateTable", "glue:StartJobRun", "s3:PutObject"} <= {c.name for c in worked.by_pipeline}
     assert role.lacks(worked.by_pipeline, worked) == set()
 
 
 def test_the_job_may_do_what_it_does(worked):
-    role = Role.of(worked, "nh-test-job")
+    role = role_of(worked, "job")
     # What Sail does for the job is done with this process's key: the lake's files.
     files = [c for c in worked.by_pipeline if c.service == "s3" and c.params["Key"].startswith("lake/warehouse/")]
     assert {"glue:GetTable", "s3:PutObject"} <= {c.name for c in worked.by_job}
@@ -140,18 +153,18 @@ def test_the_job_may_do_what_it_does(worked):
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_no_role_may_do_more_than_it_does(worked, name):
-    calls = worked.by_pipeline + worked.by_job if name == "nh-test-job" else worked.by_pipeline
+    calls = worked.by_pipeline + worked.by_job if name == "job" else worked.by_pipeline
     used = {action for c in calls for action, _ in c.permissions}
-    assert Role.of(worked, name).grants - used == set(UNSEEN[name])
+    assert role_of(worked, name).grants - used == set(UNSEEN[name])
 
 
 def test_without_a_permission_the_code_would_be_found_out(worked):
-    less = Role(tuple(s for s in Role.of(worked, "nh-test-pipeline").statements if s["Sid"] != "Catalog"))
+    less = Role(tuple(s for s in role_of(worked, "pipeline").statements if s["Sid"] != "Catalog"))
     assert {a for a, _ in less.lacks(worked.by_pipeline, worked)} >= {"glue:UpdateTable", "glue:CreateTable"}
 
 
 def test_the_dashboard_may_read_and_nothing_else(worked):
-    role, bucket = Role.of(worked, "nh-test-dashboard"), f"arn:aws:s3:::{bucket_of(worked)}"
+    role, bucket = role_of(worked, "dashboard"), f"arn:aws:s3:::{bucket_of(worked)}"
     glue_of = f"arn:aws:glue:us-west-2:{worked.account}"
     for action, resource, context, allowed in (
         *(("glue:GetTable", f"{glue_of}:table/test_{d}/anything", {}, True) for d in ("silver", "gold", "bi")),
@@ -169,6 +182,7 @@ def test_the_dashboard_may_read_and_nothing_else(worked):
 
 
 LAYERS = ("clinical_bronze", "clinical_silver", "clinical_gold", "clinical_bi")
+TREATMENTS = ("treatments_bronze", "treatments_silver", "treatments_gold")
 
 
 def reads_of(aws, database):
@@ -183,51 +197,60 @@ def reads_of(aws, database):
     ]
 
 
-@pytest.mark.parametrize("database", ["bronze", "silver", "gold", *LAYERS[:3], "treatments_silver"])
+@pytest.mark.parametrize("database", ["bronze", "silver", "gold", *LAYERS[:3], *TREATMENTS])
 @pytest.mark.parametrize(
     ("name", "readable"),
     [
-        ("nh-test-dashboard", {"silver", "gold"}),
-        ("nh-test-clinical", {"silver", "gold", "clinical_silver", "clinical_gold"}),
+        ("dashboard", {"silver", "gold"}),
+        ("clinical", {"silver", "gold", "clinical_silver", "clinical_gold"}),
+        ("treatments", {"silver", "gold", "treatments_silver", "treatments_gold"}),
     ],
 )
 def test_a_reader_reads_its_domains_and_no_bronze(worked, name, readable, database):
-    role = Role.of(worked, name)
+    role = role_of(worked, name)
     allowed = {role.may(*read) for read in reads_of(worked, database)}
     assert allowed == {database in readable}
 
 
-def test_views_and_results_of_the_clinical_domain_are_not_the_dashboards(worked):
-    """Views have no files. Results of queries hold what was asked, and and a workgroup gives all of its."""
-    dashboard, clinical = (Role.of(worked, f"nh-test-{name}") for name in ("dashboard", "clinical"))
+@pytest.mark.parametrize("domain", ["clinical", "treatments"])
+def test_views_and_results_of_a_protected_domain_are_its_readers_alone(worked, domain):
+    """Views have no files. Results of queries hold what was asked, and a workgroup gives all of its."""
+    readers = {name: role_of(worked, name) for name in ("dashboard", "clinical", "treatments")}
     bucket = f"arn:aws:s3:::{bucket_of(worked)}"
     workgroups = f"arn:aws:athena:us-west-2:{worked.account}:workgroup"
     for action, resource in (
-        ("glue:GetTable", f"arn:aws:glue:us-west-2:{worked.account}:table/test_clinical_bi/v_readmission_rates"),
-        ("s3:GetObject", f"{bucket}/athena-clinical/result.csv"),
-        ("athena:GetQueryResults", f"{workgroups}/nh-test-clinical"),
-        ("athena:StartQueryExecution", f"{workgroups}/nh-test-clinical"),
+        ("glue:GetTable", f"arn:aws:glue:us-west-2:{worked.account}:table/test_{domain}_gold/t"),
+        ("s3:GetObject", f"{bucket}/athena-{domain}/result.csv"),
+        ("athena:GetQueryResults", f"{workgroups}/nh-test-{domain}"),
+        ("athena:StartQueryExecution", f"{workgroups}/nh-test-{domain}"),
     ):
-        assert (dashboard.may(action, resource), clinical.may(action, resource)) == (False, True), (action, resource)
-    for role in (dashboard, clinical):
-        for database in ("clinical_silver", "clinical_gold"):
+        assert {name for name, role in readers.items() if role.may(action, resource)} == {domain}, (action, resource)
+    view = f"arn:aws:glue:us-west-2:{worked.account}:table/test_clinical_bi/v_readmission_rates"
+    assert {name for name, role in readers.items() if role.may("glue:GetTable", view)} == {"clinical"}
+    for role in readers.values():
+        for database in (f"{domain}_silver", f"{domain}_gold"):
             table = f"arn:aws:glue:us-west-2:{worked.account}:table/test_{database}/t"
             assert not role.may("glue:UpdateTable", table)
             assert not role.may("s3:PutObject", f"{bucket}/lake/warehouse/{database}/t/x.parquet")
-        assert not role.may("s3:GetObject", f"{bucket}/lake/raw/fhir_export/x/delivery.zip")
+        for dataset in ("fhir_export", "treatments"):
+            assert not role.may("s3:GetObject", f"{bucket}/lake/raw/{dataset}/x/delivery.zip")
 
 
-@pytest.mark.parametrize("database", [*LAYERS[:3], "treatments_bronze", "treatments_silver", "treatments_gold"])
+@pytest.mark.parametrize("database", [*LAYERS[:3], *TREATMENTS])
 def test_the_pipeline_and_its_job_write_the_protected_domains(worked, database):
     table = f"arn:aws:glue:us-west-2:{worked.account}:table/test_{database}/t"
-    for role in (Role.of(worked, "nh-test-pipeline"), Role.of(worked, "nh-test-job")):
+    for role in (role_of(worked, "pipeline"), role_of(worked, "job")):
         assert all(role.may(f"glue:{action}Table", table) for action in ("Get", "Create", "Update"))
         assert role.may("s3:PutObject", f"arn:aws:s3:::{bucket_of(worked)}/lake/warehouse/{database}/t/x.parquet")
 
 
 @pytest.mark.parametrize(
     ("name", "workgroup", "database"),
-    [("dashboard", "nh-test", "gold"), ("clinical", "nh-test-clinical", "clinical_gold")],
+    [
+        ("dashboard", "nh-test", "gold"),
+        ("clinical", "nh-test-clinical", "clinical_gold"),
+        ("treatments", "nh-test-treatments", "treatments_gold"),
+    ],
 )
 def test_a_reader_may_query_through_its_workgroup(worked, monkeypatch, name, workgroup, database):
     """Its own calls. Athena looks at catalog and files in its name, which the statements above are about."""
@@ -239,6 +262,5 @@ def test_a_reader_may_query_through_its_workgroup(worked, monkeypatch, name, wor
     assert asked.params["QueryString"] == f"SELECT COUNT(*) AS n FROM test_{database}.t"
     asking = [c for c in worked.calls if c.service != "iam"]
     assert {c.name for c in asking} >= {"athena:StartQueryExecution", "athena:GetQueryResults"}
-    refused = {"dashboard": "clinical", "clinical": "dashboard"}[name]
-    assert Role.of(worked, f"nh-test-{name}").lacks(asking, worked) == set()
-    assert Role.of(worked, f"nh-test-{refused}").lacks(asking, worked)
+    readers = ("dashboard", "clinical", "treatments")
+    assert [r for r in readers if not role_of(worked, r).lacks(asking, worked)] == [name]

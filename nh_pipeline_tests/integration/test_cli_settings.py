@@ -96,6 +96,7 @@ def test_a_damaged_document_is_no_wrong_usage(tmp_path, monkeypatch, name):
     monkeypatch.setattr(cli.errors, "print", lambda text, **_: said.append(text))
     monkeypatch.setattr("sys.argv", ["nh", "status"])
     monkeypatch.setattr(cli, "_leave", sys.exit)  # as this process goes on
+    monkeypatch.setattr(cli.renewal, "allow", lambda: None)  # nor is it replaced
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 1

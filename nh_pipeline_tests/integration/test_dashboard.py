@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from datetime import date
+from functools import cache
 
 import pyarrow as pa
 import pytest
@@ -51,12 +52,19 @@ HOSTILE = (
 SCREEN = ("title", "subheader", "markdown", "caption", "info", "warning", "metric", "dataframe", "text_input")
 
 
+@cache
+def lake_at(home):
+    """Where a lake is asked: it is opened once, and no answer is kept."""
+    return queries(Settings(home=str(home)))
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """Runs a page on a lake, as a new session; whatever became of it, it was told in sentences."""
 
     def _shown(home, script=SCRIPTS[0], **address):
         monkeypatch.setenv("NH_HOME", str(home))
+        monkeypatch.setattr("dashboard.lake.queries", lambda _: lake_at(home))
         at = AppTest.from_file(str(REPOSITORY / "dashboard" / "app.py"), default_timeout=120)
         ccn = {"ccn": "458001"} if script == HOME else {}  # else it shows a search alone
         for key, value in {**ccn, **address}.items():
@@ -85,7 +93,7 @@ def told(at):
 
 def number(home, sql, *parameters):
     """One figure, asked of the lake itself."""
-    answer = queries(Settings(home=str(home))).query(sql, list(parameters))
+    answer = lake_at(home).query(sql, list(parameters))
     return answer.column(0)[0].as_py()
 
 
@@ -96,6 +104,7 @@ def test_every_page_is_shown(shown, whole_lake, script):
     assert sum(len(getattr(at, name)) for name in SCREEN) > 3, "a page has more than a title"
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_question_of_a_page_can_be_put_to_athena(shown, whole_lake, script, monkeypatch):
     """Read back from Athena's dialect it is run, and has the same answer."""
@@ -109,7 +118,7 @@ def test_every_question_of_a_page_can_be_put_to_athena(shown, whole_lake, script
     shown(whole_lake, script)
     monkeypatch.undo()
     assert asked
-    source = queries(Settings(home=str(whole_lake)))
+    source = lake_at(whole_lake)
     for (sql, parameters), direct in asked.items():
         again = source.query(sqlglot.transpile(translated(sql, "athena"), "athena", "duckdb")[0], parameters)
         assert (again.num_rows, again.column_names) == (direct.num_rows, direct.column_names), sql
@@ -129,7 +138,7 @@ def test_every_page_is_on_paper(shown, whole_lake, script):
     made = re.search(r"<footer>Made (.+?), \d\d:\d\d UTC.* (\w+ \d+ to \w+ \d+, 2024).*tables: ([0-9a-f]{12})", sheet)
     assert made, sheet[-300:]
     assert made[2] == "Jan 1 to Apr 14, 2024"
-    assert queries(Settings(home=str(whole_lake))).version().startswith(made[3])
+    assert lake_at(whole_lake).version().startswith(made[3])
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -148,6 +157,7 @@ def half_built(whole_lake, tmp_path_factory):
     return lake.storage.root
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_lake_half_built(shown, half_built, script):
     at = shown(half_built, script)
@@ -175,6 +185,7 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_any_address(shown, whole_lake, script, address):
@@ -190,6 +201,7 @@ def test_a_home_that_nobody_knows(shown, whole_lake):
     assert "999999" in shown(whole_lake, HOME, ccn="999999").info[0].value
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_hostile_text_in_every_input(shown, whole_lake, script):
     at = shown(whole_lake, script)
@@ -245,10 +257,11 @@ def test_treatments_come_to_what_was_made_up(shown, whole_lake):
     assert any("city" in frame.value for frame in told_so.dataframe)
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("script", OWN)
 def test_no_page_shows_a_patient(shown, whole_lake, script):
     """Neither in what is read, nor in what can be taken along: aggregates, without small numbers."""
-    ids = queries(Settings(home=str(whole_lake))).query(
+    ids = lake_at(whole_lake).query(
         "select patient_id from clinical_silver.dim_patients union all select encounter_id from "
         "clinical_silver.fct_encounters union all select claim_id from clinical_silver.fct_claims union all "
         "select full_name from treatments_gold.dim_patients where patient_sk >= 0"
@@ -262,6 +275,7 @@ def test_no_page_shows_a_patient(shown, whole_lake, script):
     assert all(int(n.replace(",", "")) >= 11 for n in counts), counts
 
 
+@pytest.mark.at_length
 def test_new_data_shows_without_a_restart(shown, whole_lake, tmp_path, engine):
     lake = chain.copied(whole_lake, tmp_path / "lake")
     newest = (date(2024, 4, 1), date(2024, 6, 30), "%")

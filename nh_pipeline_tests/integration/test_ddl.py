@@ -42,9 +42,13 @@ def lake(engine, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ask(lake):
+def source(lake):
+    return LakeQueries(lake)
+
+
+@pytest.fixture(scope="module")
+def ask(source):
     """Rows of a query, as dictionaries."""
-    source = LakeQueries(lake)
     return lambda sql, *parameters: source.query(sql, parameters).to_pylist()
 
 
@@ -181,13 +185,14 @@ def test_the_statements_are_known_to_their_dialect(dialect):
         assert {u.split(" ")[0] for u in used} <= known
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("dialect", ENGINES)
-def test_an_engines_statements_give_duckdbs_rows(dialect, lake):
+def test_an_engines_statements_give_duckdbs_rows(dialect, source):
     """Read back from the engine's dialect, they are run: nothing was lost on the way."""
     for view in PUBLIC:
         back = sqlglot.transpile(translated(view.query, dialect), read=dialect, write="duckdb")[0]
         # To ten digits: sums of doubles depend on the order of their rows.
-        direct, again = (LakeQueries(lake).query(f"select * from ({q}) order by all") for q in (view.query, back))
+        direct, again = (source.query(f"select * from ({q}) order by all") for q in (view.query, back))
         assert direct.num_rows == again.num_rows
         assert direct.column_names == again.column_names
         for name in direct.column_names:

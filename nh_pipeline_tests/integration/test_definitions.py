@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from nh_pipeline.model.table import REJECTS
+from nh_pipeline.orchestration.check_keys import check_keys
 from nh_pipeline.orchestration.checks import FRESH
 from nh_pipeline.orchestration.definitions import build_defs
 from nh_pipeline.orchestration.partitions import EXPORTS, RELEASES, WORK_DATES
@@ -127,6 +128,10 @@ def test_daily_assets_share_one_partitions_object_and_a_range_is_one_run(graph):
             assert any(node.partitions_def is known for known in (WORK_DATES, RELEASES, EXPORTS))
             assert node.backfill_policy == dg.BackfillPolicy.single_run()
     assert WORK_DATES.get_first_partition_key() == "2017-01-01"
+
+
+def test_who_looks_at_checks_knows_them_without_the_definitions(graph):
+    assert check_keys(Settings()) == sorted(graph.asset_check_keys)
 
 
 def test_every_check_says_what_it_checks_and_the_gate_says_that_it_blocks(defs, graph):

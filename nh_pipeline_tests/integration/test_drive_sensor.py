@@ -6,27 +6,31 @@ import logging
 import sys
 import zipfile
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._utils.error import serializable_error_info_from_exc_info
 
+from nh_pipeline import tables
 from nh_pipeline.landing.source_state import SourceState
 from nh_pipeline.landing.zone import RawZone
+from nh_pipeline.orchestration.attempts import AT_ONCE
 from nh_pipeline.orchestration.definitions import build_defs
-from nh_pipeline.orchestration.delivery_sensor import MOST_ATTEMPTS
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources import SourceUnavailable
 from nh_pipeline_tests.support.drive_server import SECRET, SHEET, SHORTCUT, Fault
 from nh_pipeline_tests.support.local import Nh, serving
 from nh_pipeline_tests.support.memory_source import md5_of
+from nh_pipeline_tests.support.stack import DEFINITIONS as QUICK
 from nh_pipeline_tests.support.stale import stale_quarters
 from nh_pipeline_tests.unit.test_landing_archive import zipped
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Dagster's event log readers
 ]
 
@@ -47,16 +51,16 @@ class Installation:
         )
         self.instance = dg.DagsterInstance.ephemeral()
         self.cursors: dict[str, str | None] = {}
+        self.defs = build_defs(self.settings)
 
     def tick(self, name: str = "drive_sensor") -> list[dg.RunRequest]:
         """One tick of a sensor; what it requests."""
-        defs = build_defs(self.settings)
-        repository = defs.get_repository_def()
+        repository = self.defs.get_repository_def()
         with dg.build_sensor_context(
             self.instance,
             cursor=self.cursors.get(name),
             repository_def=repository,
-            resources=dict(defs.resources or {}),
+            resources=dict(self.defs.resources or {}),
         ) as context:
             found = repository.get_sensor_def(name).evaluate_tick(context)
         self.cursors[name] = found.cursor
@@ -69,7 +73,7 @@ class Installation:
     def _run(self, request: dg.RunRequest) -> str | None:
         if self.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": request.run_key})):
             return None
-        job = build_defs(self.settings).resolve_job_def(request.job_name or "daily_nurse_staffing_delivery")
+        job = self.defs.resolve_job_def(request.job_name or "daily_nurse_staffing_delivery")
         result = job.execute_in_process(
             instance=self.instance,
             run_config=request.run_config,
@@ -85,12 +89,12 @@ class Installation:
         return self.nh.rows("select count(*) as n from silver.fct_staffing_levels")[0]["n"]
 
     def catches_up(self) -> list[str]:
-        """Runs until two ticks find nothing, without those of the table of quality, which follow all others."""
+        """Runs until two ticks find nothing."""
         found, quiet = list[str](), 0
         while quiet < 2:
             told = self.runs("catch_up")
             quiet = 0 if told else quiet + 1
-            found += [run for run in told if not run.startswith("quality ")]
+            found += told
         return found
 
     @property
@@ -106,7 +110,8 @@ class Installation:
 
 
 @pytest.fixture
-def installation(drive_server, tmp_path):
+def installation(drive_server, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "QUALITIES", ())  # they would follow all others
     made = Installation(drive_server, tmp_path)
     with made.instance:
         yield made
@@ -191,15 +196,12 @@ def test_an_archive_lands_by_itself_and_what_is_in_it_is_built(installation, dri
     assert installation.runs() == []
     assert installation.state.cursor is not None
     assert installation.catches_up()
-    while installation.catches_up():
-        pass
     assert installation.rows() == 10
     drive.touch(monthly)
     assert installation.runs() == []
     drive.change(monthly, zipped(filler, ("PBJ.csv", quarter[1]), ("averages.csv", averages.read_bytes())))
     assert installation.runs() == ["land_only monthly.zip 1 ok"]
-    while installation.catches_up():
-        pass
+    assert installation.catches_up()
     assert installation.rows() == 9
     drive.remove(monthly)
     assert installation.runs() == []
@@ -233,10 +235,21 @@ def test_a_failed_version_is_tried_again_and_the_token_waits(installation, drive
     assert installation.state.cursor != before
     drive.change(file_id, ODD * 3)  # a new version begins anew
     drive.show(file_id, md5Checksum="0" * 32)
-    for attempt in range(1, MOST_ATTEMPTS + 1):
+    for attempt in range(1, AT_ONCE + 1):
         assert installation.runs() == [f"land_only late.csv {attempt} failed"]
     assert installation.runs() == []
     assert [f.name for f in installation.state.pending()] == ["late.csv"]
+
+
+def test_an_outage_that_outlasts_the_attempts_at_once(installation, drive, monkeypatch):
+    drive.add(ODD, "late.csv")
+    for attempt in range(1, AT_ONCE + 1):
+        drive.script("media", None, Fault(403, "cannotDownloadFile"))  # the sensor's peek, then the run's download
+        assert installation.runs() == [f"land_only late.csv {attempt} failed"]
+    assert installation.runs() == []
+    monkeypatch.setattr("nh_pipeline.orchestration.attempts.FIRST_PAUSE", timedelta(0))  # it is over
+    assert installation.runs() == [f"land_only late.csv {AT_ONCE + 1} ok"]
+    assert installation.runs() == []
 
 
 def test_a_file_that_was_away_while_its_run_ran_is_run_again(installation, drive):
@@ -325,7 +338,6 @@ def _ticks(nh: Nh) -> list[Any]:
         ]
 
 
-@pytest.mark.at_length
 @pytest.mark.timeout(900)
 def test_the_daemon_misses_none_and_doubles_none_over_a_restart(drive_server, drive, tmp_path, monkeypatch):
     monkeypatch.setenv("NH_SOURCE", f"gdrive://{drive.root}")
@@ -338,11 +350,11 @@ def test_the_daemon_misses_none_and_doubles_none_over_a_restart(drive_server, dr
         return {document.name for document in RawZone(nh.lake.storage).quarantined()}
 
     drive.add(ODD, "first.csv")
-    with serving(nh.home) as server:
+    with serving(nh.home, QUICK) as server:
         server.wait(lambda: landed() == {"first.csv"}, "the first file is landed")
         server.wait(lambda: all(run.is_finished for run in nh.runs()), "its run is over")
     drive.add(ODD * 2, "second.csv")  # while nobody looks
-    with serving(nh.home) as server:
+    with serving(nh.home, QUICK) as server:
         server.wait(lambda: landed() == {"first.csv", "second.csv"}, "the second file is landed")
         ticks = len(_ticks(nh))
         server.wait(lambda: len(_ticks(nh)) > ticks, "the sensor looks once more")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 Rows = dict[int, dict[str, Any]]
-LARGE = {"notes": {"S": "x" * 150_000}}
+LARGE = {"notes": {"S": "x" * 100_000}}
 
 
 def treatment(number: int, **attributes: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,12 @@ def test_d1_d2_what_is_read_twice_is_there_once_and_what_is_late_is_there_after_
     lake()
     assert silver()[0].keys() == {1, 2, 3}
     lake(full=True)
-    assert silver()[0].keys() == {1, 2, 3, 4}
+    rows = silver()[0]
+    assert rows.keys() == {1, 2, 3, 4}
+    assert {number for number, row in rows.items() if row["is_late"]} == {4}
+    lake.table.put(4, at(minutes=30))
+    lake()
+    assert not silver()[0][4]["is_late"]
 
 
 def test_d3_d4_d5_times_are_instants(lake, silver):

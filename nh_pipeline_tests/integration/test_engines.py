@@ -131,3 +131,26 @@ def test_a_session_is_made_anew_when_the_embedded_engine_has_died():
         [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False, timeout=120
     )
     assert found.stdout == "2\n", found.stderr
+
+
+@pytest.mark.parametrize(("seconds", "told"), [("", "3 3"), ("1", "3 is not running")])
+def test_a_session_outlives_what_a_process_does_beside_it(seconds, told):
+    """Landing large files, or waiting for another: by default Sail ends a session after a quarter of an hour."""
+    code = """
+import os, time
+from nh_pipeline.engines import spark
+session = spark.spark_session("sail")
+print(session.range(3).count(), flush=True)
+time.sleep(4)
+try:
+    print(session.range(3).count(), flush=True)
+except Exception as error:
+    print(str(error)[-14:], flush=True)
+assert int(os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"]) in (1, spark.SESSION_SECONDS)
+os._exit(0)
+"""
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("SPARK_", "SAIL_"))}
+    env = {**known, **({"SAIL_SPARK__SESSION_TIMEOUT_SECS": seconds} if seconds else {})}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    found = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert " ".join(found.stdout.split()) == told

@@ -1,15 +1,20 @@
 """The event log that writes batches leaves what Dagster's own would."""
 
+import json
 import time
 from datetime import date
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster_postgres import PostgresEventLogStorage
 
-from nh_pipeline.orchestration.event_log import BatchingSqliteEventLogStorage
+from nh_pipeline.orchestration.event_log import BATCH_SIZE, BatchingSqliteEventLogStorage
+from nh_pipeline.orchestration.event_log_postgres import BatchingPostgresEventLogStorage
+from nh_pipeline.orchestration.instance import open_instance
 from nh_pipeline.orchestration.partitions import SINGLE_RUN, WORK_DATES, range_tags
-from nh_pipeline.orchestration.runs import open_instance
 from nh_pipeline.settings import Settings
+from nh_pipeline_tests.support.postgres import postgres
 
 KEY = dg.AssetKey("days")
 DAYS = ("2024-04-01", "2024-04-02", "2024-04-03")
@@ -74,6 +79,25 @@ def test_batches_leave_what_single_events_leave(tmp_path, monkeypatch):
 
 
 @pytest.mark.integration
+def test_batches_in_postgres_leave_what_single_events_leave(tmp_path, monkeypatch):
+    def stored(storage):
+        config = {"module": storage.__module__, "class": storage.__name__, "config": {"postgres_url": address}}
+        (tmp_path / "dagster.yaml").write_text(json.dumps({"event_log_storage": config}))
+        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+            assert type(instance.event_log_storage) is storage
+            found = outcome(instance)
+            instance.wipe()
+        return found
+
+    with postgres() as address:
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+        expected = stored(PostgresEventLogStorage)
+        assert (expected["partitions"], expected["planned"]) == (list(DAYS), list(DAYS))
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))
+        assert stored(BatchingPostgresEventLogStorage) == expected
+
+
+@pytest.mark.integration
 def test_another_process_follows_a_run_while_its_log_is_open(tmp_path):
     settings, seen = Settings(home=str(tmp_path / "lake")), []
     job = dg.Definitions(assets=[days]).resolve_implicit_global_asset_job_def()
@@ -88,4 +112,24 @@ def test_another_process_follows_a_run_while_its_log_is_open(tmp_path):
             assert f"number {n}" in seen[-1]
         mine.delete_run(run.run_id)
         assert webserver.all_logs(run.run_id) == []
-    assert not list((tmp_path / "lake" / "dagster" / "history" / "runs").glob("*-wal"))  # closed
+    assert open_databases(tmp_path) == []
+
+
+@pytest.mark.integration
+def test_what_follows_a_run_ends_before_the_databases_are_closed(tmp_path, monkeypatch):
+    settings, stop = Settings(home=str(tmp_path / "lake")), SqliteEventLogStorage.dispose
+    job = dg.Definitions(assets=[days]).resolve_implicit_global_asset_job_def()
+    with open_instance(settings) as instance:
+        run = instance.create_run_for_job(job, tags=range_tags(date(2024, 4, 1), date(2024, 4, 3)))
+
+        def dispose(storage):
+            storage.get_records_for_run(run.run_id)  # as the thread does that follows a run, when it is told to end
+            stop(storage)
+
+        monkeypatch.setattr(SqliteEventLogStorage, "dispose", dispose)
+    assert open_databases(tmp_path) == []
+
+
+def open_databases(folder):
+    """Files that SQLite has beside databases as long as somebody has them open."""
+    return list((folder / "lake" / "dagster" / "history" / "runs").glob("*-wal"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
@@ -16,6 +15,8 @@ from nh_pipeline.sample import Correction, Deliveries
 from nh_pipeline_tests.crash.test_faults_runs import started
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.local import Nh
+from nh_pipeline_tests.support.runbook import RUNBOOK, not_said
+from nh_pipeline_tests.support.small_disk import ONLY_ROOT, filled, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -24,28 +25,14 @@ PLAN = Deliveries(20, ("2024Q2",), releases=0, days=20)
 
 @contextmanager
 def tmpfs(folder, size):
-    """A small file system of its own; only root can make one."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "nh-test", folder]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can only be mounted by root (mount -t tmpfs)")
-    try:
+    with small_disk(folder, size) as mounted:
+        if not mounted:
+            pytest.skip(ONLY_ROOT)
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def remount(folder, how):
     subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
-
-
-def filled(folder, leave):
-    """A file that leaves so many bytes."""
-    ballast = folder / "ballast"
-    usage = shutil.disk_usage(folder)
-    with ballast.open("wb") as out:
-        out.write(b"x" * (usage.free - leave))
-    return ballast
 
 
 def everything(root):
@@ -145,14 +132,15 @@ def test_nh_says_it_in_one_message(tmp_path, quarter):
         process = started(disk / "lake", "ingest", quarter[0])
         told = process.communicate(timeout=180)[0].decode()
         assert process.returncode == 1, told
-        assert "there is no space left" in told
+        full, read_only = RUNBOOK["There is no space left"].seen
+        assert not_said([full], told) == []
         assert "Traceback" not in told
         (disk / "ballast").unlink()
         remount(disk, "ro")
         process = started(disk / "lake", "run", quarter[0])
         told = process.communicate(timeout=180)[0].decode()
         assert process.returncode == 1, told
-        assert "read-only" in told
+        assert not_said([read_only], told) == []
         assert "Traceback" not in told
 
 

@@ -167,10 +167,20 @@ def test_a_job_that_takes_too_long_is_ended_by_aws(calendar, monkeypatch):
 
 def test_a_job_that_never_ends_is_stopped(calendar, monkeypatch):
     monkeypatch.setattr(glue, "PATIENCE", 0.01 - calendar.settings.glue_timeout)
-    calendar.service.fates.append("WAITING")
+    calendar.service.fates.append("RUNNING")
     told, where = calendar.failure(CALENDAR)
     assert told.startswith("It is stopped, since it has not come to an end within 0.01 minutes\n")
     assert where == link(calendar)
+    assert calendar.service.runs[-1].stopped.wait(5)
+
+
+def test_a_job_that_stays_in_the_queue_is_stopped(calendar, monkeypatch):
+    """It may stand there for longer than it may run."""
+    monkeypatch.setattr(glue, "PATIENCE", -calendar.settings.glue_timeout)
+    monkeypatch.setattr(glue, "QUEUE", 0.02)
+    calendar.service.fates.append("WAITING")
+    told, _ = calendar.failure(CALENDAR)
+    assert told.startswith("It is stopped, since it has not left the queue within 0.02 minutes\n")
     assert calendar.service.runs[-1].stopped.wait(5)
 
 
@@ -225,6 +235,7 @@ def test_a_secret_is_not_sent(calendar):
     assert calendar.aws.calls == []
 
 
+@pytest.mark.at_length
 def test_a_job_that_dies_before_it_commits(calendar):
     """The table is as before, and the next run heals; even one that is throttled and has to wait."""
     lake = calendar.lake
@@ -242,6 +253,7 @@ def test_a_job_that_dies_before_it_commits(calendar):
     assert not left & {lake.relative(p) for p in lake.snapshot(DIM_DATE).paths}
 
 
+@pytest.mark.at_length
 def test_raw_to_gold(home, tmp_path, capsys):
     aws, service = home.aws, home.service
     aws.calls.clear()
@@ -289,6 +301,7 @@ def test_raw_to_gold(home, tmp_path, capsys):
     assert not [text for text in sent if aws.environment["AWS_SECRET_ACCESS_KEY"] in text or aws.key_id in text]
 
 
+@pytest.mark.at_length
 def test_what_others_publish_meanwhile_is_not_overwritten(home, tmp_path, capsys):
     """The job begins on the snapshots that its run has seen, and begins anew when they are no longer current."""
     fix = Correction(0, 3)
@@ -311,12 +324,14 @@ def test_what_others_publish_meanwhile_is_not_overwritten(home, tmp_path, capsys
     assert truth != PLAN.quarter_truth("2024Q2")
 
 
+@pytest.mark.at_length
 def test_a_job_of_another_lake_is_refused(home):
-    request = BuildRequest.of([], home.lake, chain.RunInfo(run_id="r", asset="a"))
+    lake = home.lake
+    request = BuildRequest.of([], lake, chain.RunInfo(run_id="r", asset="a"))
     seen = request.lake["pinned_snapshots"]
-    assert seen == {c.name: home.lake.snapshot(c).snapshot_id for c in tables()}
+    assert seen == {c.name: lake.snapshot(c).snapshot_id for c in tables()}
     with pytest.raises(LakeError, match="looks at another lake or another catalog"):
-        Lake(home.lake.root, {"database-prefix": "other_"}, seen).snapshot(FCT_STAFFING_LEVELS)
+        Lake(lake.root, {"database-prefix": "other_"}, seen).snapshot(FCT_STAFFING_LEVELS)
 
 
 _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
@@ -326,6 +341,7 @@ _TERMINATE = """mutation($id: String!) { terminateRun(runId: $id, terminatePolic
 _STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
+@pytest.mark.at_length
 def test_a_cancelled_run_stops_its_job(calendar, tmp_path):
     """Launched and cancelled as people do it, in the web server."""
     # A lake of its own, in which no sensor finds anything to do.

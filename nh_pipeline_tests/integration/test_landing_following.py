@@ -478,6 +478,7 @@ def first_seen(follower: Follower, of: Follower) -> dict[str, list[str]]:
     return {coverage: sorted(times, key=lambda md5: (times[md5], md5)) for coverage, times in found.items()}
 
 
+@pytest.mark.at_length
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(EVENTS, EVENTS, LOOKS), max_size=25))
 def test_any_sequence_of_events_and_crashes_ends_as_a_full_load(steps):
@@ -506,6 +507,7 @@ def test_any_sequence_of_events_and_crashes_ends_as_a_full_load(steps):
         assert world.manifests() == before
 
 
+@pytest.mark.at_length
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
@@ -526,6 +528,7 @@ def test_without_touches_a_fresh_lake_has_the_very_same_manifests(steps):
         assert world.follower.counting() == fresh(world).counting()
 
 
+@pytest.mark.at_length
 def test_a_crash_between_any_two_steps(drive_server, tmp_path):
     """All of them, one by one: a changed, a removed and a new file."""
     crashes = 0

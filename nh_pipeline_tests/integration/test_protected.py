@@ -16,10 +16,11 @@ from nh_pipeline.queries.duck import connect
 from nh_pipeline.tables import table
 from nh_pipeline_tests.support import fhir
 from nh_pipeline_tests.support.local import Nh
-from nh_pipeline_tests.support.runbook import RUNBOOK
+from nh_pipeline_tests.support.runbook import CLINICAL
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.every_mart,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -135,7 +136,7 @@ def test_it_is_in_nothing_that_nh_says(leaking):
 
 def test_whoever_looks_for_it_as_the_runbook_says_finds_nothing(leaking):
     nh, _ = leaking
-    search, query = (line.replace("NAME", NAME) for line in RUNBOOK["Something protected may be in a log"].commands)
+    search, query = (line.replace("NAME", NAME) for line in CLINICAL["Something protected may be in a log"].commands)
 
     def printed(command):
         asked = {"capture_output": True, "text": True, "timeout": 60, "env": {**os.environ, "NH_HOME": str(nh.home)}}

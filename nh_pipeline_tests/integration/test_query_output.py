@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nh_pipeline.lake.lake import Lake
@@ -89,11 +91,15 @@ def test_what_reads_is_answered(nh, sql):
         "select * from read_parquet('https://127.0.0.1:1/x.parquet')",
         "select * from sql",  # a variable of ours
         "with x as (insert into gold.facility_measures select * from gold.facility_measures returning 1) from x",
+        "from read_parquet('{1}')",  # a table of a domain that this process does not serve
     ],
 )
 def test_only_the_lakes_own_tables_are_open(nh, tmp_path, sql):
     (tmp_path / "secret.csv").write_text("geheim\n1\n")
-    found = nh("query", sql.format(tmp_path / "secret.csv"), exits=2)
+    other = Path(nh.home) / "warehouse" / "clinical_silver" / "dim_patients" / "data" / "part.parquet"
+    other.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"a": ["geheim"]}), other)
+    found = nh("query", sql.format(tmp_path / "secret.csv", other), exits=2)
     assert "geheim" not in found.output
 
 

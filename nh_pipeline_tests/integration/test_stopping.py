@@ -15,10 +15,12 @@ from nh_pipeline_tests.support.local import Nh
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.at_length,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 PLAN = Deliveries(12, ("2024Q2",), releases=1, days=3)
+OF_PLAN = ("PBJ_", "NH_ProviderInfo_")
 
 
 def begun(nh, *arguments):

@@ -31,6 +31,11 @@ def lake(whole_lake: Path) -> Lake:
 
 
 @pytest.fixture(scope="module")
+def queries(lake: Lake) -> LakeQueries:
+    return LakeQueries(lake)
+
+
+@pytest.fixture(scope="module")
 def address(lake) -> Iterator[Address]:
     """A warehouse that every table has been loaded into."""
     with postgres() as url, database(Address.of(url)) as found:
@@ -49,14 +54,15 @@ def test_every_table_is_equal(lake, address):
     assert filled > 80
 
 
+@pytest.mark.at_length
 @pytest.mark.parametrize("table", tables(), ids=lambda table: table.name)
 def test_every_value_is_equal(table, lake, address):
     assert held(address, table) == expected(lake, table)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_views_for_reports_say_the_same(view, lake, address):
-    direct = LakeQueries(lake).query(f"select * from {view.name}")
+def test_views_for_reports_say_the_same(view, queries, address):
+    direct = queries.query(f"select * from {view.name}")
     listed = ", ".join(f'"{column}"' for column in direct.column_names)
     rows = [
         dict(zip(direct.column_names, row, strict=True)) for row in asked(address, f"select {listed} from {view.name}")

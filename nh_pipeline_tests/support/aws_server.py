@@ -1,8 +1,9 @@
 """AWS on loopback: moto's services behind a layer that is as strict as AWS where moto is not.
 
 What the layer adds: the version check of Glue's ``UpdateTable``, limits of Glue's catalog, signed requests, buckets
-that answer in their own region only. What it offers to tests: a record of every request with the permissions that
-AWS would ask for, faults by script, rules about what is allowed, and handlers for calls that moto does not know.
+that answer in their own region only, sessions of roles that end. What it offers to tests: a record of every request
+with the permissions that AWS would ask for, faults by script, rules about what is allowed, and handlers for calls that
+moto does not know.
 
 Every :class:`Aws` is an account of its own, so tests share the server and see nothing of one another.
 """
@@ -14,6 +15,7 @@ import itertools
 import json
 import sys
 import threading
+import time
 import uuid
 from collections import deque
 from contextlib import contextmanager
@@ -83,6 +85,11 @@ def key_denied(call: Call) -> AwsError:
                     "because no identity-based policy allows the kms:GenerateDataKey action", 403)  # fmt: skip
 
 
+def ungranted(_: Call) -> AwsError:
+    """A grant of Lake Formation that is missing, where it governs the catalog."""
+    return AwsError("AccessDeniedException", "Insufficient Lake Formation permission(s): Required Describe on gold")
+
+
 def unknown_key(call: Call) -> AwsError:
     """Credentials that AWS does not know."""
     if call.service == "s3":
@@ -105,7 +112,8 @@ class Aws:
         bucket: Its first bucket, in ``region``.
         home: An address for ``NH_HOME``.
         calls: Every request that was made, in order.
-        handlers: By ``service:Action``: answers instead of moto; takes the call, returns the JSON, raises AwsError.
+        handlers: By ``service:Action``: answers instead of moto; takes the call, returns the JSON (or XML, as bytes),
+            raises AwsError.
         allowed: Whether a permission (action, resource) is granted; None grants everything.
     """
 
@@ -214,7 +222,9 @@ class AwsServer:
 
     def __init__(self) -> None:
         self._accounts: dict[str, Aws] = {}
-        self._known: set[str] = set()
+        self.known: set[str] = set()
+        self.sessions: dict[str, tuple[str, float]] = {}
+        """Of the known keys, those of roles: the token that comes with one, and when it ends."""
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._catalog = threading.Lock()
         self.strays: deque[str] = deque(maxlen=100)
@@ -237,7 +247,7 @@ class AwsServer:
         """A new account with its bucket; everything in it is gone afterwards."""
         aws = Aws(self, region)
         self._accounts[aws.account] = aws
-        self._known.add(aws.key_id)
+        self.known.add(aws.key_id)
         aws.make_bucket(aws.bucket, region)
         aws.calls.clear()
         try:
@@ -259,12 +269,18 @@ class AwsServer:
             # Sail keeps the credentials that a process had first. All accounts trust one another with their buckets.
             mine = next((a for a in list(self._accounts.values()) if a.owns(call.params.get("Bucket"))), None)
             aws = (mine if call.service == "s3" else None) or self._accounts.get(call.account)
-            if aws is None or call.key_id not in self._known:
+            if aws is None or call.key_id not in self.known:
                 self.strays.append(call.name)
                 raise unknown_key(call)
+            token, end = self.sessions.get(call.key_id, ("", float("inf")))
+            if call.headers.get("x-amz-security-token", "") != token or time.time() > end:
+                raise expired(call)
             call = replace(call, account=aws.account)
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = aws.account
             made = aws.answer(call)
+            if isinstance(made, bytes):
+                start_response("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(made)))])
+                return [made]
             if made is not None:
                 return _json(start_response, 200, made)
             if call.service != "glue":
@@ -301,12 +317,13 @@ def _json(start_response: Any, status: int, content: Any, headers: Iterable[tupl
 def _refusal(environ: dict[str, Any], start_response: Any, call: Call | None, error: AwsError) -> list[bytes]:
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # else the client sees a broken connection
     request_id = [("x-amzn-RequestId", uuid.uuid4().hex)]
-    if call is not None and call.service not in ("s3", "sts"):
-        told = {"__type": error.code, "message": error.message, "Message": error.message}
-        return _json(start_response, error.status, told, request_id)
+    query = call is not None and call.service in ("cloudformation", "sts")
+    if call is not None and call.service != "s3" and not query:
+        content = {"__type": error.code, "message": error.message, "Message": error.message}
+        return _json(start_response, error.status, content, request_id)
     inner = f"<Code>{error.code}</Code><Message>{error.message}</Message><RequestId>x</RequestId>"
-    text = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>" if (
-        call is not None and call.service == "sts") else f"<Error>{inner}</Error>"  # fmt: skip
+    told = f"<Error>{'<Type>Sender</Type>' if query else ''}{inner}</Error>"
+    text = f"<ErrorResponse>{told}</ErrorResponse>" if query else told
     body = b"" if environ["REQUEST_METHOD"] == "HEAD" else ('<?xml version="1.0" encoding="UTF-8"?>\n' + text).encode()
     fixed = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     start_response(f"{error.status} Error", [*fixed, *request_id, *error.headers])

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from nh_pipeline import datasets
 from nh_pipeline.datasets.cms.daily_nurse_staffing import FCT_STAFFING_LEVELS
 from nh_pipeline.datasets.cms.medicare_claims import DIM_CLAIMS
 from nh_pipeline.datasets.cms.providers import DIM_PROVIDERS
@@ -31,6 +32,7 @@ from nh_pipeline.pipeline.context import BuildContext, RunInfo, TableResult
 from nh_pipeline.pipeline.scd2 import BuildHistory
 from nh_pipeline.sources import FolderSource
 from nh_pipeline.tables import domains_of, tables
+from nh_pipeline.transforms import typed
 from nh_pipeline_tests.support.catch_up import catch_up
 from nh_pipeline_tests.support.declared import BRONZE, DIMENSIONS, measures_build, staffing_build
 from nh_pipeline_tests.support.text_values import read_all
@@ -190,6 +192,9 @@ def main(engine: str, root: str, *drops: str) -> None:
     workspace = workspace_at(Path(root), spark_session(engine))
     land(workspace, *map(Path, drops))
     whole(workspace)
+    for dataset in datasets.with_tables():  # reasons that no line here gives are SQL of this engine, too
+        lines = workspace.read(dataset.bronze, workspace.lake.snapshot(dataset.bronze))
+        assert "reason" in typed.classified(lines, dataset, dataset.typed).schema.names
     for row in read_all(workspace.spark):
         print(ascii(row))  # noqa: T201 (what the other process compares)
 

@@ -10,7 +10,7 @@ from moto.backends import get_backend
 from typer.testing import CliRunner
 
 from nh_pipeline.cli.main import app
-from nh_pipeline_tests.support import cloudformation  # noqa: F401 (what moto's CloudFormation lacks)
+from nh_pipeline_tests.support import cloudformation, early_validation  # noqa: F401 (what moto's CloudFormation lacks)
 from nh_pipeline_tests.support.aws_calls import AwsError
 from nh_pipeline_tests.support.aws_server import signed_in
 

@@ -139,7 +139,7 @@ class Drive:
         self.faults: dict[str, deque[Fault | None]] = defaultdict(deque)
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.oldest_token = 1
-        self.revoked = False
+        self.revoked = self.away = False
         self.tokens: set[str] = set()
         self.lock = threading.RLock()
         self._ids = 0
@@ -453,6 +453,8 @@ class _Handler(BaseHTTPRequestHandler):
         with drive.lock:
             drive.requests.append((kind, {**query, "path": path, "range": self.headers.get("range", "")}))
             fault = drive.faults[kind].popleft() if drive.faults[kind] else None
+        if drive.away:
+            fault = BUSY
         try:
             token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
             if token not in drive.tokens:

@@ -12,9 +12,7 @@ import hashlib
 import http.client
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -29,6 +27,7 @@ from nh_pipeline import failpoints
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.landing import RawZone
 from nh_pipeline.landing.extraction import extract, watermark
+from nh_pipeline.sample.treatments import dynalite as server
 from nh_pipeline.settings import Settings
 from nh_pipeline.sources.dynamodb import Table
 from nh_pipeline_tests.support.aws_calls import AwsError
@@ -40,34 +39,18 @@ if TYPE_CHECKING:
     from nh_pipeline_tests.support.aws_calls import Call
     from nh_pipeline_tests.support.aws_server import Aws
 
-DYNALITE = Path(os.environ.get("NH_TEST_DYNALITE", Path(sys.prefix) / "dynalite"))
-"""Where ``make test`` installs it."""
+DYNALITE = Path(os.environ.get("NH_TEST_DYNALITE", server.DYNALITE))
 
-_PROGRAM = """
-const server = require('dynalite')({createTableMs: 0, deleteTableMs: 0, updateTableMs: 0})
-server.listen(0, '127.0.0.1', () => console.log(server.address().port))
-process.stdin.resume().on('end', () => process.exit())
-"""
 _OPERATIONS = ("CreateTable", "DescribeTable", "PutItem", "DeleteItem", "BatchWriteItem", "Scan", "Query")
 
 
 @contextmanager
 def dynalite() -> Iterator[int]:
     """A server of this process, which ends with it: its port."""
-    node = shutil.which("node")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout if node else "none"
-    if node is None or int(version.strip().lstrip("v").partition(".")[0]) < 20:
-        pytest.skip(f"dynalite needs node 20 or later, found {version}")
-    if not (DYNALITE / "node_modules" / "dynalite").is_dir():
-        pytest.skip(f"no dynalite in {DYNALITE}, where make test installs it, with npm")
-    with subprocess.Popen(
-        [node, "-e", _PROGRAM], cwd=DYNALITE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
-            process.wait(30)
+    if reason := server.missing(DYNALITE):
+        pytest.skip(reason)
+    with server.serving(DYNALITE) as port:
+        yield port
 
 
 def asked_of(aws: Aws, port: int) -> None:

@@ -1,5 +1,7 @@
 """AWS Glue's job runs on loopback: each one is a process that runs the job's script with the arguments that AWS passes.
 
+It has the job's role as AWS documents it for boto3, and no key in a variable.
+
 It answers three calls of an account's :class:`~.aws_server.Aws` (jobs themselves are moto's), refuses what AWS's own
 model of the service does not allow, and goes through AWS's states. Run as a module, it is what starts a script, as
 Glue's own runner does: ``python -m nh_pipeline_tests.support.glue_service script.py --JOB_NAME …``.
@@ -27,6 +29,7 @@ from dagster_pipes import PipesStdioLogWriterChannel
 from nh_pipeline import failpoints as points
 from nh_pipeline.engines import glue_job
 from nh_pipeline_tests.support.aws_calls import AwsError
+from nh_pipeline_tests.support.role_sessions import role_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -262,15 +265,17 @@ class GlueService:
 
     def _environment(self) -> dict[str, str]:
         """Nothing of this process's settings: a job knows what it was sent."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("NH_", "SPARK_", "DAGSTER_", "PYTEST_"))}
+        own = ("NH_", "SPARK_", "DAGSTER_", "PYTEST_", "AWS_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(own)}
         submitted = " ".join(f"--conf {k}={v}" for k, v in SPARK.items())
         spark = {"PYSPARK_SUBMIT_ARGS": f"{submitted} pyspark-shell", "PYSPARK_PYTHON": sys.executable}
+        role = role_profile(self.aws, self.folder, "job")
         repository = str(Path(__file__).resolve().parents[2])
         return {
             **kept,
             **spark,
             "PYTHONPATH": repository,
-            **self.aws.environment,
+            **{k: v for k, v in role.items() if not k.endswith("REGION")},
             **self.environment,
             _AT: json.dumps(self.at),
         }

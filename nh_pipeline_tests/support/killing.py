@@ -51,12 +51,12 @@ class Outcome:
 class Mother:
     """Orders children, one after the other."""
 
-    def __init__(self, log: Path):
+    def __init__(self, log: Path, *, every_mart: bool = False):
         env = {k: v for k, v in os.environ.items() if not k.startswith("SPARK_")}  # of this process's own session
         self.log = log
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", __name__],
+                [sys.executable, "-W", "ignore", "-m", __name__, *["every"] * every_mart],
                 env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
 
@@ -132,8 +132,9 @@ def _wait(pid: int, after: float | None) -> int:
         time.sleep(0.002)
 
 
-def main() -> None:
-    marts.MARTS = FEW
+def main(which: str = "few") -> None:
+    if which == "few":
+        marts.MARTS = FEW
     for line in sys.stdin:
         order, started = json.loads(line), time.monotonic()
         pid = os.fork()
@@ -151,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from nh_pipeline.cli.main import app
 from nh_pipeline.engines.spark import spark_session
 from nh_pipeline.lake.lake import Lake
-from nh_pipeline.orchestration.runs import open_instance
+from nh_pipeline.orchestration.instance import open_instance
 from nh_pipeline.settings import Settings
 from nh_pipeline_tests.support import chain
 
@@ -105,7 +105,7 @@ class Server:
         while not (found := condition()):
             assert self.process.poll() is None, f"the server ended:\n{self.log.read_text()[-3000:]}"
             assert time.monotonic() < end, f"{what}: not within {seconds} s\n{self.log.read_text()[-3000:]}"
-            time.sleep(max(1, 2 * (time.monotonic() - looked)))  # looking is not to slow down what is waited for
+            time.sleep(max(1, 5 * (time.monotonic() - looked)))  # looking is not to slow down what is waited for
             looked = time.monotonic()
         return found
 
@@ -118,11 +118,12 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, **other: str) -> Iterator[Server]:
+def serving(home: Path, definitions: str = DEFINITIONS, **other: str) -> Iterator[Server]:
     """Webserver and daemon on a lake, on a free port; ended with all their processes.
 
     Args:
         home: the lake, and where the server's files are.
+        definitions: what the server loads.
         other: settings (``NH_HOME=…``), if the lake is elsewhere.
     """
     settings = Settings(home=str(home))
@@ -137,7 +138,7 @@ def serving(home: Path, **other: str) -> Iterator[Server]:
         "dagster",
         "dev",
         "-m",
-        DEFINITIONS,
+        definitions,
         "-h",
         "127.0.0.1",
         "-p",

@@ -1,4 +1,4 @@
-"""The runbook of the clinical domain: what one sees, and what to do, as its page says it."""
+"""The runbooks: what one sees, and what to do, as their pages say it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbook-clinical.md"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(r"^```(text|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -40,5 +40,10 @@ def _entry(text: str) -> Entry:
     return Entry(tuple(block for form, block in blocks if form == "text"), commands)
 
 
-_TITLE, *_SECTIONS = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-RUNBOOK = {title: _entry(text) for title, _, text in (section.partition("\n") for section in _SECTIONS)}
+def _page(name: str) -> dict[str, Entry]:
+    _, *sections = re.split(r"^## ", (_DOCS / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {title: _entry(text) for title, _, text in (section.partition("\n") for section in sections)}
+
+
+RUNBOOK, CLINICAL = _page("runbook.md"), _page("runbook-clinical.md")
+"""Entries of the pages, by their titles."""

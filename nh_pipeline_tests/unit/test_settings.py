@@ -64,6 +64,17 @@ def test_also_where_only_a_folder_above_has_such_a_name(monkeypatch, tmp_path):
     assert "NH_HOME is " in refused(monkeypatch)
 
 
+def test_dagsters_own_home_counts_if_it_holds_an_instance(monkeypatch, tmp_path):
+    theirs = tmp_path / "dagster_home"
+    monkeypatch.setenv("DAGSTER_HOME", str(theirs))
+    assert Settings().dagster_home == tmp_path / ".nh" / "dagster"
+    theirs.mkdir()
+    (theirs / "dagster.yaml").touch()
+    assert Settings().dagster_home == theirs
+    monkeypatch.setenv("NH_DAGSTER_HOME", str(tmp_path / "ours"))
+    assert Settings().dagster_home == tmp_path / "ours"
+
+
 @pytest.mark.parametrize(
     "name", ["a b", "it's", 'a"b', "ü", "日本", "~x", "a;b", "a&b", "a+b", "a:b", "a=b", "$HOME", "a(b)"]
 )

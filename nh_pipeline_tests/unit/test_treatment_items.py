@@ -67,6 +67,17 @@ def test_a_number_is_taken_however_it_is_written(written, read, coerced):
     assert (row["treatment_cost"], row["coerced"]) == (read, coerced)
 
 
+def test_what_is_written_alike_is_told_by_its_type():
+    same = [Tagged(N="42"), Tagged(S="42"), Tagged(N="42")]
+    found = rows(archive(scan(AT), [put(item(n, cost=cost)) for n, cost in enumerate(same, 1)]), "treatment_items")
+    assert [row["treatment_cost"] for row in found] == ["42.00"] * 3
+    assert [row["coerced"] for row in found] == [None, "treatment_cost", None]
+
+
+def test_a_long_text_is_taken_whole():
+    assert one(item(type="x" * 1000))["treatment_type"] == "x" * 1000
+
+
 def test_what_is_absent_is_nothing():
     row = one(item())
     assert (row["treatment_id"], row["treatment_cost"], row["extra_attributes"]) == ("1", None, None)
@@ -108,6 +119,7 @@ def test_an_id_is_needed_and_may_be_the_key_of_the_table():
     row = one({"treatment_id_partition_key": "42", "treatment": {"type": "Surgery"}})
     assert (row["treatment_id"], row["treatment_type"], row["coerced"]) == ("42", "Surgery", "treatment_id")
     assert refused(item(-1)) == ("treatment.id", "a whole number, at least 0", "another number")
+    assert one({**item(" ", type=Tagged(L=[])), "treatment_id_partition_key": "42"}, "rejects")["treatment_id"] == 42
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ DAILY_NURSE_STAFFING = Dataset(
                 *(flag(name, title) for name, (title, _) in FLAGS.items()),
             ),
             transform=roll_up,
-            sort=("work_date", "provider_id"),
+            sort=("provider_id", "work_date"),
             rules=(
                 Rule(
                     "rollups_add_up",

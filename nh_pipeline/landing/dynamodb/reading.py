@@ -30,7 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ABSENT = msgspec.Raw()
 _NO_IMAGE = (b"", b"null")
 _BOM = b"\xef\xbb\xbf"
-_NOTHING = [None] * (len(ATTRIBUTES) - 1)
+_NOTHING = (None,) * (len(ATTRIBUTES) - 1)
 _TREATMENT_ID, _MODIFIED_AT = ATTRIBUTES.index(TREATMENT_ID), ATTRIBUTES.index(MODIFIED_AT)
 _CORRECT = "Correct the item at its source: its next extraction holds."
 _AS_WRITTEN = "Export the table again, in DynamoDB's JSON, an item in a line."
@@ -58,8 +58,7 @@ _LINE = msgspec.json.Decoder(_Line)
 _ITEM = msgspec.json.Decoder(dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """What a line says of a treatment.
 
     Attributes:
@@ -199,7 +198,7 @@ def _item(at: tuple[str, int], content: bytes, item: dict[str, Any], *, is_windo
 def _only(known: str | None) -> Read:
     if known is None:
         raise Unfit(TREATMENT_ID.paths[0], "the key of a treatment", "none")
-    return Read([known, *_NOTHING])
+    return Read((known, *_NOTHING))
 
 
 def _too_long(name: str) -> Refused:

@@ -9,10 +9,9 @@ told from a text or a number; whatever guesses by the keys takes one for the oth
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,19 +20,26 @@ from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES, TREATMENT_ID
 from nh_pipeline.model.types import INSTANT, INTEGER, TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from nh_pipeline.datasets.treatments.attributes import Attribute
 
     Tagged = Mapping[str, Any]
     """A value as DynamoDB writes it: its type, and what it is."""
 
-    Fits = Callable[[str, str, Attribute], str | None]
+    Makes = Callable[[str, str, Attribute], str | None]
     """Makes text of what is written, by its type and attribute; None if it does not fit."""
+
+    Fit = Callable[[str, str], tuple[str | None, bool]]
+    """The text of a value, None if it is blank, and whether it is coerced: by its type, and how it is written."""
 
 _KINDS = {
     "S": "text", "N": "a number", "B": "bytes", "BOOL": "a boolean", "NULL": "nothing", "M": "a map", "L": "a list",
     "SS": "a set of texts", "NS": "a set of numbers", "BS": "a set of bytes",
+}  # fmt: skip
+
+_TYPES: dict[str, type] = {
+    "S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list, "SS": list, "NS": list, "BS": list,
 }  # fmt: skip
 
 _SCALARS = {"S": "other text", "N": "another number"}
@@ -42,6 +48,12 @@ _SCALARS = {"S": "other text", "N": "another number"}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _EXACTLY = Context(prec=400)
 """More digits than a number of DynamoDB has when it is written out (38, and an exponent up to 125)."""
+
+_REMEMBERED = 1 << 12
+"""Of each path, so many values are kept as they were read. Items repeat most of them: they are read once."""
+
+_LONG = 100
+"""From so many characters on, a value is not kept."""
 
 _SHORT = 10
 """Fewer digits than this are a whole number of any type."""
@@ -62,9 +74,8 @@ class Unfit(Exception):  # noqa: N818 (an outcome that is kept and shown)
         self.path, self.expected, self.found = path, expected, found
 
 
-@dataclass(slots=True)
-class Read:
-    """An item, read.
+class Read(msgspec.Struct, gc=False):
+    """An item, read. There are many at once: garbage collection need not look at them.
 
     Attributes:
         values: text of every attribute, in their order; None where it has none.
@@ -72,9 +83,9 @@ class Read:
         extras: what else it has, by path.
     """
 
-    values: list[str | None]
-    coerced: list[str] = field(default_factory=list)
-    extras: dict[str, Any] = field(default_factory=dict)
+    values: tuple[str | None, ...]
+    coerced: tuple[str, ...] = ()
+    extras: dict[str, Any] = {}
 
 
 def read(item: Tagged) -> Read:
@@ -83,31 +94,42 @@ def read(item: Tagged) -> Read:
     Raises:
         Unfit: a value cannot be taken, or it has no treatment id.
     """
-    found: list[Tagged | None] = [None] * len(_PATHS)
-    made = Read([])
-    _look(item, _TREE, "", found, made.extras)
-    for attribute, fits, places in _ATTRIBUTES:
-        text = None
-        for place in places:
-            value = found[place]
-            if text is None and value is not None:
-                text = _fit(attribute, fits, _PATHS[place], value, made.coerced)
-        made.values.append(text)
-    if made.values[_OF_TREATMENT] is None:
+    found: list[Tagged | None] = [None] * len(_WAYS)
+    extras = dict[str, Any]()
+    _look(item, _TREE, "", found, extras)
+    values, coerced = _fitted(found, _WAYS)
+    if values[0] is None:
         raise Unfit(TREATMENT_ID.paths[0], _expected(TREATMENT_ID), "nothing")
-    return made
+    return Read(values, coerced, extras)
 
 
 def treatment_id(item: Tagged) -> str | None:
     """Its treatment, if that can be read."""
-    found: list[Tagged | None] = [None] * len(_PATHS)
+    found: list[Tagged | None] = [None] * len(_WAYS)
     try:
         _look(item, _TREE, "", found, {})
-        _, fits, places = _ATTRIBUTES[_OF_TREATMENT]
-        values = (value for place in places if (value := found[place]) is not None)
-        return next((_fit(TREATMENT_ID, fits, "", value, []) for value in values), None)
+        values, _ = _fitted(found[: len(TREATMENT_ID.paths)], _WAYS[: len(TREATMENT_ID.paths)])
     except Unfit:
         return None
+    return values[0]
+
+
+def _fitted(
+    found: list[Tagged | None], ways: Sequence[tuple[int, str, Fit, Fit]]
+) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+    """Text of every attribute, of the first place that has one; and which are coerced."""
+    values: list[str | None] = [None] * len(ATTRIBUTES)
+    coerced = list[str]()
+    for value, (at, path, fit, kept) in zip(found, ways, strict=True):
+        if value is None or values[at] is not None:
+            continue
+        ((kind, written),) = value.items() if type(value) is dict and len(value) == 1 else (("", None),)
+        if type(written) is not str:
+            raise Unfit(path, _expected(ATTRIBUTES[at]), _KINDS[_kind(value, path)])
+        values[at], is_coerced = (kept if len(written) < _LONG else fit)(kind, written)
+        if is_coerced:
+            coerced.append(ATTRIBUTES[at].name)
+    return tuple(values), tuple(coerced)
 
 
 def plain(value: Tagged, path: str = "") -> Any:
@@ -129,20 +151,19 @@ def plain(value: Tagged, path: str = "") -> Any:
     return None if kind == "NULL" else inner
 
 
-def _tree() -> tuple[dict[str, Any], list[str]]:
-    """Where attributes are: names to further names, or to the place of a path; and all paths."""
-    tree, paths = dict[str, Any](), [path for attribute in ATTRIBUTES for path in attribute.paths]
-    for place, path in enumerate(paths):
+def _tree() -> dict[str, Any]:
+    """Where attributes are: names to further names, or to the number of a path among all."""
+    tree = dict[str, Any]()
+    for place, path in enumerate(path for attribute in ATTRIBUTES for path in attribute.paths):
         *above, name = path.split(".")
         at = tree
         for one in above:
             at = at.setdefault(one, {})
         at[name] = place
-    return tree, paths
+    return tree
 
 
-_TREE, _PATHS = _tree()
-_OF_TREATMENT = ATTRIBUTES.index(TREATMENT_ID)
+_TREE = _tree()
 
 
 def _look(
@@ -166,8 +187,7 @@ def _kind(value: Any, path: str) -> str:
     if kind == "S" and type(value[kind]) is str:
         return kind
     inner = value[kind] if kind in _KINDS else None
-    expects: type = {"M": dict, "BOOL": bool, "NULL": bool}.get(kind, list if kind[1:] or kind == "L" else str)
-    if kind not in _KINDS or type(inner) is not expects or not _is_sound(kind, inner):
+    if type(inner) is not _TYPES.get(kind) or not _is_sound(kind, inner):
         raise Unfit(path, "a value with its type, as DynamoDB writes it", "another object")
     return kind
 
@@ -180,20 +200,23 @@ def _is_sound(kind: str, inner: Any) -> bool:
     return all(isinstance(one, str) and (kind != "NS" or _NUMBER.fullmatch(one)) for one in ones)
 
 
-def _fit(attribute: Attribute, fits: Fits, path: str, value: Tagged, coerced: list[str]) -> str | None:
-    """The text of a value; None if it is blank."""
-    kind = _kind(value, path)
-    if kind not in _SCALARS:
-        raise Unfit(path, _expected(attribute), _KINDS[kind])
-    written = value[kind].strip()
-    if not written:
-        return None
-    text = fits(written, kind, attribute)
-    if text is None:
-        raise Unfit(path, _expected(attribute), _SCALARS[kind])
-    if kind not in attribute.types or (attribute.is_time and kind == "S" and len(written) <= _DAY):
-        coerced.append(attribute.name)
-    return text
+def _fitting(attribute: Attribute, path: str) -> Fit:
+    """What reads the values of an attribute that are found there."""
+    makes = _MAKES.get(attribute.column.type.name, _text)
+
+    def fit(kind: str, written: str) -> tuple[str | None, bool]:
+        if _kind({kind: written}, path) not in _SCALARS:
+            raise Unfit(path, _expected(attribute), _KINDS[kind])
+        stripped = written.strip()
+        if not stripped:
+            return None, False
+        text = makes(stripped, kind, attribute)
+        if text is None:
+            raise Unfit(path, _expected(attribute), _SCALARS[kind])
+        is_day = attribute.is_time and kind == "S" and len(stripped) <= _DAY
+        return text, is_day or kind not in attribute.types
+
+    return fit
 
 
 def _expected(attribute: Attribute) -> str:
@@ -221,12 +244,18 @@ def _whole(written: str, _kind_of: str, attribute: Attribute) -> str | None:
 
 def _exact(written: str, _kind_of: str, attribute: Attribute) -> str | None:
     """A number with the decimals of its column: what has more of them is not rounded."""
-    precision, scale = attribute.column.type.arguments
+    most, unit = _limits(*attribute.column.type.arguments)
     number = _decimal(written)
-    if number is None or abs(number) >= Decimal(10) ** (precision - scale):
+    if number is None or abs(number) >= most:
         return None
-    cut = number.quantize(Decimal(1).scaleb(-scale), context=_EXACTLY)
+    cut = number.quantize(unit, context=_EXACTLY)
     return f"{cut:f}" if cut == number else None
+
+
+@cache
+def _limits(precision: int, scale: int) -> tuple[Decimal, Decimal]:
+    """Of a decimal: below which a number must be, and its last digit."""
+    return Decimal(10) ** (precision - scale), Decimal(1).scaleb(-scale)
 
 
 def _decimal(written: str) -> Decimal | None:
@@ -236,7 +265,7 @@ def _decimal(written: str) -> Decimal | None:
 def _instant(written: str, kind: str, _attribute: Attribute) -> str | None:
     """A time in UTC, to the microsecond; without a zone it is taken to be in UTC, too."""
     at = _of_epoch(written) if kind == "N" else _of_text(written)
-    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%S.%fZ}".rjust(27, "0")
+    return None if at is None else f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _of_epoch(written: str) -> datetime | None:
@@ -255,10 +284,11 @@ _LEFT_OUT = ("", "T00:00:00", ":00")
 """What makes a time of what is written: nothing; of a day its midnight; of a time without seconds the full minute."""
 
 
-@lru_cache(1 << 14)
 def _of_text(written: str) -> datetime | None:
-    """Lines repeat days and times: most are read once."""
-    return next((at for rest in _LEFT_OUT if (at := _utc(f"{written}{rest}"))), None)
+    for rest in _LEFT_OUT:
+        if at := _utc(f"{written}{rest}"):
+            return at
+    return None
 
 
 def _utc(written: str) -> datetime | None:
@@ -269,9 +299,9 @@ def _utc(written: str) -> datetime | None:
         return None
 
 
-_FITS: dict[str, Fits] = {"int": _whole, "bigint": _whole, "decimal": _exact, "timestamp": _instant}
-_ATTRIBUTES = [
-    (attribute, _FITS.get(attribute.column.type.name, _text), [_PATHS.index(path) for path in attribute.paths])
-    for attribute in ATTRIBUTES
+_MAKES: dict[str, Makes] = {"int": _whole, "bigint": _whole, "decimal": _exact, "timestamp": _instant}
+_FITS = [
+    (number, path, _fitting(attribute, path)) for number, attribute in enumerate(ATTRIBUTES) for path in attribute.paths
 ]
-"""Each attribute, what makes its text, and where it may be."""
+_WAYS = [(number, path, fit, lru_cache(_REMEMBERED)(fit)) for number, path, fit in _FITS]
+"""All paths, those of the treatment's id first: the number of their attribute, and what reads the values there."""

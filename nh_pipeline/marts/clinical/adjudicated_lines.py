@@ -69,8 +69,11 @@ def decided(adjudications: DataFrame) -> DataFrame:
     )
 
 
-def decided_lines(items: DataFrame, decisions: DataFrame) -> DataFrame:
-    """The lines of explanations of benefit, each with what was decided on it."""
+def decided_lines(items: DataFrame, decisions: DataFrame, how: str = "left") -> DataFrame:
+    """The lines of explanations of benefit, each with what was decided on it.
+
+    With ``how="full"`` also decisions on no line, or on none that is there: they have no ``item_index``.
+    """
     from pyspark.sql import functions as F
 
     from nh_pipeline.transforms.fhir_money import amount
@@ -84,9 +87,7 @@ def decided_lines(items: DataFrame, decisions: DataFrame) -> DataFrame:
         "_indicator": "coalesce(indicator, processing_code)",
         "currency": "coalesce(decided_currency, currency)",
     }
-    joined = items.join(decisions.where("sequence is not null"), [*AT, "sequence"], "left").withColumns(
-        {name: F.expr(how) for name, how in sql.items()}
-    )
+    joined = items.join(decisions, [*AT, "sequence"], how).withColumns({name: F.expr(to) for name, to in sql.items()})
     turned_down = f"coalesce(_indicator not in ({_quoted(PAYING)}), false)"
     judged = joined.selectExpr(
         "*", f"{turned_down} as _turned_down", f"_has_reason or _uncovered or {turned_down} as is_denied"

@@ -74,7 +74,7 @@ def described(
 
     Args:
         rows: of bronze's claims or explanations of benefit, one per version that counts.
-        items: the lines of these.
+        items: the lines of these; others are passed over.
         coverages: :func:`~nh_pipeline.marts.clinical.dim_payers.insurances`.
         conditions: ``clinical_silver.fct_conditions``.
         directory: ``clinical_silver.directory``, which knows organizations by their identifiers.

@@ -22,13 +22,17 @@ def directory(resources: DataFrame, identifiers: DataFrame, deletions: DataFrame
     """Ids and identifiers of the latest versions of the resources that belong to no patient."""
     from pyspark.sql import functions as F
 
-    from nh_pipeline.transforms.latest import elements, latest
+    from nh_pipeline.transforms.latest import elements, winners
 
-    shared = latest(resources.where("patient_id is null").drop("resource"), deletions, conflicts, RESOURCE)
-    ids = elements(identifiers.where("identifier_value is not null"), shared)
-    named = ids.selectExpr(
-        "resource_type", "resource_id", "source", "coalesce(system, '') as system", "identifier_value as value"
-    ).union(shared.selectExpr("resource_type", "resource_id", "source", f"'{BY_ID}' as system", "resource_id as value"))
+    shared = resources.where("patient_id is null")
+    at = ("resource_type", "resource_id", "source", "delivery_id", "member", "source_line")
+    ids = identifiers.where("identifier_value is not null").selectExpr(
+        *at, "coalesce(system, '') as system", "identifier_value as value"
+    )
+    every = ids.union(shared.selectExpr(*at, f"'{BY_ID}' as system", "resource_id as value"))
+    named = elements(every, winners(shared, deletions, conflicts, RESOURCE)).select(
+        "resource_type", "resource_id", "source", "system", "value"
+    )
     found = named.distinct().groupBy("resource_type", "source", "system", "value").agg(
         F.min("resource_id").alias("_id"), F.count(F.lit(1)).alias("n_candidates")
     )  # fmt: skip

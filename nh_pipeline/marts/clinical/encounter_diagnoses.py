@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,12 +16,13 @@ _EITHER = tuple(
     f"case when diagnosis_code is null then {referred} else {own} end"
     for own, referred in zip(_OWN, _REFERRED, strict=True)
 )
+_FOUND = ("resource_id", "_source", "_when", "_which")
 
 
 def encounter_diagnoses(
     encounters: DataFrame, claims: DataFrame, items: DataFrame, benefits: DataFrame, conditions: DataFrame
 ) -> DataFrame:
-    """The diagnosis of each encounter that has one: ``_diagnosis_source``, ``_system``, ``_code``, ``_display``.
+    """Adds the diagnosis to encounters that have one: ``_diagnosis_source``, ``_system``, ``_code``, ``_display``.
 
     Args:
         encounters: latest versions, references resolved; so are all others.
@@ -32,37 +32,48 @@ def encounter_diagnoses(
         conditions: ``clinical_silver.fct_conditions``.
 
     Returns:
-        By ``resource_id`` of the encounter. Of several claims, the earliest decides.
+        A row per encounter. Of several claims, the earliest decides.
     """
-    named = "condition_id as diagnosis_condition_resolved"
-    known = conditions.selectExpr(named, "code_system as _system", "code_code as _code", "code_display as _display")
-    of = items.selectExpr("resource_id as claim_resolved", "encounter_resolved as _encounter").distinct()
+    by = "diagnosis_condition_resolved"
+    coded = "code_system as _system", "code_code as _code", "code_display as _display"
+    known = conditions.selectExpr(f"condition_id as {by}", *coded)
+    of = items.selectExpr("resource_id as claim_resolved", "encounter_resolved as resource_id").distinct()
 
-    def told(source: str, rows: DataFrame, what: tuple[str, ...], encounter: str, *order: str) -> DataFrame:
-        when, which = order or ("''", "''")
-        system, code, display = what
+    def told(source: str, claim: str, rows: DataFrame) -> DataFrame:
         return rows.selectExpr(
-            f"{encounter} as resource_id", f"'{source}' as _diagnosis_source", f"{SOURCES.index(source)} as _rank",
-            f"{when} as _when", f"{which} as _which", f"{system} as _diagnosis_system", f"{code} as _diagnosis_code",
-            f"{display} as _diagnosis_display",
+            f"'{source}' as _source", f"{claim} as claim_resolved", "billable_start as _when", "resource_id as _which",
+            by, "diagnosis_system", "diagnosis_code", "diagnosis_display", "diagnosis_text",
         )  # fmt: skip
 
-    by = "diagnosis_condition_resolved"
-    answered = benefits.join(of, "claim_resolved").join(known, by, "left")
-    claimed = claims.withColumnRenamed("resource_id", "claim_resolved").join(of, "claim_resolved")
-    noted = conditions.where("category_code = 'encounter-diagnosis'")
-    coded = ("code_system", "code_code", "code_display")
-    reason = ("reason_system", "reason_code", "coalesce(reason_display, reason_text)")
-    found = reduce(
-        lambda rows, more: rows.union(more),
-        (
-            told("encounter", encounters.join(known, by), _REFERRED, "resource_id"),
-            told("eob", answered, _EITHER, "_encounter", "billable_start", "resource_id"),
-            told("claim", claimed.join(known, by, "left"), _EITHER, "_encounter", "billable_start", "claim_resolved"),
-            told("reason", encounters, reason, "resource_id"),
-            told("condition", noted, coded, "encounter_id", "cast(recorded_date as string)", "condition_id"),
-        ),
+    billed = told("eob", "claim_resolved", benefits).union(told("claim", "resource_id", claims))
+    named = ("_system", "_code", "_display")
+    either = (f"{sql} as {name}" for sql, name in zip(_EITHER, named, strict=True))
+    of_claims = billed.join(of, "claim_resolved").join(known, by, "left").selectExpr(*_FOUND, *either)
+    noted = conditions.where("category_code = 'encounter-diagnosis'").selectExpr(
+        "encounter_id as resource_id", "'condition' as _source", "cast(recorded_date as string) as _when",
+        "condition_id as _which", *coded,
+    )  # fmt: skip
+    rank = f"array_position(array{SOURCES}, _source)"
+    first = f"row_number() over (partition by resource_id order by {rank}, _when nulls last, _which) as _nth"
+    several = of_claims.union(noted).where("resource_id is not null and _code is not null").selectExpr("*", first)
+    others = several.where("_nth = 1").selectExpr(
+        "resource_id", "_source as _other_source", *(f"{name} as _other{name}" for name in named)
     )
-    first = "row_number() over (partition by resource_id order by _rank, _when nulls last, _which) as _nth"
-    several = found.where("resource_id is not null and _diagnosis_code is not null").selectExpr("*", first)
-    return several.where("_nth = 1").drop("_nth", "_rank", "_when", "_which")
+    source = (
+        "case when _code is not null then 'encounter' when _other_source in ('eob', 'claim') then _other_source "
+        "when reason_code is not null then 'reason' else _other_source end as _diagnosis_source"
+    )
+    reason = ("reason_system", "reason_code", "coalesce(reason_display, reason_text)")
+    return (
+        encounters.join(known, by, "left")
+        .join(others, "resource_id", "left")
+        .selectExpr("*", source)
+        .selectExpr(
+            "*",
+            *(
+                f"case _diagnosis_source when 'encounter' then {name} when 'reason' then {own} else _other{name} end "
+                f"as _diagnosis{name}"
+                for name, own in zip(named, reason, strict=True)
+            ),
+        )
+    )

@@ -55,13 +55,12 @@ def adjudications(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.references import resolved
 
     versions = _versions(benefits, deletions, conflicts)
-    lines, decisions = elements(items, versions), decided(elements(amounts_decided, versions))
+    decisions = decided(elements(amounts_decided, versions))
     insured = insurances(coverages, directory, deletions, conflicts)
     whole = resolved(elements(benefits, versions), directory, "claim")
-    told = described(whole, lines, insured, conditions, directory)
-    per_line = decided_lines(lines, decisions)
-    joined = told.join(_of_lines(per_line), [*AT], "left").join(_of_all(decisions), [*AT], "left")
-    return _in_full(_judged(joined))
+    told = described(whole, items, insured, conditions, directory)
+    in_sum = _summed(decided_lines(items, decisions, "full"))
+    return _in_full(_judged(told.join(in_sum, [*AT], "left")))
 
 
 def _versions(benefits: DataFrame, deletions: DataFrame, conflicts: DataFrame) -> DataFrame:
@@ -84,29 +83,28 @@ def _versions(benefits: DataFrame, deletions: DataFrame, conflicts: DataFrame) -
     )
 
 
-def _of_lines(lines: DataFrame) -> DataFrame:
-    """Sums over the lines of a version; the reason is that of the first denied line which has one."""
+def _summed(decided_on: DataFrame) -> DataFrame:
+    """What was decided on each version: on its lines (``line_…``), and on all of it (``all_…``).
+
+    The reason is that of the first denied line which has one.
+    """
     from pyspark.sql import functions as F
 
-    first = "case when is_denied and denial_reason_code is not null then item_index end"
-    return lines.groupBy(*AT).agg(
-        *(F.expr(f"sum({name}) as line_{name}") for name in SUMS),
-        F.expr("sum(case when is_denied then submitted end) as line_denied"),
-        F.expr("count_if(is_denied) as denied_lines"),
-        F.expr("max(currency) as line_decided_currency"),
+    line, whole = "item_index is not null", "item_index is null and sequence is null"
+    first = f"case when {line} and is_denied and denial_reason_code is not null then item_index end"
+    return decided_on.groupBy(*AT).agg(
+        *(F.expr(f"sum(case when {line} then {name} end) as line_{name}") for name in SUMS),
+        F.expr(f"sum(case when {line} and is_denied then submitted end) as line_denied"),
+        F.expr(f"count_if({line} and is_denied) as denied_lines"),
+        F.expr(f"max(case when {line} then currency end) as line_decided_currency"),
         F.expr(f"min_by(denial_reason_system, {first}) as line_reason_system"),
         F.expr(f"min_by(denial_reason_code, {first}) as line_reason_code"),
-    )
-
-
-def _of_all(decisions: DataFrame) -> DataFrame:
-    """What was decided on a claim, not on a line of it."""
-    return decisions.where("sequence is null").selectExpr(
-        *AT,
-        *(f"{name} as all_{name}" for name in SUMS),
-        "has_reason as all_denied",
-        "case when has_reason then reason_system end as all_reason_system",
-        "case when has_reason then reason_code end as all_reason_code",
+        *(F.expr(f"max(case when {whole} then {name} end) as all_{name}") for name in SUMS),
+        F.expr(f"bool_or({whole} and has_reason) as all_denied"),
+        *(
+            F.expr(f"max(case when {whole} and has_reason then {name} end) as all_{name}")
+            for name in ("reason_system", "reason_code")
+        ),
     )
 
 

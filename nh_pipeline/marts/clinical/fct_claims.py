@@ -52,7 +52,7 @@ def claims(  # noqa: PLR0917 (it reads so many tables)
 
     found = winners(said, deletions, conflicts, CLAIM.table)
     insured = insurances(coverages, directory, deletions, conflicts)
-    told = described(elements(said, found), elements(items, found), insured, conditions, directory)
+    told = described(elements(said, found), items, insured, conditions, directory)
     totals = {"billed_amount": amount("total_value"), "currency": "coalesce(total_currency, line_currency)"}
     mine = told.selectExpr("resource_id as claim_id", *(f"{totals.get(name, name)} as {name}" for name in _BOTH))
     return _followed(_paid(mine, adjudications), payers)
@@ -107,15 +107,17 @@ def _paid(mine: DataFrame, adjudications: DataFrame) -> DataFrame:
 
 def _followed(paid: DataFrame, payers: DataFrame) -> DataFrame:
     """With who pays; and with what became of the claims that follow it."""
-    from pyspark.sql import functions as F
-
-    following = (
-        paid.where("related_claim_id <> claim_id and use = 'claim' and status = 'active'")
-        .groupBy(F.col("related_claim_id").alias("claim_id"))
-        .agg(F.expr("coalesce(bool_or(paid_amount > 0), false) as _paid_again"), F.expr("true as _again"))
-    )
+    # A claim that follows stands beside the one that it names, too: a join with itself would make all claims twice.
+    follows = "case when related_claim_id <> claim_id and use = 'claim' and status = 'active' then related_claim_id end"
+    both = paid.selectExpr("*", f"posexplode(array(claim_id, {follows})) as (_nth, _of)").where("_of is not null")
+    of_it = "over (partition by _of)"
+    followed = both.selectExpr(
+        "*",
+        f"max(case when _nth = 1 then coalesce(paid_amount > 0, false) end) {of_it} as _paid_again",
+        f"max(_nth = 1) {of_it} as _again",
+    ).where("_nth = 0")
     named = payers.selectExpr("payer_id", "payer_name as payer", "payer_category")
-    joined = paid.join(following, "claim_id", "left").join(named, "payer_id", "left")
+    joined = followed.join(named, "payer_id", "left")
     overturned = (
         "case when not _denied and not _partly then null when _paid_again then true "
         "when _denied and paid_amount > 0 or adjudication = 'paid' then true "
@@ -126,7 +128,7 @@ def _followed(paid: DataFrame, payers: DataFrame) -> DataFrame:
         "denied_amount": "case when adjudication = 'denied' then coalesce(denied_amount, billed_amount) "
         "else denied_amount end",
         "is_overturned": overturned,
-        "is_resubmitted": "adjudication = 'denied' and coalesce(_again, false)",
+        "is_resubmitted": "adjudication = 'denied' and _again",
         "is_header_unbalanced": "coalesce(billed_amount, 0) <> coalesce(line_net_amount, 0)",
         "is_paid_over_billed": "coalesce(paid_amount > billed_amount, false)",
     }

@@ -54,12 +54,11 @@ def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
     from nh_pipeline.transforms.references import resolved
 
     references = ("service_provider", "participant", "location", "part_of", "episode_of_care", "diagnosis_condition")
-    told = latest(encounters, deletions, conflicts, ENCOUNTER.table)
-    held = resolved(told, directory, *references)
+    held = latest(encounters, deletions, conflicts, ENCOUNTER.table)
     asked = winners(claims, deletions, conflicts, CLAIM.table)
     answered = latest(benefits, deletions, conflicts, EXPLANATION_OF_BENEFIT.table)
-    diagnoses = encounter_diagnoses(
-        resolved(told, directory, "diagnosis_condition"),
+    told = encounter_diagnoses(
+        resolved(held, directory, *references),
         resolved(elements(claims, asked), directory, "diagnosis_condition"),
         resolved(elements(items, asked), directory, "encounter"),
         resolved(answered, directory, "claim", "diagnosis_condition"),
@@ -112,8 +111,7 @@ def fct_encounters(  # noqa: PLR0917 (it reads so many tables)
     }
     columns = FCT_ENCOUNTERS.columns
     joined = (
-        held.join(diagnoses, "resource_id", "left")
-        .join(homes, "service_provider_resolved", "left")
+        told.join(homes, "service_provider_resolved", "left")
         .join(lives, "patient_id", "left")
         .selectExpr(*select(tuple(c for c in columns if c.name not in concluded), read), "_born", "_died", "_died_at")
     )

@@ -78,7 +78,7 @@ def _left_out(resources: DataFrame) -> DataFrame:
 
     of = ("source", "resource_type")
     full = resources.where("is_of_full_export").selectExpr(*of, "exported_at as _at").distinct()
-    concerned = resources.join(full.select(*of).distinct(), [*of], "left_semi")  # mostly nothing
+    concerned = full.select(*of).distinct().join(resources, [*of])  # in this order, as the first is mostly empty
     seen = concerned.groupBy(*of, "resource_id").agg(
         F.max("exported_at").alias("_seen"), F.expr("max(is_of_full_export) as _was_in_full")
     )

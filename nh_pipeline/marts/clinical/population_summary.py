@@ -21,6 +21,8 @@ from nh_pipeline.model.mart import Mart
 from nh_pipeline.transforms.select import select
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame
 
 _WHO = ("birth_date", "gender", "race_code")
@@ -56,10 +58,19 @@ def population_summary(parts: DataFrame, patients: DataFrame, stays: DataFrame, 
         .selectExpr("month_start", *_WHO, "'snf_resident_days' as metric", "resident_days as value")
         .where("value > 0")
     )
-    counted = by_dimension(alive, OF_PATIENTS).selectExpr(*GRAIN, _VALUE)
-    spent = by_dimension(nights, {**OF_PATIENTS, "encounter_kind": "'snf'"}).selectExpr(*GRAIN, _VALUE)
+    counted, spent = _summed(alive, OF_PATIENTS), _summed(nights, {**OF_PATIENTS, "encounter_kind": "'snf'"})
     others = counted.unionByName(spent).groupBy(*GRAIN).agg(F.sum("value").alias("value")).selectExpr(*GRAIN, _VALUE)
     return events.unionByName(others).selectExpr(*select(POPULATION_SUMMARY.columns, {}))
+
+
+def _summed(rows: DataFrame, dimensions: Mapping[str, str]) -> DataFrame:
+    """Sums by the categories of all dimensions, and of these by each one: there are fewer of them than of patients."""
+    from pyspark.sql import functions as F
+
+    told = rows.selectExpr("month_start", "metric", "value", *(f"{sql} as _{name}" for name, sql in dimensions.items()))
+    known = [f"_{name}" for name in dimensions]
+    groups = told.groupBy("month_start", "metric", *known).agg(F.sum("value").alias("value"))
+    return by_dimension(groups, {name: f"_{name}" for name in dimensions}).selectExpr(*GRAIN, _VALUE)
 
 
 def _sum(metric: str, dimension: str) -> str:

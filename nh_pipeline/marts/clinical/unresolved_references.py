@@ -6,7 +6,8 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from nh_pipeline.datasets.clinical import VIEWS
-from nh_pipeline.datasets.clinical.claims import CLAIM, CLAIM_ITEM, COVERAGE, EOB_ITEM, EXPLANATION_OF_BENEFIT
+from nh_pipeline.datasets.clinical.care import CONDITION
+from nh_pipeline.datasets.clinical.claims import CLAIM_ITEM, COVERAGE, EOB_ITEM
 from nh_pipeline.datasets.clinical.export import DELETION, RESOURCE
 from nh_pipeline.marts.clinical.directory import LOOKUP
 from nh_pipeline.marts.clinical.id_conflicts import ID_CONFLICTS
@@ -30,29 +31,31 @@ KINDS = ("relative", "urn", "absolute", "conditional", "logical", "unsupported")
 _SHARED = {"Practitioner", "PractitionerRole", "Organization", "Location"}
 """Types of what belongs to no patient: the directory has all of them."""
 
-_ELEMENTS = {CLAIM_ITEM: CLAIM, EOB_ITEM: EXPLANATION_OF_BENEFIT}
-"""Elements that refer, and what they are elements of."""
+_COUNTING = {
+    COVERAGE: "item_index = 0",
+    CONDITION: "coalesce(verification_status, '') <> 'entered-in-error'",
+}
+"""Which rows count: no coverages within resources, which nothing else refers to; conditions by their own status."""
+
+_AT = RESOURCE.grain
 
 
 def _references(view: View) -> tuple[Field, ...]:
     return tuple(field for field in view.fields if field.form == "reference")
 
 
-_RESOURCES = tuple(view for view in VIEWS if _references(view) and not view.for_each)
+_REFERRING = (*(view for view in VIEWS if _references(view) and not view.for_each), CLAIM_ITEM, EOB_ITEM)
 
 
 def unresolved_references(*inputs: DataFrame) -> DataFrame:
     """Of the latest versions, the references that lead nowhere."""
     from pyspark.sql import functions as F
 
-    from nh_pipeline.transforms.latest import elements, winners
+    from nh_pipeline.transforms.latest import winners
 
     *of_views, resources, directory, deletions, conflicts = inputs
-    rows = dict(zip((*_RESOURCES, *_ELEMENTS), of_views, strict=True))
-    rows[COVERAGE] = rows[COVERAGE].where("item_index = 0")  # those within a resource are not referred from elsewhere
-    found = {view: winners(rows[view], deletions, conflicts, view.table) for view in _RESOURCES}
-    held = (_said(elements(of, found[_ELEMENTS.get(view, view)]), view) for view, of in rows.items())
-    said = reduce(lambda all_of, more: all_of.union(more), held)
+    rows = zip(_REFERRING, of_views, strict=True)
+    said = reduce(lambda all_of, more: all_of.union(more), (_said(of, view) for view, of in rows))
     looked_up = said.join(
         directory.selectExpr("lookup as _ref", "resource_id as _found", "n_candidates"), "_ref", "left"
     ).selectExpr("*", "coalesce(_id, _found) as _target")
@@ -60,27 +63,22 @@ def unresolved_references(*inputs: DataFrame) -> DataFrame:
         resources.select("resource_type", "resource_id")
         .union(directory.where("resource_id is not null").select("resource_type", "resource_id"))
         .distinct()
-        .selectExpr("resource_type as _type", "resource_id as _target")
+        .selectExpr("resource_type as _type", "resource_id as _there")
     )
-    exists = (
-        looked_up.where("_target is not null")
-        .join(there, "_target")
-        .where("instr(_to, concat(',', _type, ',')) > 0")
-        .select("resource_type", "resource_id", "path")
-        .distinct()
-        .withColumn("_exists", F.lit(True))
-    )
+    # A join, and distinct rows in the end, as the references are then made once: an id may be of several types.
+    leads_to = F.expr("_there = _target and instr(_to, concat(',', _type, ',')) > 0")
     reason = (
         "case when kind = 'unsupported' then 'unsupported' when kind = 'absolute' and _id is null then 'external' "
         "when n_candidates > 1 then 'ambiguous' when _target is null then 'missing' "
-        "when _exists is null and (_is_shared or patient_id is not null) then 'missing' end"
+        "when _there is null and (_is_shared or patient_id is not null) then 'missing' end"
     )
     # Who is meant by a number of a person is told nowhere.
     shown = "case when _ref like 'Patient?%' then substring_index(_ref, '|', 1) else _ref end"
-    judged = looked_up.join(exists, ["resource_type", "resource_id", "path"], "left").selectExpr(
-        "*", f"{reason} as reason", f"{shown} as reference"
-    )
-    return judged.where("reason is not null").selectExpr(*select(UNRESOLVED_REFERENCES.columns, {}))
+    judged = looked_up.join(there, leads_to, "left").selectExpr("*", f"{reason} as reason", f"{shown} as reference")
+    # Last, as few lead nowhere, and for all types at once.
+    latest = winners(resources, deletions, conflicts, RESOURCE)
+    nowhere = judged.where("reason is not null").join(latest, ["resource_id", *_AT])
+    return nowhere.selectExpr(*select(UNRESOLVED_REFERENCES.columns, {})).distinct()
 
 
 def _said(rows: DataFrame, view: View) -> DataFrame:
@@ -91,13 +89,13 @@ def _said(rows: DataFrame, view: View) -> DataFrame:
         f"'_id', {field.name}_id, '_to', ',{','.join(field.to)},', '_is_shared', {set(field.to) <= _SHARED})"
         for field in _references(view)
     )
-    version = [column.name for column in VERSION]
+    kept = ("resource_id", "patient_id", "patient_bucket", *_AT, "version_at", "version_id", "dt")
     return (
-        rows.selectExpr("resource_id", "patient_id", "patient_bucket", *version, f"explode(array({told})) as _said")
-        .selectExpr(f"'{view.resource}' as resource_type", "resource_id", "patient_id", "patient_bucket", *version,
-                    "_said.*")
+        rows.where(_COUNTING.get(view, "true"))
+        .selectExpr(f"'{view.resource}' as resource_type", *kept, f"explode(array({told})) as _said")
+        .selectExpr("resource_type", *kept, "_said.*")
         .where(f"kind in {KINDS}")
-    )  # fmt: skip
+    )
 
 
 _OF = RESOURCE.by_name
@@ -120,7 +118,7 @@ MART = Mart(
         category("reason", "; ".join(f"`{k}`: {told}" for k, told in REASONS.items()), tuple(REASONS), nullable=False),
         *VERSION,
     ),
-    reads=(*(view.table for view in (*_RESOURCES, *_ELEMENTS)), RESOURCE, LOOKUP, DELETION, ID_CONFLICTS),
+    reads=(*(view.table for view in _REFERRING), RESOURCE, LOOKUP, DELETION, ID_CONFLICTS),
     transform=unresolved_references,
     caution="What is missing today may come with a later delivery; then it is resolved by itself",
 )

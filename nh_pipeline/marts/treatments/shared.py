@@ -67,7 +67,12 @@ def time_key(at: str) -> str:
 def type_key() -> str:
     """SQL for the key of kind and outcome of a treatment: 60 bits of the md5 of both, in small letters."""
     parts = ", '|', ".join(f"coalesce({folded(c)}, '')" for c in ("treatment_type", "treatment_outcome_status"))
-    return f"cast(conv(substr(md5(concat({parts}, '|', outcome_class)), 1, 15), 16, 10) as bigint)"
+    return digest(f"concat({parts}, '|', outcome_class)")
+
+
+def digest(text: str) -> str:
+    """SQL for a number that stands for a text: 60 bits of its md5."""
+    return f"cast(conv(substr(md5({text}), 1, 15), 16, 10) as bigint)"
 
 
 TOTAL = count("total_treatments", "Treatments", unit="treatments", nullable=False)

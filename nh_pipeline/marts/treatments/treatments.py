@@ -13,6 +13,7 @@ from nh_pipeline.datasets.facility_map import DIM_FACILITY_MAP
 from nh_pipeline.datasets.treatments.attributes import ATTRIBUTES
 from nh_pipeline.datasets.treatments.outcomes import OUTCOME_CLASSES, outcome_class
 from nh_pipeline.datasets.treatments.tables import EXTRACTIONS, REJECTS, TREATMENT_ITEMS
+from nh_pipeline.marts.treatments.shared import digest
 from nh_pipeline.model.columns import category, flag, text
 from nh_pipeline.model.mart import Mart
 from nh_pipeline.model.rules import CCN
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
+_AT = TREATMENT_ITEMS.grain
 _MODIFIED_AT = "cast(metadata_modified_at as timestamp)"
 _CHANGED_AT = f"least({_MODIFIED_AT}, started_at)"
 _THERE_AT = f"coalesce(write_time, greatest({_CHANGED_AT}, _seen_at), {_CHANGED_AT})"
@@ -32,22 +34,19 @@ _ORDER = ", ".join(
 """The latest first: a total order."""
 
 _VALUES = ", ".join(f"coalesce({name}, '-')" for name in (*_NAMES, "extra_attributes"))
-_CONTENT = f"md5(concat_ws('|', {_VALUES}))"
+_CONTENT = digest(f"concat_ws('|', {_VALUES})")
 
 
 def treatments(items: DataFrame, extractions: DataFrame, rejects: DataFrame, confirmed: DataFrame) -> DataFrame:
     """The latest item of each treatment that is still there, typed."""
-    held = _held(items, extractions, rejects)
-    same = "over (partition by treatment_id, metadata_modified_at)"
-    nth = f"row_number() over (partition by treatment_id order by {_ORDER}) as _nth"
-    told = held.selectExpr("*", f"{_CONTENT} as _content").selectExpr(
-        "*", nth, f"min(_content) {same} <> max(_content) {same} as is_conflicting"
-    )
-    typed = told.where("_nth = 1").selectExpr(
+    latest = _latest(items, extractions, rejects).join(_passed(extractions), ["table_name", "_first_at"], "left")
+    counted = items.join(latest.select(*_AT, "is_conflicting", "_passed_until"), [*_AT])
+    typed = counted.selectExpr(
         *select(tuple(attribute.column for attribute in ATTRIBUTES), {}),
         "coerced is not null as is_type_coerced",
         f"coalesce({_MODIFIED_AT} > started_at, false) as is_future_modified",
         "is_conflicting",
+        f"coalesce({_MODIFIED_AT} < _passed_until, false) as is_late",
     )
     homes = confirmed.selectExpr("organization_id as provider_affiliated_hospital", "provider_id as facility_ccn")
     started, completed = "cast(treatment_start_at as date)", "cast(treatment_completion_at as date)"
@@ -58,6 +57,23 @@ def treatments(items: DataFrame, extractions: DataFrame, rejects: DataFrame, con
         "is_cost_negative": "coalesce(treatment_cost < 0, false)",
     }
     return typed.join(homes, "provider_affiliated_hospital", "left").selectExpr(*select(TREATMENTS.columns, sql))
+
+
+def _latest(items: DataFrame, extractions: DataFrame, rejects: DataFrame) -> DataFrame:
+    """Where the latest items stand that nothing says are gone.
+
+    To find them takes few columns: engines sort all that there are. Of numbers, as windows over text take much memory.
+    """
+    few = ("treatment_id", "metadata_modified_at", "write_time", "started_at", "table_name", *_AT)
+    held = _held(items.selectExpr("op", *few, f"{_CONTENT} as _content"), extractions, rejects)
+    same = "over (partition by treatment_id, metadata_modified_at)"
+    return held.selectExpr(
+        "table_name",
+        *_AT,
+        f"row_number() over (partition by treatment_id order by {_ORDER}) as _nth",
+        f"min(_content) {same} <> max(_content) {same} as is_conflicting",
+        f"min(started_at) {same} as _first_at",
+    ).where("_nth = 1")
 
 
 def _held(items: DataFrame, extractions: DataFrame, rejects: DataFrame) -> DataFrame:
@@ -103,7 +119,26 @@ def _held(items: DataFrame, extractions: DataFrame, rejects: DataFrame) -> DataF
     return looked.where(f"(_deleted_at is null or _there_at > _deleted_at) and not coalesce({is_missed}, false)")
 
 
-_AT = {attribute.name: attribute.column for attribute in ATTRIBUTES}
+def _passed(extractions: DataFrame) -> DataFrame:
+    """Full extractions by their beginning, and until when extractions before had to see what was written in time."""
+    from pyspark.sql import functions as F
+
+    before = "over (partition by table_name order by started_at rows between unbounded preceding and 1 preceding)"
+    return (
+        extractions.where("mode <> 'file' and table_name <> ''")
+        .groupBy("table_name", "started_at")
+        .agg(
+            F.expr("max(is_full) as is_full"),
+            F.expr("max(overlap_seconds) as _overlap"),
+            F.expr("max(case when newest_modified_at <= started_at then newest_modified_at end) as _newest"),
+        )
+        .selectExpr("*", f"max(_newest) {before} as _known")
+        .where("is_full")
+        .selectExpr("table_name", "started_at as _first_at", "timestampadd(second, -_overlap, _known) as _passed_until")
+    )
+
+
+_COLUMNS = {attribute.name: attribute.column for attribute in ATTRIBUTES}
 _FIRST = _NAMES[: _NAMES.index("treatment_outcome_status") + 1]
 
 MART = Mart(
@@ -112,9 +147,9 @@ MART = Mart(
     description="Treatments, one row each, as the latest item has them that is still there.",
     grain=("treatment_id",),
     columns=(
-        *(_AT[name] for name in _FIRST),
+        *(_COLUMNS[name] for name in _FIRST),
         category("outcome_class", "What the outcome means: see the documentation", OUTCOME_CLASSES, nullable=False),
-        *(_AT[name] for name in _NAMES if name not in _FIRST),
+        *(_COLUMNS[name] for name in _NAMES if name not in _FIRST),
         text("facility_ccn", "CCN of the hospital or home, if a line of the facility map has its name", allowed=CCN),
         flag("is_completed_before_start", "It was over before it began"),
         flag("is_duration_inconsistent", "The duration is not the days from start to completion"),
@@ -122,6 +157,7 @@ MART = Mart(
         flag("is_future_modified", "It was changed after it was extracted, by the source's own clock"),
         flag("is_type_coerced", "A value had another type than it should, or was only the day of a time"),
         flag("is_conflicting", "Other items were changed at the same time, and are not the same"),
+        flag("is_late", "Windows missed it, as it was written later than the overlap: a full extraction did not"),
     ),
     reads=(TREATMENT_ITEMS, EXTRACTIONS, REJECTS, DIM_FACILITY_MAP),
     transform=treatments,

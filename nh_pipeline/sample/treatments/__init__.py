@@ -7,10 +7,12 @@ Same arguments, same bytes and modified times.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nh_pipeline.sample.deliveries import Deliveries
+from nh_pipeline.sample.treatments.dynalite import serving
 from nh_pipeline.sample.treatments.system import EXPORT, FULL, FULL_AGAIN, WINDOW, System
 from nh_pipeline.sample.treatments.truth import TreatmentTruth
 from nh_pipeline.sample.treatments.writing import Line, archive, deleted, native, put, scan
@@ -56,6 +58,7 @@ def write_treatments(
     treatments: int = 600,
     homes: int = 12,
     extractions: Sequence[int] = (FULL, WINDOW, EXPORT, FULL_AGAIN),
+    served: bool = False,
 ) -> TreatmentTruth:
     """Writes extractions of a treatment system, one archive each.
 
@@ -66,14 +69,22 @@ def write_treatments(
         homes: At most.
         extractions: Which to write: 1 is a full scan, 2 a window, 3 an incremental export with deletions, 4 a full scan
             that lacks what was deleted unseen.
+        served: Whether scans are read from a table of a server (:mod:`.served`), which must be installed.
 
     Returns:
         What the tables must come to after all extractions up to the last one that is written.
     """
     system = System(cms or Deliveries(), treatments, homes)
     out.mkdir(parents=True, exist_ok=True)
-    for number in extractions:
-        path = out / f"treatments_{system.at(number):%Y-%m-%d}.zip"
-        path.write_bytes(extraction(system, number))
-        os.utime(path, (system.at(number).timestamp(), system.at(number).timestamp()))
+    with ExitStack() as stack:
+        server = None
+        if served:
+            from nh_pipeline.sample.treatments.served import Served  # noqa: PLC0415 (needs boto3)
+
+            server = Served(system, stack.enter_context(serving()))
+        for number in extractions:
+            path = out / f"treatments_{system.at(number):%Y-%m-%d}.zip"
+            read = server if number != EXPORT else None
+            path.write_bytes(read.extraction(number) if read else extraction(system, number))
+            os.utime(path, (system.at(number).timestamp(), system.at(number).timestamp()))
     return TreatmentTruth(system, max(extractions))
