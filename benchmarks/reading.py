@@ -23,7 +23,7 @@ import typer
 from benchmarks.__main__ import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 RESULTS = Path(__file__).resolve().parent / "reading.json"
 
@@ -63,13 +63,17 @@ def main(
         "plan, nothing to do": plan,
         **{name: lambda words=words: command(*words) for name, words in commands.items()},
     }
+    RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows, **medians(took, rounds)}, indent=1) + "\n")
+    sys.stdout.write(RESULTS.read_text())
+
+
+def medians(took: Mapping[str, Callable[[], tuple[float, float]]], rounds: int) -> dict[str, dict[str, float]]:
+    """What each took: the medians of seconds of the wall, and of CPU."""
     found = {name: [each() for _ in range(rounds)] for name, each in took.items()}
-    results = {
+    return {
         name: {"seconds": round(median(wall for wall, _ in times), 3), "cpu": round(median(cpu for _, cpu in times), 3)}
         for name, times in found.items()
     }
-    RESULTS.write_text(json.dumps({"machine": machine(), "rows": rows, **results}, indent=1) + "\n")
-    sys.stdout.write(RESULTS.read_text())
 
 
 def questions(home: Path) -> tuple[int, dict[str, Callable[[], tuple[float, float]]]]:

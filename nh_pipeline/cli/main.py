@@ -276,11 +276,6 @@ _NEW_OBJECTS = 50_000
 definitions, which stay, and to look through them again and again takes a tenth to a third of the time of imports."""
 
 
-_NEW_OBJECTS = 50_000
-"""After so many, Python looks for garbage, not after 700: nearly all that a command makes are libraries and
-definitions, which stay, and to look through them again and again takes a tenth to a third of the time of imports."""
-
-
 def main() -> None:
     """Entry point."""
     gc.set_threshold(_NEW_OBJECTS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nh_pipeline import datasets
@@ -164,5 +165,6 @@ def _layout(dataset: Dataset, header: Sequence[str]) -> str:
     return dataset.eras[-1].name
 
 
+@lru_cache(maxsize=10_000)
 def _words(cell: str) -> str:
     return re.sub(r"[\W_]+", " ", cell).strip().casefold()

@@ -7,21 +7,56 @@ nothing is inherited, defaulted or left out: what a copy does not change, it kee
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.avro.file import AvroFile, AvroOutputFile
+from pyiceberg.avro import file as of_pyiceberg
+from pyiceberg.avro.file import AvroFile, AvroFileHeader, AvroOutputFile
+from pyiceberg.avro.resolver import resolve_reader
 from pyiceberg.typedef import Record
 from pyiceberg.types import StructType
+from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pyiceberg.avro.reader import Reader
     from pyiceberg.io import FileIO
+    from pyiceberg.schema import Schema
 
 # Ids of fields by Iceberg's specification: of manifest lists …
 MANIFEST, LENGTH, CONTENT = 500, 501, 517
 # … and of manifests. What an entry says was removed need not be there.
 STATUS, REMOVED, DATA_FILE, PATH, ROWS, SIZE = 0, 2, 2, 100, 103, 104
+
+
+_READERS: dict[tuple[Any, ...], tuple[Schema, Schema, Reader]] = {}
+_MOST_READERS = 1000
+
+
+def remember_readers() -> None:
+    """Lets PyIceberg make the reader of a manifest once for all with the same schema.
+
+    It makes one for each file, which takes three times as long as reading a manifest of a few files.
+    """
+    AvroFileHeader.get_schema = lambda self: _schema(self.meta["avro.schema"])  # type: ignore[method-assign]
+    of_pyiceberg.resolve_reader = _reader  # type: ignore[attr-defined, assignment]
+
+
+@lru_cache(maxsize=_MOST_READERS)
+def _schema(text: str) -> Schema:
+    return AvroSchemaConversion().avro_to_iceberg(json.loads(text))
+
+
+def _reader(written: Schema, wanted: Schema, types: dict[int, Any], enums: dict[int, Any]) -> Reader:
+    key = id(written), id(wanted), tuple(types.items()), tuple(enums.items())
+    known = _READERS.get(key)
+    if known is None:
+        if len(_READERS) >= _MOST_READERS:
+            _READERS.clear()
+        # With the schemas: as long as they are here, no other object has their ids.
+        known = _READERS[key] = written, wanted, resolve_reader(written, wanted, types, enums)
+    return known[2]
 
 
 class Row:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from nh_pipeline.errors import LakeError, LakeMovedError
-from nh_pipeline.lake import file_io
+from nh_pipeline.lake import avro, file_io
 from nh_pipeline.lake.glue import glue_catalog
 from nh_pipeline.lake.pointers import Identifier, pointer, pointers, tells_all
 from nh_pipeline.lake.schema import iceberg_schema, partition_spec, properties
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from nh_pipeline.model.table import Table as Contract
 
+avro.remember_readers()
 
 _TABLES: dict[str, dict[Identifier, Table]] = {}
 """Of the last lakes, by their roots, the tables as they were loaded last. A metadata file never changes: it is read
