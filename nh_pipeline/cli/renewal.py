@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-LARGE = 5 << 28
+LARGE = 1 << 30
 """Bytes that a process may have when it begins a run; the run may take half as many more."""
 
 _of_this_process: list[bool] = []

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 SAIL_MEMORY = 1 << 30
 """Bytes that Sail may use for sorts and joins before it spills."""
 
-SAIL_BATCH = 32_768
-"""Rows that Sail handles at a time. A sort merges its batches row by row: of fewer ones it takes a fifth less time."""
-
 ROW_GROUP = 1 << 16
 """Rows of a file that readers skip together: a month of a facility is read without that of all others."""
 
@@ -201,7 +198,6 @@ def _sail_address() -> str:
     # Read when the server starts: sorts beyond this spill instead of growing the process.
     os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
     os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(SAIL_MEMORY))
-    os.environ.setdefault("SAIL_EXECUTION__BATCH_SIZE", str(SAIL_BATCH))
     os.environ.setdefault("RUST_LOG", "error")
     # A session lives as long as its process, also if that does something else for longer than a quarter of an hour.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(SESSION_SECONDS))
