@@ -103,6 +103,10 @@ _AWS = {
         "there are too many requests, and they stayed too many when they were sent again",
         "wait a little; if it happens often, ask AWS for a higher quota",
     ),
+    r"SERVICE_UNAVAILABLE|ServiceUnavailable|INTERNAL_FAILURE|\(InternalError\)|HTTP status 50\d|status code: 50\d": (
+        "it cannot do what it is asked to at the moment, and could not when it was asked again",
+        "wait until it can: AWS Health tells of the region",
+    ),
     r"NETWORK_CONNECTION|Could not connect to the endpoint|Could not resolve host|ConnectTimeout|ReadTimeout": (
         "it does not answer",
         "look at the network, the proxy and AWS_ENDPOINT_URL, if that is set",

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
+from pyspark.errors import PySparkException
 
 from nh_pipeline.cli import main as cli
 from nh_pipeline.errors import explain
@@ -14,7 +16,7 @@ from nh_pipeline.lake.storage import Storage
 from nh_pipeline.sample import Deliveries
 from nh_pipeline.settings import Settings
 from nh_pipeline_tests.support import chain
-from nh_pipeline_tests.support.aws_server import denied, expired, throttled, unknown_key
+from nh_pipeline_tests.support.aws_server import away, broken, denied, expired, throttled, unknown_key
 
 pytestmark = [
     pytest.mark.integration,
@@ -136,6 +138,23 @@ def test_credentials_that_expire_between_two_requests(aws):
     with aws.failing("s3:*", expired), pytest.raises(OSError, match="No response body") as error:  # of a HEAD
         storage.read("state/x.json")
     assert "AWS: the credentials have expired" in explain(error.value)
+
+
+@pytest.mark.parametrize("how", [away, broken])
+def test_s3_cannot_for_a_while(aws, engine, how):
+    """Each client says so in its own words; a HEAD has none."""
+    storage = Storage(aws.home)
+    storage.write("state/x.parquet", b"{}")
+    asked = (
+        lambda: storage.read("state/x.parquet"),
+        lambda: storage.write("state/y.json", b"{}"),
+        lambda: engine.read.parquet(storage.uri("state/x.parquet")).collect(),
+        lambda: aws.client("s3").list_objects_v2(Bucket=aws.bucket),
+    )
+    for ask in asked:
+        with aws.failing("s3:*", how), pytest.raises((OSError, PySparkException, ClientError)) as error:
+            ask()
+        assert "AWS: it cannot do what it is asked to at the moment" in explain(error.value), error.value
 
 
 def test_aws_does_not_answer(nh, monkeypatch):

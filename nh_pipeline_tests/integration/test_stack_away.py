@@ -11,8 +11,7 @@ from nh_pipeline import tables
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.queries.open import LakeQueries
 from nh_pipeline_tests.integration.test_stack import KILLED, Running
-from nh_pipeline_tests.support.aws_calls import AwsError
-from nh_pipeline_tests.support.aws_server import signed_in
+from nh_pipeline_tests.support.aws_server import away, signed_in
 from nh_pipeline_tests.support.drive_server import SECRET, Drive, DriveServer
 from nh_pipeline_tests.support.local import Nh
 from nh_pipeline_tests.support.stack import NO_CLOCK
@@ -23,7 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-AWAY = AwsError("ServiceUnavailable", "The service is unavailable.", 503)
 HOUR = 3600
 
 
@@ -66,7 +64,7 @@ def stack(tmp_path_factory, aws_server):
 def test_both_are_away_for_an_hour(stack):
     stack.deliver(KILLED)
     run = stack.wait(stack.executing, "a run begins")
-    with stack.aws.failing("*", AWAY):
+    with stack.aws.failing("*", away):
         stack.drive.away = True
         stack.fails(run, "its lake is away")
         failed = stack.wait(lambda: stack.failed_ticks(time.time() - 30), "ticks fail")

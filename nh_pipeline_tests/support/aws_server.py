@@ -104,6 +104,16 @@ def throttled(call: Call) -> AwsError:
     return AwsError("ThrottlingException", "Rate exceeded")
 
 
+def away(_: Call) -> AwsError:
+    """S3, or a service, for an hour that AWS writes a report about."""
+    return AwsError("ServiceUnavailable", "The service is unavailable.", 503)
+
+
+def broken(_: Call) -> AwsError:
+    """A fault of AWS's own."""
+    return AwsError("InternalError", "We encountered an internal error. Please try again.", 500)
+
+
 class Aws:
     """An account with a bucket.
 
