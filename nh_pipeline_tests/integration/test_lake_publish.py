@@ -27,6 +27,7 @@ from nh_pipeline.lake.entries import entries
 from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.lake.publish import Conflict, _commit, publish
+from nh_pipeline.lake.snapshots import data_files
 from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.columns import text
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
@@ -384,6 +385,24 @@ def test_delete_files_are_refused(lake):
     lake.storage.move(f"{of_rows}.new", of_rows)
     with pytest.raises(LakeError, match="has delete files, written by another tool"):
         lake.snapshot(DAILY)
+
+
+@pytest.mark.parametrize("most", [1000, 1])
+def test_readers_of_manifests_are_made_once_for_all(lake, monkeypatch, most):
+    for month in ("2024-04", "2024-05", "2024-06"):
+        put(lake, [("A", date.fromisoformat(f"{month}-01"), 1)], month)
+    table, made = lake.catalog.load_table(DAILY.name), []
+    manifests = table.current_snapshot().manifests(table.io)
+    assert len(manifests) == 3
+    make = avro.resolve_reader
+    monkeypatch.setattr(avro, "_READERS", {})
+    monkeypatch.setattr(avro, "_MOST_READERS", most)
+    monkeypatch.setattr(avro, "resolve_reader", lambda *of: (made.append(of), make(*of))[1])
+    for known in (False, True):
+        made.clear()
+        assert sorted(partition for partition, _ in data_files(table)) == ["2024-04", "2024-05", "2024-06"]
+        assert bool(made) == (not known or most == 1)
+        assert len(avro._READERS) <= most
 
 
 def test_default_catalog_is_a_file_of_the_lake(lake):
