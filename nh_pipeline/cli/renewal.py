@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 LARGE = 1 << 30
-"""Bytes that a process may have when it begins a run; the run may take half as many more."""
+"""Bytes that a process may have when it begins a run; the run may take as many more."""
 
 _of_this_process: list[bool] = []
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
     from nh_pipeline.model.table import Table as Contract
 
@@ -70,13 +71,13 @@ class TableSnapshot(BaseModel, frozen=True):
         return TableSnapshot(table=self.table, snapshot_id=self.snapshot_id, files=files, partitions=wanted)
 
 
-def data_files(table: Table, snapshot_id: int | None = None) -> list[tuple[str, DataFile]]:
+def data_files(table: Table, snapshot: Snapshot | None = None) -> list[tuple[str, DataFile]]:
     """(partition, data file) of the current snapshot, or of an older one.
 
     Raises:
         LakeError: the snapshot has delete files, which this product never writes and its engines do not apply.
     """
-    snapshot = table.current_snapshot() if snapshot_id is None else table.snapshot_by_id(snapshot_id)
+    snapshot = snapshot or table.current_snapshot()
     manifests, specs, found = snapshot.manifests(table.io) if snapshot else [], table.specs(), []
     # A scan that filters nothing would look at the bounds of each file, which takes as long as reading them.
     for entries in ExecutorFactory.get_or_create().map(lambda m: m.fetch_manifest_entry(table.io), manifests):
@@ -125,7 +126,7 @@ def snapshot_of(table: Table, contract: Contract, snapshot_id: int | None = None
         return TableSnapshot(table=contract.name, snapshot_id=None)
     files = _FILES.get(snapshot.manifest_list)
     if files is None:
-        found = data_files(table, snapshot.snapshot_id)
+        found = data_files(table, snapshot)
         named = (SnapshotFile(path=f.file_path, rows=f.record_count, partition=s) for s, f in found)
         files = tuple(sorted(named, key=lambda f: (f.partition, f.path)))
         _FILES[snapshot.manifest_list] = files

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
-import threading
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io.pyarrow import PyArrowFileIO, parquet_files_to_data_files
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.manifest import DataFileContent
 from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import _SnapshotProducer
-from sqlalchemy import NullPool, create_engine, inspect
 
 from nh_pipeline.errors import LakeError
 from nh_pipeline.lake import avro
@@ -28,15 +24,11 @@ from nh_pipeline.lake.lake import Lake
 from nh_pipeline.lake.maintain import expire, sweep
 from nh_pipeline.lake.publish import Conflict, _commit, publish
 from nh_pipeline.lake.snapshots import data_files
-from nh_pipeline.lake.storage import Storage
 from nh_pipeline.model.columns import text
 from nh_pipeline.pipeline.build_state import record_inputs, recorded_inputs
 from nh_pipeline_tests.support.chain import workspace_at
-from nh_pipeline_tests.support.postgres import postgres
-from nh_pipeline_tests.support.publishers import DAILY, add_days, meet_at, put, read, stage
+from nh_pipeline_tests.support.publishers import APRIL, DAILY, MAY, in_order, put, read, stage
 
-APRIL = [("a", date(2024, 4, 1), 1), ("b", date(2024, 4, 1), 2), ("a", date(2024, 4, 30), 3)]
-MAY = [("a", date(2024, 5, 31), 4)]
 OTHER = replace(DAILY, name="silver.other", description="o")
 
 
@@ -47,10 +39,6 @@ def lake(tmp_path):
 
 def snapshots(lake):
     return lake.catalog.load_table(DAILY.name).snapshots()
-
-
-def in_order(rows):
-    return sorted(rows, key=lambda r: (r[1], r[0]))
 
 
 def test_entries_are_those_of_pyiceberg(lake):
@@ -403,82 +391,3 @@ def test_readers_of_manifests_are_made_once_for_all(lake, monkeypatch, most):
         assert sorted(partition for partition, _ in data_files(table)) == ["2024-04", "2024-05", "2024-06"]
         assert bool(made) == (not known or most == 1)
         assert len(avro._READERS) <= most
-
-
-def test_default_catalog_is_a_file_of_the_lake(lake):
-    put(lake, APRIL, "2024-04")
-    assert lake.storage.exists("catalog.db")
-    assert isinstance(lake.catalog.load_table(DAILY.name).io, PyArrowFileIO)
-    assert read(Lake(lake.root)) == in_order(APRIL)
-
-
-@pytest.fixture(scope="module")
-def postgres_url():
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def options(request, tmp_path):
-    """Catalog properties; a fresh catalog for each test."""
-    if request.param == "sqlite":
-        return {}
-    pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-    # Tables of the catalog are shared in one database; a schema of its own makes the first load a first load.
-    url = request.getfixturevalue("postgres_url")
-    name = f"t{abs(hash(str(tmp_path)))}"
-    import psycopg2  # noqa: PLC0415 (an extra)
-
-    with psycopg2.connect(url.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
-        cursor.execute(f"create schema {name}")
-    connection.close()
-    return {"type": "sql", "uri": f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"}
-
-
-def test_who_only_reads_makes_no_catalog(tmp_path, options):
-    lake = Lake(str(tmp_path / "lake"), options)
-    assert lake.snapshot(DAILY).files == ()
-    assert not (tmp_path / "lake").exists()
-    if options:
-        assert not inspect(create_engine(options["uri"], poolclass=NullPool)).get_table_names()
-    put(lake, APRIL, "2024-04")
-    assert read(Lake(lake.root, options)) == in_order(APRIL)
-
-
-PLANS = {"a": ["2024-04", "2024-05"], "b": ["2024-04", "2024-06"], "c": ["2024-04"], "d": ["2024-07"]}
-"""Who publishes which months: some the same, some not, and all of them the first load."""
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("processes", [False, True])
-def test_four_publish_at_once(tmp_path, options, processes):
-    root, pool = str(tmp_path / "lake"), _processes() if processes else _threads()
-    with pool:
-        running = [pool.submit(add_days, root, options, name, months, 2) for name, months in PLANS.items()]
-        done = [one.result() for one in running]
-    lake = Lake(root, options)
-    published = [row for rows, _ in done for row in rows]
-    assert len(published) + sum(gave_up for _, gave_up in done) == 12
-    assert {row[1].month for row in published} == {4, 5, 6, 7}
-    assert read(lake) == in_order(published)  # none lost, none doubled, and none of those that gave up
-    assert len(snapshots(lake)) == len(published)
-    assert [f.partition for f in lake.snapshot(DAILY).files] == ["2024-04", "2024-05", "2024-06", "2024-07"]
-
-
-def _threads():
-    return ThreadPoolExecutor(4, initializer=meet_at, initargs=(threading.Barrier(4),))
-
-
-def _processes():
-    # Not fork: this process may have an engine by now. The server has imported everything before it forks.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nh_pipeline_tests.support.publishers"])
-    return ProcessPoolExecutor(4, context, initializer=meet_at, initargs=(context.Barrier(4),))
-
-
-def test_the_catalog_is_below_a_folder_that_is_not_there_yet(tmp_path):
-    lake = Lake(str(tmp_path / "a" / "b"))
-    assert lake.snapshot(DAILY).files == ()
-    assert not (tmp_path / "a").exists()  # looking makes nothing
-    lake.table(DAILY)
-    assert Storage(lake.root).exists("catalog.db")

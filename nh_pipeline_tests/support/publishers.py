@@ -34,6 +34,9 @@ DAILY = Table(
 _SCHEMA = pa.schema([("provider_id", pa.string()), ("work_date", pa.date32()), ("census", pa.int32())])
 Row = tuple[str, date, int]
 
+APRIL: list[Row] = [("a", date(2024, 4, 1), 1), ("b", date(2024, 4, 1), 2), ("a", date(2024, 4, 30), 3)]
+MAY: list[Row] = [("a", date(2024, 5, 31), 4)]
+
 
 def stage(lake: Lake, rows: Iterable[Row], replaces: Iterable[str], contract: Table = DAILY) -> Staged:
     """Rows as an engine would stage them: sorted, a file per month."""
@@ -68,7 +71,12 @@ def read(lake: Lake, snapshot: TableSnapshot | None = None, contract: Table = DA
     for file in (snapshot or lake.snapshot(contract)).files:
         with lake.open(file.path) as source:
             found += [tuple(row.values()) for row in pq.read_table(source).to_pylist()]
-    return sorted(found, key=lambda r: (r[1], r[0]))
+    return in_order(found)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """As :func:`read` gives them."""
+    return sorted(rows, key=lambda r: (r[1], r[0]))
 
 
 _barrier: Any = None
