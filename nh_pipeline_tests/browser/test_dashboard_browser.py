@@ -52,14 +52,14 @@ def served(home, folder):
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, cwd=folder, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     try:
-        url, end = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        url, end = f"http://127.0.0.1:{port}", time.monotonic() + 300
         while not answers(f"{url}/_stcore/health"):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.3)
         yield url
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(120) == 0, log.read_text()
     finally:
         process.kill()
         process.wait(30)

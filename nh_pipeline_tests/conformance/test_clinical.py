@@ -26,7 +26,7 @@ from nh_pipeline_tests.support.through_glue import through_glue
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.every_mart,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(2700),
     # Dagster's own Pipes asks for it.
     pytest.mark.filterwarnings("ignore:AssetExecutionContext.run_id is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*expected_writer_count:dagster.PreviewWarning"),

@@ -15,7 +15,7 @@ from nh_pipeline.sample.treatments import write_treatments
 from nh_pipeline_tests.support import chain
 from nh_pipeline_tests.support.jvm import built
 
-pytestmark = [pytest.mark.integration, pytest.mark.every_mart, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.every_mart, pytest.mark.timeout(2700)]
 
 TABLES = (*TREATMENTS.tables, *(mart.table for mart in treatments.MARTS))
 

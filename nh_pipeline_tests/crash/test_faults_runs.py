@@ -46,7 +46,7 @@ def test_nh_run_killed_at_random_moments(engine, tmp_path):
     killed = []
     for number in range(KILLS):
         process = started(nh.home, "run", drop)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         # The first one dies while it lands, or before; the others while a run of Dagster executes.
         while number and not _holder(locks, process.pid) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)

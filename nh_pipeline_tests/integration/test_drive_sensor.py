@@ -338,7 +338,6 @@ def _ticks(nh: Nh) -> list[Any]:
         ]
 
 
-@pytest.mark.timeout(900)
 def test_the_daemon_misses_none_and_doubles_none_over_a_restart(drive_server, drive, tmp_path, monkeypatch):
     monkeypatch.setenv("NH_SOURCE", f"gdrive://{drive.root}")
     monkeypatch.setenv("NH_DRIVE_ENDPOINT", drive_server.endpoint)

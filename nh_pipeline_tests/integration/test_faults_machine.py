@@ -130,7 +130,7 @@ def test_nh_says_it_in_one_message(tmp_path, quarter):
     with tmpfs(tmp_path / "small", "24m") as disk:
         filled(disk, 50_000)
         process = started(disk / "lake", "ingest", quarter[0])
-        told = process.communicate(timeout=180)[0].decode()
+        told = process.communicate(timeout=600)[0].decode()
         assert process.returncode == 1, told
         full, read_only = RUNBOOK["There is no space left"].seen
         assert not_said([full], told) == []
@@ -138,7 +138,7 @@ def test_nh_says_it_in_one_message(tmp_path, quarter):
         (disk / "ballast").unlink()
         remount(disk, "ro")
         process = started(disk / "lake", "run", quarter[0])
-        told = process.communicate(timeout=180)[0].decode()
+        told = process.communicate(timeout=600)[0].decode()
         assert process.returncode == 1, told
         assert not_said([read_only], told) == []
         assert "Traceback" not in told

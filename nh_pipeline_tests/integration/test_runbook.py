@@ -59,7 +59,7 @@ class Site:
     def fails(self, *words, **environment):
         """A command as a process of its own, which says what is wrong with its surroundings."""
         process = started(self.nh.home, *words, **environment)
-        told = process.communicate(timeout=180)[0].decode()
+        told = process.communicate(timeout=600)[0].decode()
         assert process.returncode == 1, told
         assert "Traceback" not in told
         self.said += told

@@ -79,7 +79,7 @@ class Running(Stack):
         def done():  # who looks at tables while a run works takes its time
             return not self.runs(statuses=UNDER_WAY) and self.measured() == self.expected and not self.stale()
 
-        self.wait(done, f"all is gold, {what}", 480, every=1)
+        self.wait(done, f"all is gold, {what}", 900, every=1)
 
     def stale(self):
         lake = self.queries.lake

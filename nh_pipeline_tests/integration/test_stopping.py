@@ -38,7 +38,7 @@ def test_the_first_signal_ends_it_after_the_commit(drop, tmp_path, number, seen)
         told = next(line for line in process.stdout if seen in line)
         process.send_signal(number)
         told += process.stdout.read()
-        assert process.wait(120) == 128 + number, told
+        assert process.wait(600) == 128 + number, told
     assert "stopping" in told
     assert "Traceback" not in told
     assert "Not done is" in told

@@ -28,6 +28,6 @@ def built(lake: Path, drop: Path) -> str:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     command = [sys.executable, "-m", "nh_pipeline_tests.support.chain", "jvm", str(lake), str(drop)]
     env = {**bare, **QUICK, "PYSPARK_SUBMIT_ARGS": f"{KEPT} pyspark-shell", "TZ": "Asia/Tokyo"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2400, env=env)
     assert done.returncode == 0, f"{done.stderr[:2000]} ... {done.stderr[-2000:]}"
     return done.stdout

@@ -98,7 +98,7 @@ class Server:
         assert "errors" not in found, found
         return found["data"]
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 600) -> Any:
         """What the condition comes to, as soon as it is true of anything."""
         looked = time.monotonic()
         end = looked + seconds

@@ -224,12 +224,12 @@ class Stack:
     def _require(self, name: str, condition: str) -> None:
         service = self.services[name]
         if condition == "service_completed_successfully":
-            code = service.process.wait(timeout=60)
+            code = service.process.wait(timeout=300)
             assert code == 0, f"{name} ended with {code}\n{service.log.read_text()[-3000:]}"
             return
         kind, *test = map(self.here, service.declared["healthcheck"]["test"])
         assert kind == "CMD"
-        self.wait(lambda: service.healthy(test), f"{name} is healthy", 90, every=2)
+        self.wait(lambda: service.healthy(test), f"{name} is healthy", 300, every=2)
 
     def execute(self, name: str, *command: str) -> str:
         """What a command prints in a service, as with ``docker compose exec``."""
@@ -251,7 +251,7 @@ class Stack:
             if ended and service.declared["restart"] == "unless-stopped":
                 service.start()
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 240, *, every: float = 0.5) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 600, *, every: float = 0.5) -> Any:
         """What the condition comes to, as soon as it is true of anything."""
         end = time.monotonic() + seconds
         while not (found := condition()):

@@ -216,4 +216,4 @@ def test_a_catalog_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
             assert said
             assert "The Iceberg catalog (NH_CATALOG_URL): it does not answer" in said
             assert "geheim" not in said
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < 60
