@@ -74,6 +74,7 @@ def execute_runs(settings: Settings, planned: Iterable[Sequence[PlannedRun]], *,
     from nh_pipeline.cli.show import run_logger, safe
     from nh_pipeline.engines.spark import require_engine
     from nh_pipeline.orchestration.instance import open_instance
+    from nh_pipeline.orchestration.jobs import QUALITY
     from nh_pipeline.orchestration.runs import execute, tidy_up
 
     done = failed = 0
@@ -82,7 +83,8 @@ def execute_runs(settings: Settings, planned: Iterable[Sequence[PlannedRun]], *,
         for run, pace in _paced(planned):
             if stopping.requested():
                 break
-            if goes_on and done and not failed and renewal.is_due():
+            # To load everything anew takes several times as long as the tables of quality, which come last.
+            if goes_on and done and not failed and run.job != QUALITY and renewal.is_due():
                 console.print("going on in a new process, as this one has grown large")
                 raise renewal.BeginAnewError
             if not done:

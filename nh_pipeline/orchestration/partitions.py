@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import warnings
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.partitions.subset import AllPartitionsSubset
 
 from nh_pipeline import datasets
 from nh_pipeline.model.kinds import Bronze, Daily, PerRelease
@@ -19,6 +21,9 @@ from nh_pipeline.model.view import Exported
 from nh_pipeline.periods import FIRST_RELEASE, FIRST_WORK_DATE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from nh_pipeline.model.dataset import Dataset
     from nh_pipeline.model.table import Table
     from nh_pipeline.model.view import Export
@@ -45,6 +50,27 @@ warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", categor
 warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 """A range of partitions is one run."""
+
+# A table without partitions that depends on one of days depends on all of them, and Dagster lists these for each of its
+# steps and checks, only to see that there are too many to ask about one by one.
+_listed = AllPartitionsSubset.get_partition_keys
+
+
+@lru_cache(maxsize=8)
+def _known(partitions: dg.PartitionsDefinition[str], _: date) -> Sequence[str]:
+    return partitions.get_partition_keys()
+
+
+def _keys(subset: AllPartitionsSubset, current_time: datetime | None = None) -> Sequence[str]:
+    """Keys of all partitions, listed once a day."""
+    definition, context = subset.partitions_def, subset._partition_loading_context  # noqa: SLF001
+    if definition in (WORK_DATES, RELEASES, EXPORTS):
+        with dg.partition_loading_context(new_ctx=context):
+            return _known(definition, context.effective_dt.date())
+    return _listed(subset, current_time)
+
+
+setattr(AllPartitionsSubset, "get_partition_keys", _keys)  # noqa: B010 (mypy takes no method for it)
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

@@ -38,6 +38,7 @@ def outcome(instance):
     records = instance.fetch_materializations(KEY, limit=10).records
     latest = instance.get_latest_materialization_event(KEY)
     check = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(KEY, "c"))
+    checks = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(KEY, "c"), limit=10)
     return {
         "kinds": [e.dagster_event_type for e in instance.all_logs(run.run_id)],
         "planned": [
@@ -51,6 +52,7 @@ def outcome(instance):
         "tags": [r.asset_materialization.tags["by"] for r in records],
         "latest": latest.dagster_event.partition,
         "check": (check.status, check.run_id == run.run_id),
+        "checks": [(c.status, c.partition, c.event.dagster_event_type) for c in checks],
         "record": [
             r.asset_entry.last_materialization.dagster_event.partition for r in instance.get_asset_records([KEY])
         ],
