@@ -66,7 +66,7 @@ def _keys(subset: AllPartitionsSubset, current_time: datetime | None = None) -> 
     definition, context = subset.partitions_def, subset._partition_loading_context  # noqa: SLF001
     if definition in (WORK_DATES, RELEASES, EXPORTS):
         with dg.partition_loading_context(new_ctx=context):
-            return _known(definition, context.effective_dt.date())
+            return list(_known(definition, context.effective_dt.date()))
     return _listed(subset, current_time)
 
 
